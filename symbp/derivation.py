@@ -1,0 +1,366 @@
+"""Derivations: the gradient of each parameter in closed form, with the numbered steps that lead to it.
+
+Stage: Network, Program or formula → adjoint program → lines.  Each step is an equality `before = after` that a pass
+produced; `symbp.certify.steps` evaluates both sides.
+
+    chain rule → local derivative → substitution → opened definitions → folded → sums collapsed → fact used → matrix form
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sympy as sp
+
+from symbp.calculus.differentiate import Derivative, adjoint
+from symbp.errors import LanguageError
+from symbp.language.build import Reduce
+from symbp.language.equation import Equation
+from symbp.language.facts import Fact
+from symbp.language.functions import Defined
+from symbp.language.program import Program
+from symbp.language.tensor import Access, Tensor, accesses
+from symbp.passes.closed import Writer, fresh_bound, index_names, writers
+from symbp.passes.fold import eliminate, open_definitions
+from symbp.passes.local_step import Local, chain_rule
+from symbp.passes.normal import complexity, shortest
+from symbp.passes.relations import Relation, relations
+from symbp.passes.sums import collapse
+from symbp.passes.unroll_recurrence import Case, contributions, unroll_recurrence
+from symbp.passes.use_facts import use_facts
+from symbp.suggest import nearest
+
+if TYPE_CHECKING:
+    from symbp.passes.matrix_form import MatrixForm
+    from symbp.report.model import Report
+
+RULES = ("chain rule", "local derivative", "substitution", "definition opened", "folded", "sums collapsed", "fact used",
+         "simplified", "helper written out")
+ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Options:
+    """The reader's choices.
+
+    activation_derivatives: "kept" prints σ'(z), "folded" prints a(1 − a), "auto" folds where that is shorter.
+    facts: "used" or "ignored".  keep: the tensors that may appear; None lets the shortest form win.
+    """
+
+    activation_derivatives: str = "auto"
+    facts: str = "used"
+    keep: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name, valid in (("activation_derivatives", ("auto", "folded", "kept")), ("facts", ("used", "ignored"))):
+            if getattr(self, name) not in valid:
+                raise LanguageError(f"{name} = {getattr(self, name)!r} is unknown{nearest(getattr(self, name), valid)}")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One numbered equality: the rule, both sides, and the facts used."""
+
+    number: int
+    rule: str
+    before: sp.Expr
+    after: sp.Expr
+    facts: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True)
+class Line:
+    """One derived equality: `target = right` on the rows that the target's indices name."""
+
+    target: Access
+    right: sp.Expr
+    steps: tuple[Step, ...]
+    derivation: "Derivation" = field(repr=False, compare=False)
+
+    @property
+    def tensor(self) -> Tensor:
+        """The cotangent's tensor."""
+        return self.derivation.program.tensor(self.target.name)
+
+    @cached_property
+    def matrix(self) -> "MatrixForm | None":
+        """The matrix form where there is one, parsed back and compared with the oracle; else None."""
+        from symbp.passes.matrix_form import matrix_form
+        return matrix_form(self.target, self.right, self.derivation.program)
+
+    def latex(self, form: str = "index") -> str:
+        """The line as LaTeX, in "index" form, or in "matrix" form where there is one (else in index form)."""
+        if form == "matrix" and self.matrix is not None:
+            return self.matrix.latex
+        return self.derivation.writer.equation(self.target, self.right)
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex('matrix')}$"
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """The derivative by one tensor: a line for each case of its rows."""
+
+    name: str
+    lines: tuple[Line, ...]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The numbered steps of all cases."""
+        return tuple(s for line in self.lines for s in line.steps)
+
+    def latex(self, form: str = "index") -> str:
+        """LaTeX of the gradient; several cases stand on lines of their own."""
+        return r" \\ ".join(line.latex(form) for line in self.lines)
+
+    def _repr_latex_(self) -> str:
+        return "".join(line._repr_latex_() for line in self.lines)
+
+
+class Derivation:
+    """Every gradient of `of`, lazily: `d["W1"]` derives the lines of W1; cotangents are found by `d.cotangent("z1")`.
+
+    program: forward and adjoint statements.  names: the tensors in the order of the backward pass.
+    """
+
+    def __init__(self, forward: Program, of: str, wrt: Iterable[str] | None = None, options: Options | None = None,
+                 title: str = "", updates: "object | None" = None) -> None:
+        self.forward, self.of, self.title, self.updates = forward, of, title, updates
+        self.options = options or Options()
+        self.derivative: Derivative = adjoint(forward, of, wrt)
+        self.program = self.derivative.program
+        self.wrt = self.derivative.wrt
+        self._lines: dict[str, Gradient] = {}
+
+    # lookups that the passes share
+
+    @cached_property
+    def writer(self) -> "object":
+        """The LaTeX printer of the program."""
+        from symbp.printing.latex import Writer as Printer
+        return Printer(self.program)
+
+    @cached_property
+    def writers(self) -> dict[str, tuple[Writer, ...]]:
+        """What writes each tensor, in closed form."""
+        return writers(self.program)
+
+    @cached_property
+    def relations(self) -> tuple[Relation, ...]:
+        """The forward definitions, solved for what they were made of."""
+        return relations(self.forward)
+
+    @cached_property
+    def kept(self) -> frozenset[str]:
+        """The cotangents that stay by name: gradients, lettered ones (δ), and shared contractions."""
+        bars = self.derivative.names
+        kept = {bars[n] for n in self.wrt} | {bars[n] for n in bars if self.program.tensor(n).cotangent}
+        kept |= {bar for bar in bars.values() if self._shared(bar)}
+        return frozenset(kept - ({bars[self.of]} if not self.program.tensor(self.of).shape else set()))
+
+    def _shared(self, bar: str) -> bool:
+        """Whether several tensors' cotangents read this one, and it is a contraction or has no closed form."""
+        readers = {w.target.name for ws in self.writers.values() for w in ws if any(a.name == bar for a in _reads(w.right))}
+        parts = self.writers.get(bar, ())
+        sums = any(a.name in self.derivative.names.values() for w in parts for r in w.right.atoms(Reduce) for a in _reads(r))
+        return len(readers) > 1 and sums and self._contracts_parameter(parts)
+
+    def _contracts_parameter(self, parts: Iterable[Writer]) -> bool:
+        names = {t.name for t in self.program.parameters} | {t.name for t in self.program.inputs if t.shape}
+        return any(a.name in names for w in parts for r in w.right.atoms(Reduce) for a in _reads(r))
+
+    # results
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The forward tensors whose cotangents have lines of their own, in the order of the backward pass."""
+        base = {bar: name for name, bar in self.derivative.names.items()}
+        order = dict.fromkeys(eq.target.name for eq in self.program.equations)
+        return tuple(base[b] for b in order if b in self.kept)
+
+    def __getitem__(self, name: str) -> Gradient:
+        return self.cotangent(name)
+
+    def __iter__(self) -> "Iterable[str]":
+        return iter(self.wrt)
+
+    def cotangent(self, name: str) -> Gradient:
+        """The lines of ∂of/∂name; raises `LanguageError` with the nearest name for an unknown one."""
+        if name not in self.derivative.names:
+            raise LanguageError(f"there is no derivative by {name!r} here{nearest(name, self.derivative.names)}")
+        if name not in self._lines:
+            bar = self.derivative.names[name]
+            lines = [self._line(case) for case in self._cases(bar)]
+            self._lines[name] = Gradient(name, tuple(lines))
+        return self._lines[name]
+
+    def _cases(self, bar: str) -> list[Case]:
+        inline = set(self.derivative.names.values()) - self.kept - {bar}
+        parts = self.writers.get(bar, ())
+        if not parts:
+            return [Case(Access(bar, *self._plain(bar)), sp.S.Zero, ())]
+        first = parts[0].target
+        if not _is_plain(first):
+            indices = self._plain(bar)
+            if indices is None:
+                return [Case(w.target, w.right, ()) for w in parts]
+            first = Access(bar, *indices)
+        return unroll_recurrence(first, inline, self.writers)
+
+    def _plain(self, bar: str) -> tuple | None:
+        """Plain indices for a tensor: those of the forward equation that writes or reads it."""
+        base = next(n for n, b in self.derivative.names.items() if b == bar)
+        for eq in self.forward.equations:
+            for access in (eq.target, *accesses(eq.body)):
+                if access.name == base and _is_plain(access):
+                    return access.indices
+        return None
+
+    def _line(self, case: Case) -> Line:
+        log: list[tuple[str, sp.Expr, sp.Expr, tuple[Fact, ...]]] = []
+        self._start(case, log)
+        final, rest = self._finish(case.expression)
+        steps = [Step(k + 1, *entry) for k, entry in enumerate([*log, *rest])]
+        return Line(case.target, final, tuple(steps), self)
+
+    def _start(self, case: Case, log: list) -> None:
+        """Chain rule, local derivative, substitution: the writers that are active in the case."""
+        active, _ = contributions(case.target, self.writers, case.facts, index_names(case.target))
+        local = sp.Add(*(p.right for p in active)) if active else case.expression
+        if active:
+            chain = chain_rule(active, self.derivative, index_names(case.target))
+            log.append(("chain rule", case.target, chain, ()))
+            if chain != local:
+                log.append(("local derivative", chain, local, ()))
+        if local != case.expression:
+            log.append(("substitution", local, case.expression, ()))
+
+    def _finish(self, expression: sp.Expr) -> tuple[sp.Expr, list]:
+        """The shortest of the reader's admitted foldings, with its log."""
+        choice = self.options.activation_derivatives
+        openings = {"kept": (False,), "folded": (True,), "auto": (False, True)}[choice]
+        if not any(any(f.orders) for f in expression.atoms(Defined)):
+            openings = (False,)
+        results = [self._fold(expression, hide, opened) for opened in openings for hide in self._hidden(expression)]
+        return min(results, key=lambda r: complexity(r[0]))
+
+    def _hidden(self, expression: sp.Expr) -> list[frozenset[str]]:
+        """The candidate sets of forward tensors to eliminate."""
+        helpers = frozenset(t.name for t in self.forward.tensors if t.auxiliary)
+        if self.options.keep is not None:
+            return [frozenset(t.name for t in self.forward.tensors if t.name not in self.options.keep)]
+        sources = frozenset(r.source.name for r in self.relations if isinstance(r.source, Access))
+        reads = {a.name for a in expression.atoms(Access)}
+        return [helpers, helpers | sources] if (sources - helpers) & reads else [helpers]
+
+    def _fold(self, expression: sp.Expr, hide: frozenset[str], opened: bool) -> tuple[sp.Expr, list]:
+        log: list = []
+
+        def record(rule: str, after: sp.Expr, facts: tuple[Fact, ...] = ()) -> None:
+            nonlocal expression
+            if after != expression:
+                log.append((rule, expression, after, facts))
+                expression = after
+
+        if opened:
+            record("definition opened", open_definitions(expression, self.relations))
+        for _ in range(ROUNDS):
+            start = expression
+            record("folded", shortest(eliminate(expression, self.relations, hide)))
+            record("sums collapsed", collapse(expression))
+            if self.options.facts == "used":
+                record("fact used", *use_facts(expression, self.forward.facts))
+            record("simplified", shortest(expression))
+            if expression == start:
+                break
+        record("helper written out", self.write_out(expression))
+        return expression, log
+
+    def write_out(self, expression: sp.Expr) -> sp.Expr:
+        """Replace helper tensors (auxiliary ones) by what defines them."""
+        helpers = {t.name for t in self.forward.tensors if t.auxiliary}
+        while found := [a for a in expression.atoms(Access) if a.name in helpers and a.name in self.writers]:
+            access = min(found, key=str)
+            parts, doubt = contributions(access, self.writers, (), index_names(expression))
+            if parts is None or doubt is not None:
+                return expression
+            expression = expression.xreplace({access: sp.Add(*(p.right for p in parts))})
+        return expression
+
+    def forward_lines(self) -> list[tuple[Access, sp.Expr]]:
+        """The forward equations in closed form, helpers written out, in order."""
+        lines = []
+        for name, parts in writers(self.forward).items():
+            if self.forward.tensor(name).auxiliary:
+                continue
+            groups: dict[Access, list[sp.Expr]] = {}
+            for part in parts:
+                groups.setdefault(part.target, []).append(part.right)
+            for target, rights in groups.items():
+                right = fresh_bound(self.write_out(sp.Add(*rights)), index_names(target))
+                lines.append((target, right))
+        return lines
+
+    def report(self) -> "Report":
+        """The derivation as a document."""
+        from symbp.report.derivation import derivation_report
+        return derivation_report(self)
+
+    def write(self, folder: str | Path, formats: Iterable[str] = ("pdf", "html", "tex"), stem: str | None = None) -> Mapping:
+        """Write the document into a folder; answers the path for each format, None where it could not be made."""
+        from symbp.report.write import write
+        return write(self.report(), Path(folder), stem or "derivation", formats=tuple(formats))
+
+    def _repr_latex_(self) -> str:
+        return "".join(self[name]._repr_latex_() for name in self.names)
+
+
+def _reads(expression: sp.Expr) -> tuple[Access, ...]:
+    return tuple(expression.atoms(Access))
+
+
+def _is_plain(access: Access) -> bool:
+    from symbp.language.index import Index
+    return all(isinstance(p, Index) for p in access.indices) and len(set(access.indices)) == len(access.indices)
+
+
+def derive(source: "object", of: str | None = None, wrt: str | Iterable[str] | None = None, *,
+           activation_derivatives: str | None = None, facts: str | None = None,
+           keep: Iterable[str] | None = None) -> Derivation:
+    """Derive the gradients of a network, a program, or a formula in the expression language.
+
+    of: the tensor to differentiate (default: the network's loss, or the formula's value).  wrt: one name or several
+    (default: all parameters; for a formula all its tensors).  The other arguments are `Options`.
+    Raises `SymbpError` for unknown names and whatever the language does not admit.
+
+    >>> derive("sum(i, w[i]*x[i])^2", wrt="w")["w"].latex()
+    '\\\\frac{\\\\partial y}{\\\\partial w_{i}} = 2 x_{i} \\\\sum_{i\\'} w_{i\\'} x_{i\\'}'
+    """
+    wanted = (wrt,) if isinstance(wrt, str) else tuple(wrt) if wrt is not None else None
+    program, default, title, settings, updates = _source(source, wanted)
+    choices = {"activation_derivatives": activation_derivatives, "facts": facts}
+    options = Options(**{**settings, **{k: v for k, v in choices.items() if v is not None}},
+                      keep=None if keep is None else frozenset(keep))
+    name = of or default
+    if name is None:
+        raise LanguageError("say which tensor to differentiate: derive(program, of=…)")
+    return Derivation(program, name, wanted, options, title, updates)
+
+
+def _source(source: "object", wrt: tuple[str, ...] | None) -> tuple[Program, str | None, str, dict, "object | None"]:
+    """The program, default tensor, title, reader's choices and optimiser of whatever is to be derived."""
+    if isinstance(source, str):
+        from symbp.formula import formula_program
+        program, name = formula_program(source, wrt)
+        return program, name, source, {}, None
+    if isinstance(source, Program):
+        scalars = [eq.target.name for eq in source.equations if not source.tensor(eq.target.name).shape]
+        return source, scalars[-1] if scalars else None, "", {}, None
+    return source.program, source.loss, source.title or source.name, dict(source.derivation), source
+
+
+__all__ = ["Derivation", "Equation", "Gradient", "Line", "Local", "Options", "Step", "derive"]

@@ -1,0 +1,10 @@
+"""Errors that a user can mend.  Each message is one paragraph: the place, what is wrong, what would be right."""
+from __future__ import annotations
+
+
+class SymbpError(Exception):
+    """Base of every error that is the input's fault; the command line prints it and exits with 2."""
+
+
+class LanguageError(SymbpError):
+    """An equation, tensor, index or program that is not well formed."""

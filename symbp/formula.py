@@ -1,0 +1,45 @@
+"""A bare formula as a program: names, extents and shapes are inferred from their use."""
+from __future__ import annotations
+
+from dataclasses import replace
+
+from symbp.errors import LanguageError
+from symbp.language.build import Builder
+from symbp.language.names import NameSupply
+from symbp.language.parse import Scope, parse_expression
+from symbp.language.program import Program
+from symbp.language.tensor import Tensor
+from symbp.passes.closed import free_indices
+from symbp.suggest import nearest
+
+
+def formula_program(text: str, wrt: tuple[str, ...] | None = None) -> tuple[Program, str]:
+    """The program of a formula, and the name of its value (`y`, or a free letter).
+
+    The tensors in `wrt` become parameters; all of them when it is None.
+
+    >>> program, name = formula_program("softmax(sum(i, W[k,i]*x[i]) + b[k])", ("W",))
+    >>> name, [t.name for t in program.parameters]
+    ('y', ['W'])
+    """
+    scope = Scope(infer=True)
+    expression = parse_expression(text, scope)
+    names = NameSupply({*scope.tensors, *scope.indices, *scope.sizes})
+    wanted = tuple(scope.tensors) if wrt is None else wrt
+    for name in wanted:
+        if name not in scope.tensors:
+            raise LanguageError(f"in `{text}`: there is no {name!r} to differentiate by{nearest(name, scope.tensors)}")
+    free = free_indices_of_value(expression)
+    value = Tensor(names.fresh("y"), tuple(i.extent for i in free), origin=tuple(i.start for i in free))
+    builder = Builder(names)
+    builder.assign(value[tuple(free)], expression)
+    inputs = [replace(t, role="parameter") if n in wanted else t for n, t in scope.tensors.items()]
+    return Program((*inputs, *builder.tensors, value), builder.equations), value.name
+
+
+def free_indices_of_value(expression: "sp.Expr") -> tuple:
+    """The indices of a formula's value; a softmax's own index stays free."""
+    from symbp.language.build import Reduce
+    own = {i for r in expression.atoms(Reduce) if r.op == "softmax" for i in r.over}
+    shown = expression.replace(lambda e: isinstance(e, Reduce) and e.op == "softmax", lambda e: e.body)
+    return tuple(dict.fromkeys((*(i for i in free_indices(shown)), *sorted(own - set(free_indices(shown)), key=lambda i: i.name))))

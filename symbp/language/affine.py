@@ -1,0 +1,134 @@
+"""Integer-affine expressions: their coefficients, and a prover of linear inequalities.
+
+`implies(facts, goal)` answers whether goal ≥ 0 follows from facts ≥ 0.  Unknowns are indices, sizes, width
+functions and floors; a floor is a new unknown between two bounds.  The proof is Fourier–Motzkin elimination
+over the rationals, so that True is always right; False may mean "not proved".
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symbp.language.index import Index
+from symbp.language.tensor import Access
+
+Linear = tuple[tuple[tuple[sp.Basic, Fraction], ...], Fraction]
+MOST_CONSTRAINTS = 4000
+
+
+def coefficients(expression: sp.Expr) -> tuple[dict[sp.Expr, sp.Expr], sp.Expr] | None:
+    """Integer coefficients by index or integer access, and the rest (sizes); None when not affine.
+
+    >>> i = Index("i", 5)
+    >>> coefficients(2*i - 1)
+    ({i: 2}, -1)
+    >>> coefficients(i**2) is None
+    True
+    """
+    found: dict[sp.Expr, sp.Expr] = {}
+    rest = sp.S.Zero
+    for term in sp.Add.make_args(sp.expand(expression)):
+        factor, atom = term.as_coeff_Mul()
+        if not _mentions(atom):
+            rest += term
+        elif isinstance(atom, (Index, Access)) and factor.is_Integer:
+            found[atom] = found.get(atom, sp.S.Zero) + factor
+        else:
+            return None
+    return found, rest
+
+
+def _mentions(atom: sp.Expr) -> bool:
+    """Whether an atom reads an index or tensor other than inside a width n(l)."""
+    if isinstance(atom, AppliedUndef):
+        return False
+    return isinstance(atom, (Index, Access)) or any(_mentions(a) for a in atom.args)
+
+
+def implies(facts: Iterable[sp.Expr], goal: sp.Expr) -> bool:
+    """Whether goal ≥ 0 follows from facts ≥ 0 for integers; sizes and widths are ≥ 1.
+
+    >>> i, N = Index("i", sp.Symbol("N", integer=True, positive=True)), sp.Symbol("N", integer=True, positive=True)
+    >>> implies([i, N - 1 - i], N - i), implies([i, N - 1 - i], N - i - 2)
+    (True, False)
+    """
+    goal = sp.expand(goal)
+    if goal.is_Number:
+        return bool(goal >= 0)
+    system = [_linear(f) for f in (*facts, -goal - 1)]
+    system += [_linear(b) for b in _bounds_of_unknowns((*facts, goal))]
+    return _infeasible(system)
+
+
+def range_facts(indices: Iterable[Index]) -> list[sp.Expr]:
+    """The inequalities that say an index stays in its range."""
+    return [e for i in indices for e in (i - i.start, i.last - i)]
+
+
+def _bounds_of_unknowns(expressions: Iterable[sp.Expr]) -> list[sp.Expr]:
+    """Sizes and widths are ≥ 1; a floor lies within its argument's rounding."""
+    bounds: dict[sp.Expr, None] = {}
+    for e in expressions:
+        for atom in e.atoms(sp.Symbol, AppliedUndef):
+            if isinstance(atom, AppliedUndef) or (atom.is_positive and not isinstance(atom, Index)):
+                bounds.setdefault(atom - 1)
+        for floor in e.atoms(sp.floor):
+            inner = sp.expand(floor.args[0])
+            step = sp.Rational(1, sp.ilcm(1, *[c.q for c in inner.as_coefficients_dict().values()]))
+            bounds.setdefault(inner - floor)
+            bounds.setdefault(floor - inner + 1 - step)
+            bounds.update(dict.fromkeys(_bounds_of_unknowns([inner])))
+    return list(bounds)
+
+
+def _linear(expression: sp.Expr) -> Linear:
+    constant, terms = Fraction(0), {}
+    for term in sp.Add.make_args(sp.expand(expression)):
+        factor, atom = term.as_coeff_Mul()
+        value = Fraction(int(factor.p), int(factor.q))
+        if atom is sp.S.One:
+            constant += value
+        else:
+            terms[atom] = terms.get(atom, 0) + value
+    return tuple(sorted(((a, v) for a, v in terms.items() if v), key=lambda p: p[0].sort_key())), constant
+
+
+def _infeasible(system: list[Linear]) -> bool:
+    """Fourier–Motzkin: eliminate one unknown after another; a negative constant ≥ 0 is the contradiction."""
+    rows = {r for r in system if r[0]}
+    if any(not terms and constant < 0 for terms, constant in system):
+        return True
+    while rows:
+        atom = min({a for terms, _ in rows for a, _ in terms}, key=lambda a: (_cost(rows, a), a.sort_key()))
+        lower = [r for r in rows if dict(r[0]).get(atom, 0) > 0]
+        upper = [r for r in rows if dict(r[0]).get(atom, 0) < 0]
+        rows = {r for r in rows if atom not in dict(r[0])}
+        for low in lower:
+            for high in upper:
+                combined = _combine(low, high, atom)
+                if not combined[0] and combined[1] < 0:
+                    return True
+                if combined[0]:
+                    rows.add(combined)
+        if len(rows) > MOST_CONSTRAINTS:
+            return False
+    return False
+
+
+def _cost(rows: set[Linear], atom: sp.Basic) -> int:
+    signs = [dict(terms).get(atom, 0) for terms, _ in rows]
+    return sum(s > 0 for s in signs) * sum(s < 0 for s in signs)
+
+
+def _combine(low: Linear, high: Linear, atom: sp.Basic) -> Linear:
+    """The sum of two rows, scaled so that the atom cancels."""
+    a, b = dict(low[0]), dict(high[0])
+    scale_low, scale_high = -b[atom], a[atom]
+    terms = {k: a.get(k, 0) * scale_low + b.get(k, 0) * scale_high for k in {*a, *b}}
+    kept = sorted(((k, v) for k, v in terms.items() if v), key=lambda p: p[0].sort_key())
+    constant = low[1] * scale_low + high[1] * scale_high
+    unit = max((abs(v) for _, v in kept), default=Fraction(1))
+    return tuple((k, v / unit) for k, v in kept), constant / unit

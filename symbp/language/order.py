@@ -1,0 +1,85 @@
+"""The order of writing and reading: all contributions to an element precede its first read.
+
+Outside loops this is the order of the statements.  Inside, every tensor that a loop writes carries the loop's
+index injectively, and a read goes to rows that earlier iterations (or earlier statements of the same one) wrote.
+A tensor written without the loop's index is a running sum, and is read after the loop only.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sympy as sp
+
+from symbp.errors import LanguageError
+from symbp.language.affine import coefficients
+from symbp.language.equation import Equation, Loop, Statement
+from symbp.language.tensor import Access, all_accesses
+
+if TYPE_CHECKING:
+    from symbp.language.program import Program
+
+
+@dataclass(frozen=True)
+class _Use:
+    """One write or read: the access, its place among all equations, its equation and the loops around it."""
+
+    access: Access
+    place: int
+    equation: Equation
+    loops: tuple[tuple[int, Loop], ...]
+
+
+def check_order(program: "Program") -> None:
+    """Raise `LanguageError` where an element may be read before its last contribution."""
+    writers: dict[str, list[_Use]] = {}
+    readers: list[_Use] = []
+    for place, equation, loops in _numbered(program.statements, (), [0]):
+        writers.setdefault(equation.target.name, []).append(_Use(equation.target, place, equation, loops))
+        readers += [_Use(a, place, equation, loops) for a in all_accesses(sp.Tuple(*equation.expressions))]
+    for read in readers:
+        for write in writers.get(read.access.name, ()):
+            _check_pair(read, write)
+
+
+def _numbered(statements: tuple[Statement, ...], loops: tuple, counter: list[int]):
+    for statement in statements:
+        counter[0] += 1
+        if isinstance(statement, Loop):
+            yield from _numbered(statement.body, (*loops, (counter[0], statement)), counter)
+        else:
+            yield counter[0], statement, loops
+
+
+def _check_pair(read: _Use, write: _Use) -> None:
+    """Lexicographic order over the loops that both stand in, then the order of the statements."""
+    common = [a for a, b in zip(read.loops, write.loops) if a[0] == b[0]]
+    for _, loop in common:
+        lag = _lag(loop, read, write)
+        if lag == 0:
+            continue
+        before = lag > 0 if loop.direction == "ascending" else lag < 0
+        if before:
+            return
+        raise LanguageError(f"in `{read.equation}`: {read.access} reads a row that the loop over {loop.index} "
+                            f"({loop.direction}) has not yet written (`{write.equation}`)")
+    if write.place >= read.place:
+        raise LanguageError(f"in `{read.equation}`: {read.access} is read before its last contribution "
+                            f"(`{write.equation}`); put the equation that writes {write.access.name} first")
+
+
+def _lag(loop: Loop, read: _Use, write: _Use) -> sp.Expr:
+    """By how many iterations the write of an element precedes its read; an integer."""
+    for wrote, reads in zip(write.access.indices, read.access.indices):
+        w, r = coefficients(wrote), coefficients(reads)
+        slope = w[0].get(loop.index, 0) if w else 0
+        if not slope:
+            continue
+        others = {k for k in (*w[0], *(r[0] if r else ())) if k != loop.index}
+        lag = sp.expand((w[1] - r[1]) / slope) if r and r[0].get(loop.index, 0) == slope and not others else None
+        if abs(slope) == 1 and lag is not None and lag.is_Integer:
+            return lag
+        raise LanguageError(f"in `{read.equation}`: cannot tell which iteration of the loop over {loop.index} wrote {read.access}; "
+                            f"write and read its row as {loop.index} plus a constant")
+    raise LanguageError(f"in `{write.equation}`: {write.access} is written in the loop over {loop.index} without that index "
+                        f"and read in the same loop (`{read.equation}`); give it a row for each {loop.index}")

@@ -1,0 +1,147 @@
+"""Well-formedness of programs: names, axes, ranges, and the order of writing and reading.
+
+Each error quotes the equation, the index and the extents, and says what would be right.
+"""
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import sympy as sp
+
+from symbp.errors import LanguageError
+from symbp.language.affine import coefficients, implies, range_facts
+from symbp.language.equation import Equation, Loop, walk
+from symbp.language.index import Index, indices_of
+from symbp.language.order import check_order
+from symbp.language.tensor import AXIS0, Access, Tensor, all_accesses
+
+if TYPE_CHECKING:
+    from symbp.language.program import Program
+
+MOST_POINTS = 200_000
+
+
+def check(program: "Program") -> None:
+    """Raise `LanguageError` for the first thing that is wrong with the program."""
+    _check_tensors(program)
+    rows = _row_axes(program)
+    names: dict[str, Index] = {}
+    for equation, loops in walk(program.statements):
+        _check_indices(equation, loops, names)
+        for access in all_accesses(sp.Tuple(equation.target, *equation.expressions)):
+            _check_access(program, equation, loops, access, rows)
+        _check_target(program, equation)
+    check_order(program)
+
+
+def _check_tensors(program: "Program") -> None:
+    seen: set[str] = set()
+    for tensor in program.tensors:
+        if tensor.name in seen:
+            raise LanguageError(f"two tensors are called {tensor.name!r}; give one of them another name")
+        seen.add(tensor.name)
+
+
+def _row_axes(program: "Program") -> set[tuple[str, int]]:
+    """The (tensor, axis) pairs that some loop writes by its own index: states have more rows than steps."""
+    return {(eq.target.name, axis) for eq, loops in walk(program.statements) for lp in loops
+            for axis, e in enumerate(eq.target.indices) if lp.index in e.free_symbols}
+
+
+def _check_indices(equation: Equation, loops: tuple[Loop, ...], names: dict[str, Index]) -> None:
+    """Indices are bound once, known, and of one extent for each printed name."""
+    outer = {loop.index for loop in loops}
+    for index in (*outer, *equation.indices, *indices_of(equation.body)):
+        known = names.setdefault(index.name, index)
+        if known != index:
+            raise LanguageError(f"in `{equation}`: the index {index.name} is used with the extents {known.extent} "
+                                f"and {index.extent}; two indices of different extent need different names")
+    allowed = {*outer, *equation.indices}
+    for index in (i for e in (equation.body, *equation.domain) for i in indices_of(e)):
+        if index not in allowed:
+            raise LanguageError(f"in `{equation}`: the index {index.name} is neither on the left nor summed over; "
+                                f"add it to the left side or sum over it")
+    target = {i for e in equation.target.indices for i in indices_of(e)}
+    for index in equation.over:
+        if index in target or index in outer:
+            raise LanguageError(f"in `{equation}`: the bound index {index.name} also stands on the left or is a loop's")
+
+
+def _check_access(program: "Program", equation: Equation, loops: tuple[Loop, ...], access: Access,
+                  rows: set[tuple[str, int]]) -> None:
+    tensor = program.tensor(access.name)
+    if len(access.indices) != len(tensor.shape):
+        raise LanguageError(f"in `{equation}`: {tensor.name} has {len(tensor.shape)} axes {tensor.shape}, "
+                            f"but {access} gives {len(access.indices)} indices")
+    for axis, (position, extent) in enumerate(zip(access.indices, tensor.extents(access))):
+        parts = coefficients(position)
+        if parts is None:
+            raise LanguageError(f"in `{equation}`: the index {position} of {access} is not integer-affine "
+                                f"(a sum of integer multiples of indices and integer tensors)")
+        reads = [a for a in parts[0] if isinstance(a, Access)]
+        for inner in reads:
+            if program.tensor(inner.name).dtype != "int":
+                raise LanguageError(f"in `{equation}`: {inner} is used as an index of {tensor.name}, "
+                                    f"but {inner.name} is a float tensor; give it dtype int")
+        if not reads:
+            _check_range(equation, loops, access, axis, extent, tensor, (tensor.name, axis) in rows)
+
+
+def _check_range(equation: Equation, loops: tuple[Loop, ...], access: Access, axis: int, extent: sp.Expr,
+                 tensor: Tensor, is_row: bool) -> None:
+    """An index alone on an axis has the axis' extent; any other expression provably stays inside."""
+    position, origin = access.indices[axis], tensor.origin[axis]
+    if isinstance(position, Index) and position.extent == extent and position.start == origin:
+        return
+    loop_indices = {loop.index for loop in loops}
+    if isinstance(position, Index) and position not in loop_indices and not is_row and not equation.domain:
+        if sp.expand(position.extent - extent) != 0 or position.start != origin:
+            raise LanguageError(f"in `{equation}`: the index {position} of extent {position.extent} stands alone on axis {axis} "
+                                f"of {access}, whose extent is {extent}; the two must be equal")
+    for goal, side in ((position - origin, "below"), (origin + extent - 1 - position, "above")):
+        _prove(equation, loops, access, axis, extent, goal, side)
+
+
+def _prove(equation: Equation, loops: tuple[Loop, ...], access: Access, axis: int, extent: sp.Expr,
+           goal: sp.Expr, side: str) -> None:
+    indices = {*equation.indices, *(lp.index for lp in loops)}
+    indices |= {j for i in indices for j in i.extent.atoms(Index)}
+    facts = [*range_facts(sorted(indices, key=lambda i: i.name)), *equation.domain]
+    if implies(facts, goal):
+        return
+    point = _counterexample(sorted(indices, key=lambda i: i.name), equation.domain, goal)
+    if point is None:
+        return
+    at = f" (at {', '.join(f'{i.name} = {v}' for i, v in point.items())} it is {access.indices[axis].xreplace(point)})" if point else ""
+    ranges = ", ".join(f"{i.name} in {i.start}..{i.last}" for i in equation.indices if i in access.indices[axis].free_symbols)
+    raise LanguageError(f"in `{equation}`: the index {access.indices[axis]} of {access} can leave its axis {side}{at}; "
+                        f"axis {axis} has extent {extent} and {ranges or 'no index varies'}. A layer that pads says so: "
+                        f"write inside({access}), or give the equation a domain")
+
+
+def _counterexample(indices: list[Index], domain: tuple[sp.Expr, ...], goal: sp.Expr) -> dict | None:
+    """None when every point of a concrete domain satisfies the goal; else a failing point ({} when symbolic)."""
+    used = [i for i in indices if any(i in e.free_symbols for e in (goal, *domain))]
+    closed = all(e.is_Integer for i in used for e in (i.extent, i.start))
+    count = sp.prod(i.extent for i in used) if closed else None
+    if not closed or count > MOST_POINTS:
+        return {}
+    for values in itertools.product(*(range(int(i.start), int(i.last) + 1) for i in used)):
+        point = {i: sp.Integer(v) for i, v in zip(used, values)}
+        if all(c.xreplace(point) >= 0 for c in domain) and goal.xreplace(point) < 0:
+            return point
+    return None
+
+
+def _check_target(program: "Program", equation: Equation) -> None:
+    tensor = program.tensor(equation.target.name)
+    if tensor.role not in ("intermediate", "state"):
+        raise LanguageError(f"in `{equation}`: {tensor.name} is written, but its role is {tensor.role}")
+    others = {eq.op for eq in program.definition(tensor.name)} if equation.op != "sum" else {"sum"}
+    if len(others) > 1:
+        raise LanguageError(f"{tensor.name} is written by equations of different kind ({', '.join(sorted(others))})")
+    if equation.op == "argmax" and tensor.dtype != "int":
+        raise LanguageError(f"in `{equation}`: an argmax is a position, so {tensor.name} must have dtype int")
+    if AXIS0 in {s for e in tensor.shape[:1] for s in e.free_symbols}:
+        raise LanguageError(f"tensor {tensor.name}: the first extent cannot depend on its own position")

@@ -1,0 +1,148 @@
+"""The three kinds of numbers that the oracle calculates with: float64, exact rationals and symbols."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symbp.errors import LanguageError
+from symbp.language.functions import equal, step
+
+
+class Numbers:
+    """Arithmetic on arrays of one kind of number.
+
+    dtype: NumPy's.  functions: an implementation for each primitive that the kind can calculate.
+    tolerance: how far a fact may be off (0 for exact kinds).
+    """
+
+    dtype: Any = object
+    tolerance = 0.0
+    functions: dict[Any, Callable] = {}
+
+    def constant(self, value: sp.Expr) -> Any:
+        """A SymPy number in this kind."""
+        raise LanguageError(f"{type(self).__name__} has no constant {value}")
+
+    def convert(self, array: np.ndarray) -> np.ndarray:
+        """An array of Python numbers in this kind."""
+        return array.astype(self.dtype)
+
+    def zeros(self, shape: tuple[int, ...]) -> np.ndarray:
+        """The array of additive identities."""
+        return self.convert(np.zeros(shape, dtype=int).astype(object))
+
+    def greater(self, a: Any, b: Any) -> bool:
+        """Whether a > b; only defined where values can be compared."""
+        return bool(a > b)
+
+    def opaque(self, function: type, arguments: list) -> Any:
+        """The value of an opaque function."""
+        raise LanguageError(f"the function {function.__name__} has no definition; give its values by functions={{{function.__name__!r}: …}}")
+
+    def apply(self, function: type, arguments: list) -> Any:
+        """A SymPy operation or primitive on evaluated arguments."""
+        if function is sp.Add:
+            return _fold(lambda a, b: a + b, arguments)
+        if function is sp.Mul:
+            return _fold(lambda a, b: a * b, arguments)
+        if function not in self.functions:
+            raise LanguageError(f"{type(self).__name__} cannot calculate {function.__name__}; "
+                                f"known are {', '.join(sorted(f.__name__ for f in self.functions))}")
+        return self.functions[function](*arguments)
+
+    def close(self, a: np.ndarray, b: np.ndarray) -> bool:
+        """Whether two arrays agree to this kind's tolerance."""
+        return bool(np.all(np.asarray(a == b)))
+
+
+def _fold(operation: Callable, arguments: list) -> Any:
+    result = arguments[0]
+    for argument in arguments[1:]:
+        result = operation(result, argument)
+    return result
+
+
+def _float_power(base: Any, exponent: Any) -> Any:
+    if np.ndim(exponent) == 0 and float(exponent) == int(exponent):
+        return np.asarray(base, dtype=float) ** int(exponent)
+    return np.asarray(base, dtype=float) ** exponent
+
+
+class Float64(Numbers):
+    """IEEE double precision."""
+
+    dtype = np.float64
+    tolerance = 1e-9
+    functions = {
+        sp.exp: np.exp, sp.log: np.log, sp.sin: np.sin, sp.cos: np.cos, sp.Abs: np.abs, sp.Pow: _float_power,
+        sp.erf: np.vectorize(math.erf, otypes=[float]),
+        step: lambda x, c: np.where(np.asarray(x) > 0, 1.0, np.where(np.asarray(x) < 0, 0.0, c)),
+        equal: lambda a, b: np.where(np.asarray(a) == np.asarray(b), 1.0, 0.0),
+    }
+
+    def constant(self, value: sp.Expr) -> float:
+        return float(value)
+
+    def zeros(self, shape: tuple[int, ...]) -> np.ndarray:
+        return np.zeros(shape)
+
+    def close(self, a: np.ndarray, b: np.ndarray) -> bool:
+        return bool(np.allclose(a, b, rtol=self.tolerance, atol=self.tolerance))
+
+
+def _elementwise(function: Callable, arity: int) -> Callable:
+    return np.frompyfunc(function, arity, 1)
+
+
+def _fraction_power(base: Fraction, exponent: Fraction) -> Fraction:
+    if exponent.denominator != 1:
+        raise LanguageError(f"the power {exponent} of a rational is not rational")
+    return Fraction(base) ** int(exponent)
+
+
+class Rational(Numbers):
+    """Exact fractions: sums, products, integer powers, steps and brackets."""
+
+    functions = {
+        sp.Pow: _elementwise(_fraction_power, 2), sp.Abs: _elementwise(abs, 1),
+        step: _elementwise(lambda x, c: Fraction(int(x > 0)) if x else c, 2),
+        equal: _elementwise(lambda a, b: Fraction(int(a == b)), 2),
+    }
+
+    def constant(self, value: sp.Expr) -> Fraction:
+        if not value.is_Rational:
+            raise LanguageError(f"{value} is not rational")
+        return Fraction(int(value.p), int(value.q))
+
+    def convert(self, array: np.ndarray) -> np.ndarray:
+        return np.asarray(_elementwise(Fraction, 1)(array.astype(object)), dtype=object)
+
+
+class Symbolic(Numbers):
+    """SymPy expressions; comparisons are made only where SymPy can decide them."""
+
+    functions = {f: _elementwise(f, 1) for f in (sp.exp, sp.log, sp.sin, sp.cos, sp.Abs, sp.erf)} | {
+        sp.Pow: _elementwise(sp.Pow, 2), step: _elementwise(step, 2), equal: _elementwise(equal, 2)}
+
+    def constant(self, value: sp.Expr) -> sp.Expr:
+        return value
+
+    def convert(self, array: np.ndarray) -> np.ndarray:
+        return np.asarray(_elementwise(sp.core.sympify._sympify, 1)(array.astype(object)), dtype=object)
+
+    def greater(self, a: Any, b: Any) -> bool:
+        decided = sp.core.sympify._sympify(a - b).is_positive
+        if decided is None:
+            raise LanguageError(f"cannot decide whether {a} > {b}; a maximum needs numbers, not symbols")
+        return bool(decided)
+
+    def opaque(self, function: type, arguments: list) -> Any:
+        return _elementwise(function, len(arguments))(*arguments)
+
+
+NUMBERS: dict[str, Numbers] = {"float64": Float64(), "rational": Rational(), "symbol": Symbolic()}

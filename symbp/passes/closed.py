@@ -1,0 +1,205 @@
+"""Closed forms: what writes a tensor, as one expression with nested sums; and inlining of one into another.
+
+Stage: equations → expressions with `Reduce` nodes, for display and folding.  A program never holds them.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sympy as sp
+
+from symbp.language.build import Reduce
+from symbp.language.equation import Equation, walk
+from symbp.language.functions import equal
+from symbp.language.index import Index, indices_of, substitute
+from symbp.language.program import Program
+from symbp.language.tensor import Access
+
+
+@dataclass(frozen=True)
+class Writer:
+    """One contribution to a tensor: at `target`, for all values of its indices, `body` is added.
+
+    `rows` are the index positions of the target; `free` the indices that they use; `right` is closed.
+    """
+
+    target: Access
+    right: sp.Expr
+    equation: Equation
+
+    @property
+    def free(self) -> tuple[Index, ...]:
+        """The indices of the target, in order."""
+        return tuple(dict.fromkeys(i for e in self.target.indices for i in indices_of(e)))
+
+
+def writers(program: Program) -> dict[str, tuple[Writer, ...]]:
+    """For each tensor the contributions that write it; a loop's index that is not on the left is summed over."""
+    found: dict[str, list[Writer]] = {}
+    for eq, loops in walk(program.statements):
+        target = {i for e in eq.target.indices for i in indices_of(e)}
+        running = tuple(lp.index for lp in loops if lp.index not in target)
+        over = (*running, *(i for i in eq.over if i not in running))
+        found.setdefault(eq.target.name, []).append(Writer(eq.target, reduced(eq.op, eq.body, over, eq.domain), eq))
+    return {name: tuple(ws) for name, ws in found.items()}
+
+
+def closed(equations: Iterable[Equation]) -> sp.Expr:
+    """The right side of the equations that write one tensor, as one expression with nested sums.
+
+    >>> from symbp.language.tensor import Tensor
+    >>> z, x, i = Tensor("z"), Tensor("x", (3,)), Index("i", 3)
+    >>> closed([Equation(z[()], x[i], over=(i,)), Equation(z[()], 1)])
+    sum(i, x[i]) + 1
+    """
+    return sp.Add(*(reduced(e.op, e.body, e.over, e.domain) for e in equations))
+
+
+def reduced(op: str, body: sp.Expr, over: Iterable[Index], domain: Iterable[sp.Expr] = ()) -> sp.Expr:
+    """A `Reduce`, with the factors of a sum that do not depend on the bound indices in front of it."""
+    over, domain = tuple(over), tuple(domain)
+    if op != "sum":
+        return Reduce(op, body, over, domain)
+    if not over and not domain:
+        return body
+    outside, under = _split(body, set(over) | {i for c in domain for i in c.atoms(Index)})
+    return outside * Reduce(op, under, over, domain)
+
+
+def _split(body: sp.Expr, bound: set[Index]) -> tuple[sp.Expr, sp.Expr]:
+    """The factors of a product that are free of the bound indices, and the others."""
+    outside, under = [], []
+    for factor in sp.Mul.make_args(body):
+        (under if factor.atoms(Index) & bound else outside).append(factor)
+    return sp.Mul(*outside), sp.Mul(*under)
+
+
+def bound_indices(expression: sp.Expr) -> set[Index]:
+    """The indices that some sum of the expression binds."""
+    return {i for r in expression.atoms(Reduce) for i in r.over}
+
+
+def free_indices(expression: sp.Expr) -> tuple[Index, ...]:
+    """The indices that no sum binds, in order of appearance."""
+    bound = bound_indices(expression)
+    return tuple(i for i in indices_of(expression) if i not in bound)
+
+
+def fresh_bound(expression: sp.Expr, taken: Iterable[str]) -> sp.Expr:
+    """Rename bound indices whose names are taken: k becomes k′."""
+    names = set(taken)
+    renamed: dict[Index, Index] = {}
+    for index in sorted(bound_indices(expression), key=lambda i: i.name):
+        name = _unused(index.name, names)
+        names.add(name)
+        if name != index.name:
+            renamed[index] = index.renamed(name)
+    return expression.xreplace(renamed) if renamed else expression
+
+
+def unify(pattern: sp.Basic, expression: sp.Basic, variables: Iterable[Index]) -> dict[Index, sp.Expr] | None:
+    """Values of the pattern's indices that make it the expression, or None.
+
+    >>> i, j = Index("i", 3), Index("j", 3)
+    >>> unify(sp.exp(Access("z", i)), sp.exp(Access("z", j)), [i])
+    {i: j}
+    """
+    found: dict[Index, sp.Expr] = {}
+    return found if _unify(pattern, expression, set(variables), found) else None
+
+
+def _unify(p: sp.Basic, e: sp.Basic, variables: set[Index], found: dict[Index, sp.Expr]) -> bool:
+    if isinstance(p, Index) and p in variables:
+        return found.setdefault(p, e) == e
+    if isinstance(p, sp.Expr) and p.is_Add and isinstance(e, sp.Expr) and _affine(p, e, variables, found):
+        return True
+    if p.func != e.func or len(p.args) != len(e.args):
+        return False
+    if not p.args:
+        return p == e
+    if not (isinstance(p, (sp.Add, sp.Mul))):
+        return all(_unify(a, b, variables, found) for a, b in zip(p.args, e.args))
+    return _unordered(list(p.args), list(e.args), variables, found)
+
+
+def _affine(p: sp.Expr, e: sp.Expr, variables: set[Index], found: dict[Index, sp.Expr]) -> bool:
+    """`t + 1` against an index expression: t is what is left."""
+    inside = [v for v in variables if p.has(v)]
+    if len(inside) != 1 or p.has(Access) or e.has(Access):
+        return False
+    rest = sp.expand(p - inside[0])
+    return not rest.has(inside[0]) and found.setdefault(inside[0], sp.expand(e - rest)) == sp.expand(e - rest)
+
+
+def _unordered(ps: list, es: list, variables: set[Index], found: dict[Index, sp.Expr]) -> bool:
+    if not ps:
+        return True
+    for k, e in enumerate(es):
+        trial = dict(found)
+        if _unify(ps[0], e, variables, trial) and _unordered(ps[1:], es[:k] + es[k + 1:], variables, trial):
+            found.update(trial)
+            return True
+    return False
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What a writer adds to one `element`, where all conditions (each ≥ 0) hold."""
+
+    right: sp.Expr
+    conditions: tuple[sp.Expr, ...]
+    writer: Writer
+    element: Access
+
+
+def at(writer: Writer, access: Access, taken: Iterable[str] = ()) -> Contribution | None:
+    """What a writer adds to the element `access`: its right side with the target's indices replaced.
+
+    A position that is data (`p_bar[n, t[n]] += …`) becomes a bracket [k = t_n].  The conditions say for which rows the
+    writer is active.  None when a position is affine in several indices (a strided scatter), which has no closed form
+    for a single element.
+    """
+    names = {*taken, *index_names(access)}
+    mapping: dict[sp.Basic, sp.Expr] = {}
+    conditions: list[sp.Expr] = []
+    data: list[tuple[sp.Expr, sp.Expr]] = []
+    for position, wanted in zip(writer.target.indices, access.indices):
+        unknown = [i for i in indices_of(position) if i not in mapping]
+        if position.has(Access):
+            data.append((wanted, position))
+        elif not unknown:
+            gap = sp.expand(position.xreplace(mapping) - wanted)
+            conditions += [gap, -gap] if gap != 0 else []
+        elif len(unknown) == 1 and abs(position.coeff(unknown[0])) == 1:
+            index = unknown[0]
+            value = sp.expand((wanted - position.xreplace(mapping)) * position.coeff(index) + index)
+            mapping[index] = value
+        else:
+            return None
+    for index, value in mapping.items():
+        conditions += _range(substitute(index.start, mapping), substitute(index.extent, mapping), value)
+    left = {i: i.renamed(_unused(i.name, names)) for i in writer.free if i not in mapping}
+    names |= {i.name for i in left.values()}
+    mapping |= left
+    right = substitute(fresh_bound(writer.right, names), mapping)
+    right *= sp.Mul(*(equal(wanted, substitute(position, mapping)) for wanted, position in data))
+    return Contribution(reduced("sum", right, tuple(left.values())), tuple(conditions), writer, access)
+
+
+def _range(start: sp.Expr, extent: sp.Expr, value: sp.Expr) -> list[sp.Expr]:
+    """The conditions that a value lies in a range; none when it is an index of that range."""
+    if isinstance(value, Index) and (value.extent, value.start) == (extent, start):
+        return []
+    return [sp.expand(value - start), sp.expand(start + extent - 1 - value)]
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "'"
+    return name
+
+
+def index_names(*expressions: sp.Basic) -> set[str]:
+    """The printed names of all indices of the expressions."""
+    return {i.name for e in expressions for i in e.atoms(Index)}

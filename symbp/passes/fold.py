@@ -1,0 +1,120 @@
+"""Fold: eliminate tensors and exponentials through the program's own definitions.
+
+Stage: expression → equal expression in the atoms that the reader chose.  Softmax with cross-entropy becomes
+(p·Σt − t)/N, and σ'(z) becomes a(1 − a), because their definitions say so; no rule names them.
+"""
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+import sympy as sp
+
+from symbp.language.build import Reduce
+from symbp.language.functions import Defined, expand_definitions
+from symbp.language.tensor import Access
+from symbp.passes.normal import abstract, complexity, shortest
+from symbp.passes.relations import Relation, exponential, hidden, powers, reveal
+
+TRANSCENDENTAL = (sp.exp, sp.log, sp.erf, sp.sin, sp.cos)
+ROUNDS = 6
+
+
+def eliminate(expression: sp.Expr, relations: Iterable[Relation], hide: Collection[str]) -> sp.Expr:
+    """Replace exponentials, and accesses to the tensors in `hide`, through the relations.
+
+    An exponential goes to whichever tensor was defined by it; a hidden tensor only to one defined from it.
+    """
+    relations = tuple(relations)
+    for _ in range(ROUNDS):
+        changed = _once(expression, relations, hide)
+        if changed == expression:
+            return expression
+        expression = changed
+    return expression
+
+
+def _once(expression: sp.Expr, relations: tuple[Relation, ...], hide: Collection[str]) -> sp.Expr:
+    if isinstance(expression, Reduce):
+        return Reduce(expression.op, _once(expression.body, relations, hide), expression.over, expression.domain)
+    if expression.has(sp.exp):
+        expression = _exponentials(powers(expression), relations)
+    found = {}
+    for access in _top_accesses(expression):
+        if access.name in hide:
+            answer = _first(access, relations)
+            if answer is not None and answer[1] == 1:
+                found[access] = answer[0]
+    inner = {r: _once(r, relations, hide) for r in _top_sums(expression)}
+    return expression.xreplace({**found, **inner})
+
+
+def _exponentials(expression: sp.Expr, relations: tuple[Relation, ...]) -> sp.Expr:
+    """Replace hidden exponentials whose powers fit a relation; the others are shown again."""
+    mapping = {}
+    for node in sorted(expression.atoms(hidden), key=sp.default_sort_key):
+        answer = _first(node.args[0], relations)
+        if answer is None:
+            continue
+        value, power = answer
+        exponents = _powers_of(expression, node)
+        if all((e / power).is_Integer for e in exponents):
+            for e in exponents:
+                mapping[node ** e] = value ** (e / power)
+    return reveal(expression.xreplace(mapping))
+
+
+def _powers_of(expression: sp.Expr, node: hidden) -> set[sp.Expr]:
+    exponents = {p.exp for p in expression.atoms(sp.Pow) if p.base == node}
+    bare = expression.xreplace({p: sp.Dummy() for p in expression.atoms(sp.Pow) if p.base == node})
+    return exponents | ({sp.S.One} if bare.has(node) else set())
+
+
+def _first(atom: sp.Expr, relations: tuple[Relation, ...]) -> tuple[sp.Expr, int] | None:
+    for relation in reversed(relations):
+        answer = relation.apply(atom)
+        if answer is not None:
+            return answer
+    return None
+
+
+def _top(expression: sp.Expr, kinds: tuple[type, ...]) -> list[sp.Expr]:
+    found, walk = {}, sp.preorder_traversal(expression)
+    for node in walk:
+        if isinstance(node, (Access, Reduce)):
+            if isinstance(node, kinds):
+                found.setdefault(node)
+            walk.skip()
+    return list(found)
+
+
+def _top_accesses(expression: sp.Expr) -> list[Access]:
+    return _top(expression, (Access,))
+
+
+def _top_sums(expression: sp.Expr) -> list[Reduce]:
+    return _top(expression, (Reduce,))
+
+
+def open_definitions(expression: sp.Expr, relations: Iterable[Relation]) -> sp.Expr:
+    """Replace each derived function σ'(z) by its definition in the chosen atoms, where that leaves no exponential.
+
+    A definition that stays transcendental (gelu') is kept by name.
+    """
+    relations = tuple(relations)
+    mapping: dict[sp.Expr, sp.Expr] = {}
+    for application in sorted(expression.atoms(Defined), key=sp.default_sort_key):
+        if application.definition is None or not any(application.orders):
+            continue
+        plain, atoms = abstract(powers(expand_definitions(application)))
+        value = eliminate(reveal(sp.cancel(sp.together(plain)).xreplace(atoms)), relations, ())
+        if not value.has(*TRANSCENDENTAL):
+            mapping[application] = shortest(value)
+    return expression.xreplace(mapping)
+
+
+def simpler(a: sp.Expr, b: sp.Expr) -> sp.Expr:
+    """Whichever takes less reading; the first when equal."""
+    return b if complexity(b) < complexity(a) else a
+
+
+__all__ = ["eliminate", "exponential", "open_definitions", "simpler"]

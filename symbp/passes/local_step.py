@@ -1,0 +1,60 @@
+"""The chain rule as a step of its own: Σ ȳ · ∂y/∂x, before the local derivatives are put in.
+
+Stage: contributions of a derivative program → the same sums with `Local` in the place of each ∂f/∂x.
+"""
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+import sympy as sp
+
+from symbp.calculus.differentiate import Derivative
+from symbp.calculus.local import partial
+from symbp.language.build import Reduce
+from symbp.language.equation import Equation
+from symbp.language.index import indices_of, substitute
+from symbp.language.tensor import Access, accesses
+from symbp.passes.closed import Contribution, Writer, at, reduced
+
+
+class Local(sp.Expr):
+    """The local derivative ∂y/∂x of one equation, unevaluated: the accesses y and x."""
+
+    is_commutative = True
+    is_real = True
+
+    def __new__(cls, y: Access, x: Access) -> "Local":
+        return sp.Expr.__new__(cls, y, x)
+
+
+def chain_rule(active: Iterable[Contribution], derivative: Derivative, taken: Collection[str]) -> sp.Expr:
+    """The contributions with unevaluated local derivatives; a seed or a max's share stays as it is."""
+    return sp.Add(*(_chained(part, derivative, taken) for part in active))
+
+
+def _chained(part: Contribution, derivative: Derivative, taken: Collection[str]) -> sp.Expr:
+    equation = part.writer.equation
+    source = derivative.origin.get(equation)
+    if source is None or source.op != "sum":
+        return part.right
+    base = next(name for name, bar in derivative.names.items() if bar == equation.target.name)
+    x = next((a for a in accesses(source.body) if a.name == base and a.indices == equation.target.indices), None)
+    if x is None:
+        return part.right
+    bar = Access(derivative.names[source.target.name], *source.target.indices)
+    chained = _same_sum(part.writer, equation, bar * Local(source.target, x))
+    return at(chained, part.element, taken).right
+
+
+def _same_sum(writer: Writer, equation: Equation, body: sp.Expr) -> Writer:
+    """The writer with another body under the same sums."""
+    over = {i for e in equation.target.indices for i in indices_of(e)}
+    running = [i for i in writer.right.atoms(Reduce)]
+    loops = tuple(i for r in running for i in r.over if i not in equation.over and i not in over)
+    return Writer(writer.target, reduced("sum", body, (*dict.fromkeys(loops), *equation.over), equation.domain), equation)
+
+
+def value(local: Local, source: Equation) -> sp.Expr:
+    """The local derivative from its equation: ∂f/∂x at the indices of the node."""
+    mapping = {i: p for i, p in zip(source.target.indices, local.args[0].indices) if i.is_Symbol}
+    return substitute(partial(source.body, local.args[1]), mapping)

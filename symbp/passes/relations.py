@@ -1,0 +1,118 @@
+"""Oriented relations: every elementwise definition, solved for what it was made of.
+
+    e[n,k] = exp(z[n,k])     ⇒  exp(z) → e
+    p[n,k] = e[n,k] / S[n]   ⇒  e → p·S
+    a[j]   = 1/(1 + e^{−z})  ⇒  e^{z} → a/(1 − a)
+
+Stage: L1 Program → relations.  Nothing here names a function: a definition is expanded to primitives, its
+exponentials become powers of one unknown, and the relation is solved where it is linear in a power of it.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from symbp.language.equation import walk
+from symbp.language.functions import expand_definitions
+from symbp.language.index import Index, indices_of
+from symbp.language.program import Program
+from symbp.language.tensor import Access, accesses
+from symbp.passes.closed import unify
+
+
+@dataclass(frozen=True)
+class Relation:
+    """`source^power = value`, where source is exp(argument) or an access, and value uses the defined tensor."""
+
+    source: sp.Expr
+    power: int
+    value: sp.Expr
+    tensor: str
+
+    def apply(self, atom: sp.Expr) -> tuple[sp.Expr, int] | None:
+        """The value and power for an atom of the same pattern, or None."""
+        found = unify(self.source, atom, indices_of(self.source))
+        return None if found is None else (self.value.xreplace(found), self.power)
+
+
+def relations(program: Program) -> tuple[Relation, ...]:
+    """All relations of a program's elementwise definitions, in order."""
+    found: list[Relation] = []
+    for eq, loops in walk(program.statements):
+        alone = len(program.definition(eq.target.name)) == 1 or bool(loops)
+        if alone and eq.op == "sum" and not eq.over and not eq.domain and eq.body != 0:
+            found += _solve(eq.target, eq.body)
+    return tuple(found)
+
+
+def _solve(target: Access, body: sp.Expr) -> list[Relation]:
+    """Solve target = body for each exponential and each access that determines all indices of the target."""
+    body = expand_definitions(body)
+    if len(accesses(body)) > 4:
+        return []
+    indices = {i for e in target.indices for i in indices_of(e)}
+    sources = [exponential(arguments)[0] for arguments in _exponents(body)] + list(accesses(body))
+    solved = []
+    for source in dict.fromkeys(sources):
+        if indices <= source.atoms(Index) and source != target:
+            answer = _solve_for(target, body, source)
+            if answer is not None:
+                solved.append(Relation(source, answer[0], answer[1], target.name))
+    return solved
+
+
+def _exponents(body: sp.Expr) -> list[sp.Expr]:
+    return [e.args[0] for e in sorted(body.atoms(sp.exp), key=sp.default_sort_key)]
+
+
+def exponential(argument: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """Write exp(argument) as exp(base)^power with a base of positive leading sign.
+
+    >>> exponential(-2*sp.Symbol("z"))
+    (exp(z), -2)
+    """
+    power, base = argument.as_coeff_Mul()
+    if base.could_extract_minus_sign():
+        power, base = -power, -base
+    return sp.exp(base), power
+
+
+def powers(expression: sp.Expr) -> sp.Expr:
+    """Every exponential as a power of its base, with the bases as opaque symbols' place holders."""
+    return expression.replace(lambda e: isinstance(e, sp.exp),
+                              lambda e: hidden(exponential(e.args[0])[0]) ** exponential(e.args[0])[1])
+
+
+class hidden(sp.Function):
+    """An exponential that SymPy must not combine while a relation is solved."""
+
+    nargs = 1
+    is_positive = True
+
+
+def reveal(expression: sp.Expr) -> sp.Expr:
+    """The inverse of hiding."""
+    return expression.replace(lambda e: isinstance(e, hidden), lambda e: e.args[0])
+
+
+def _solve_for(target: Access, body: sp.Expr, source: sp.Expr) -> tuple[int, sp.Expr] | None:
+    """(k, value) with source^k = value, where target·denominator − numerator has two powers of the source."""
+    unknown = sp.Dummy("u", positive=True)
+    hidden_body = powers(body)
+    key = hidden(source) if isinstance(source, sp.exp) else source
+    plain = hidden_body.xreplace({key: unknown})
+    if not plain.has(unknown):
+        return None
+    if any(f.has(unknown) for f in plain.atoms(sp.Function, sp.exp)):
+        return None
+    try:
+        polynomial = sp.Poly(sp.expand(sp.numer(sp.together(target - plain))), unknown)
+    except sp.PolynomialError:
+        return None
+    terms = polynomial.terms()
+    if len(terms) != 2:
+        return None
+    ((high,), above), ((low,), below) = terms
+    value = reveal(sp.factor(-below / above))
+    return (high - low, value) if value.has(Access) and target.name in {a.name for a in accesses(value)} else None
