@@ -8,7 +8,7 @@ produced; `symbp.certify.steps` evaluates both sides.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,9 +21,11 @@ from symbp.language.build import Reduce
 from symbp.language.equation import Equation
 from symbp.language.facts import Fact
 from symbp.language.functions import Defined
+from symbp.language.index import Index, substitute
 from symbp.language.program import Program
 from symbp.language.tensor import Access, Tensor, accesses
-from symbp.passes.closed import Writer, fresh_bound, index_names, writers
+from symbp.language.wellformed import row_axes
+from symbp.passes.closed import Writer, fresh_bound, index_names, tidy, writers
 from symbp.passes.fold import eliminate, open_definitions
 from symbp.passes.local_step import Local, chain_rule
 from symbp.passes.normal import complexity, shortest
@@ -93,9 +95,17 @@ class Line:
 
     def latex(self, form: str = "index") -> str:
         """The line as LaTeX, in "index" form, or in "matrix" form where there is one (else in index form)."""
-        if form == "matrix" and self.matrix is not None:
-            return self.matrix.latex
-        return self.derivation.writer.equation(self.target, self.right)
+        text = self.matrix.latex if form == "matrix" and self.matrix is not None else \
+            self.derivation.writer.equation(self.target, self.right)
+        return text + self.rows_latex()
+
+    def rows_latex(self) -> str:
+        """Which rows of a recurrence the line is about, where it is not about all: `\\qquad (1 \\le l \\le L - 1)`."""
+        doprint = self.derivation.writer.doprint
+        row = self.target.indices[0] if self.target.indices else None
+        if not isinstance(row, Index) or (row.extent, row.start) == (self.tensor.shape[0], self.tensor.origin[0]):
+            return ""
+        return rf" \qquad \left({doprint(row.start)} \le {doprint(row)} \le {doprint(sp.expand(row.last))}\right)"
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex('matrix')}$"
@@ -194,7 +204,7 @@ class Derivation:
             raise LanguageError(f"there is no derivative by {name!r} here{nearest(name, self.derivative.names)}")
         if name not in self._lines:
             bar = self.derivative.names[name]
-            lines = [self._line(case) for case in self._cases(bar)]
+            lines = merged([self._line(case) for case in self._cases(bar)])
             self._lines[name] = Gradient(name, tuple(lines))
         return self._lines[name]
 
@@ -209,7 +219,20 @@ class Derivation:
             if indices is None:
                 return [Case(w.target, w.right, ()) for w in parts]
             first = Access(bar, *indices)
-        return unroll_recurrence(first, inline, self.writers)
+        first = self._all_rows(first)
+        return unroll_recurrence(first, inline, self.writers, self.program.size_facts)
+
+    def _all_rows(self, access: Access) -> Access:
+        """The access with its row index running over the whole axis, not over one loop's part of it."""
+        tensor = self.program.tensor(access.name)
+        if not access.indices or (access.name, 0) not in self._rows:
+            return access
+        row = access.indices[0]
+        return substitute(access, {row: Index(row.name, tensor.shape[0], tensor.origin[0])})
+
+    @cached_property
+    def _rows(self) -> set[tuple[str, int]]:
+        return row_axes(self.program)
 
     def _plain(self, bar: str) -> tuple | None:
         """Plain indices for a tensor: those of the forward equation that writes or reads it."""
@@ -223,7 +246,7 @@ class Derivation:
     def _line(self, case: Case) -> Line:
         log: list[tuple[str, sp.Expr, sp.Expr, tuple[Fact, ...]]] = []
         self._start(case, log)
-        final, rest = self._finish(case.expression)
+        final, rest = self._finish(tidy(case.expression))
         steps = [Step(k + 1, *entry) for k, entry in enumerate([*log, *rest])]
         return Line(case.target, final, tuple(steps), self)
 
@@ -237,7 +260,7 @@ class Derivation:
             if chain != local:
                 log.append(("local derivative", chain, local, ()))
         if local != case.expression:
-            log.append(("substitution", local, case.expression, ()))
+            log.append(("substitution", local, tidy(case.expression), ()))
 
     def _finish(self, expression: sp.Expr) -> tuple[sp.Expr, list]:
         """The shortest of the reader's admitted foldings, with its log."""
@@ -270,13 +293,13 @@ class Derivation:
             record("definition opened", open_definitions(expression, self.relations))
         for _ in range(ROUNDS):
             start = expression
-            record("folded", shortest(eliminate(expression, self.relations, hide)))
+            record("folded", tidy(shortest(eliminate(expression, self.relations, hide), thorough=False)))
             record("sums collapsed", collapse(expression))
             if self.options.facts == "used":
                 record("fact used", *use_facts(expression, self.forward.facts))
-            record("simplified", shortest(expression))
             if expression == start:
                 break
+        record("simplified", shortest(expression))
         record("helper written out", self.write_out(expression))
         return expression, log
 
@@ -305,6 +328,10 @@ class Derivation:
                 lines.append((target, right))
         return lines
 
+    def update_lines(self) -> list[str]:
+        """The optimiser's equations as LaTeX, where the source is a network that has one."""
+        return [] if self.updates is None else self.updates.update_lines(self)
+
     def report(self) -> "Report":
         """The derivation as a document."""
         from symbp.report.derivation import derivation_report
@@ -319,12 +346,41 @@ class Derivation:
         return "".join(self[name]._repr_latex_() for name in self.names)
 
 
+def merged(lines: list[Line]) -> list[Line]:
+    """Join a single row to a range of rows next to it where the same formula holds; single rows come first."""
+    lines = sorted(lines, key=lambda line: _row_index(line) is not None)
+    for line in [x for x in lines if _row_index(x) is not None]:
+        for single in [x for x in lines if x.target.indices and _row_index(x) is None]:
+            joined = _joined(line, single)
+            if joined is not None:
+                return merged([joined if x is line else x for x in lines if x is not single])
+    return lines
+
+
+def _row_index(line: Line) -> Index | None:
+    first = line.target.indices[0] if line.target.indices else None
+    return first if isinstance(first, Index) else None
+
+
+def _joined(line: Line, single: Line) -> Line | None:
+    """The line over one more row, where its formula at that row is the single row's."""
+    index, value = _row_index(line), single.target.indices[0]
+    ends = {sp.expand(index.last + 1): index.start, sp.expand(index.start - 1): value}
+    if sp.expand(value) not in ends:
+        return None
+    if any(substitute(a, {index: value}) != b for a, b in ((line.target, single.target), (line.right, single.right))):
+        return None
+    longer = Index(index.name, sp.expand(index.extent + 1), ends[sp.expand(value)])
+    move = {index: longer}
+    steps = tuple(replace(s, before=substitute(s.before, move), after=substitute(s.after, move)) for s in line.steps)
+    return Line(substitute(line.target, move), substitute(line.right, move), steps, line.derivation)
+
+
 def _reads(expression: sp.Expr) -> tuple[Access, ...]:
     return tuple(expression.atoms(Access))
 
 
 def _is_plain(access: Access) -> bool:
-    from symbp.language.index import Index
     return all(isinstance(p, Index) for p in access.indices) and len(set(access.indices)) == len(access.indices)
 
 

@@ -145,7 +145,7 @@ class _Run:
             raise LanguageError(f"`{equation}` contributes to an element of {equation.target.name} that was already read")
         body = np.broadcast_to(np.asarray(body, dtype=self.numbers.dtype), (points.count,))
         if equation.op == "sum":
-            np.add.at(target.reshape(target.shape or 1), where or np.zeros(points.count, dtype=int), body)
+            _add_at(target, where, body)
         else:
             self._extremum(equation, points, where, body, target)
 
@@ -256,10 +256,15 @@ class _Run:
         points, cells = self.points(equation), self.points(equation, without=fact.over)
         left = self.numbers.zeros(tuple(self.size(i.extent) for i in free))
         place = [tuple(p.columns[i] - self.size(i.start) for i in free) for p in (points, cells)]
-        np.add.at(left, place[0], np.broadcast_to(self.evaluate(fact.left, points, equation), (points.count,)))
+        _add_at(left, place[0], np.broadcast_to(self.evaluate(fact.left, points, equation), (points.count,)))
         right = np.broadcast_to(self.evaluate(fact.right, cells, equation), (cells.count,))
         if not COMPARE[fact.relation](self.numbers, left[place[1]], right):
             raise LanguageError(f"the values given violate the fact {fact}")
+
+
+def _add_at(target: np.ndarray, where: tuple[np.ndarray, ...], values: np.ndarray) -> None:
+    """Add one value after the other, also into an array without axes."""
+    np.add.at(target.reshape(target.shape or 1), where or np.zeros(len(values), dtype=int), values)
 
 
 COMPARE: dict[str, Callable[[Numbers, Any, Any], bool]] = {

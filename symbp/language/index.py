@@ -85,7 +85,13 @@ def substitute(expression: sp.Basic, mapping: dict[sp.Basic, sp.Basic]) -> sp.Ba
     full = dict(mapping)
     for index in indices_of(expression):
         if index not in full:
-            extent, start = index.extent.xreplace(mapping), index.start.xreplace(mapping)
-            if (extent, start) != (index.extent, index.start):
-                full[index] = Index(index.name, extent, start)
+            full[index] = _moved(index, mapping)
     return expression.xreplace(full)
+
+
+def _moved(index: Index, mapping: dict[sp.Basic, sp.Basic]) -> Index:
+    """The index with its own range substituted."""
+    if index.extent.is_Integer and index.start.is_Integer:
+        return index
+    extent, start = substitute(index.extent, mapping), substitute(index.start, mapping)
+    return index if (extent, start) == (index.extent, index.start) else Index(index.name, extent, start)

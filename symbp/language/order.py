@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import sympy as sp
 
 from symbp.errors import LanguageError
-from symbp.language.affine import coefficients
+from symbp.language.affine import coefficients, implies, range_facts
 from symbp.language.equation import Equation, Loop, Statement
 from symbp.language.tensor import Access, all_accesses
 
@@ -39,7 +39,7 @@ def check_order(program: "Program") -> None:
         readers += [_Use(a, place, equation, loops) for a in all_accesses(sp.Tuple(*equation.expressions))]
     for read in readers:
         for write in writers.get(read.access.name, ()):
-            _check_pair(read, write)
+            _check_pair(program, read, write)
 
 
 def _numbered(statements: tuple[Statement, ...], loops: tuple, counter: list[int]):
@@ -51,7 +51,7 @@ def _numbered(statements: tuple[Statement, ...], loops: tuple, counter: list[int
             yield counter[0], statement, loops
 
 
-def _check_pair(read: _Use, write: _Use) -> None:
+def _check_pair(program: "Program", read: _Use, write: _Use) -> None:
     """Lexicographic order over the loops that both stand in, then the order of the statements."""
     common = [a for a, b in zip(read.loops, write.loops) if a[0] == b[0]]
     for _, loop in common:
@@ -63,9 +63,20 @@ def _check_pair(read: _Use, write: _Use) -> None:
             return
         raise LanguageError(f"in `{read.equation}`: {read.access} reads a row that the loop over {loop.index} "
                             f"({loop.direction}) has not yet written (`{write.equation}`)")
-    if write.place >= read.place:
+    if write.place >= read.place and not _disjoint(program, read, write):
         raise LanguageError(f"in `{read.equation}`: {read.access} is read before its last contribution "
                             f"(`{write.equation}`); put the equation that writes {write.access.name} first")
+
+
+def _disjoint(program: "Program", read: _Use, write: _Use) -> bool:
+    """Whether the two provably touch different elements: on some axis one lies always above the other."""
+    outer = {lp.index for _, lp in write.loops}
+    renamed = {i: i.renamed(i.name + "*") for i in {*outer, *write.equation.indices}}
+    written = write.access.xreplace(renamed)
+    indices = {*renamed.values(), *read.equation.indices, *(lp.index for _, lp in read.loops)}
+    known = [*range_facts(sorted(indices, key=lambda i: i.name)), *read.equation.domain, *program.size_facts]
+    gaps = [r - w for r, w in zip(read.access.indices, written.indices) if not (r.has(Access) or w.has(Access))]
+    return any(implies(known, sign * gap - 1) for gap in gaps for sign in (1, -1))
 
 
 def _lag(loop: Loop, read: _Use, write: _Use) -> sp.Expr:

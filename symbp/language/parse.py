@@ -93,6 +93,17 @@ def parse_fact(text: str, scope: Scope) -> Fact:
     return Fact(value.body if over else value, str(relation), read.expression(right), over)
 
 
+def learn_indices(text: str, scope: Scope) -> None:
+    """Add to the scope the indices of an equation whose extents its known tensors tell.
+
+    >>> scope = Scope({"x": Tensor("x", (5, 3))})
+    >>> learn_indices("y[n,j] = sum(i, V[j,i]*x[n,i])", scope)
+    >>> {name: i.extent for name, i in scope.indices.items()}
+    {'n': 5, 'i': 3}
+    """
+    _learn(_tree(text, "equation"), scope, text)
+
+
 @cache
 def _parser() -> "lark.Lark":
     import lark

@@ -71,6 +71,14 @@ class Program:
         return tuple(sorted(found, key=lambda s: s.name))
 
     @property
+    def size_facts(self) -> tuple[sp.Expr, ...]:
+        """What the facts say of sizes alone (`L >= 2`), each as an expression that is ≥ 0."""
+        said = [f for f in self.facts if not f.tensors and not f.over]
+        ways = {">=": 0, ">": -1}
+        return (*(f.left - f.right + ways[f.relation] for f in said if f.relation in ways),
+                *(f.right - f.left + ways[f.relation.replace("<", ">")] for f in said if f.relation in ("<", "<=")))
+
+    @property
     def widths(self) -> tuple[type, ...]:
         """The width functions n(l), sorted by name: sizes that depend on an outer index."""
         expressions = [e for t in self.tensors for e in t.shape] + [i.extent for i in self.indices]

@@ -64,6 +64,7 @@ class Tensor:
     cotangent: LaTeX letter of the derivative of the loss by this tensor (δ), where it has one; cotangent_of: for
     a derivative's own tensor, the names (of, by).  auxiliary: a helper that is printed inline.  next_of: this is
     the new value of the named tensor, and prints as an assignment to it.
+    rows: the first axis counts the rows of a recurrence, of which an index may run over a part.
 
     >>> W = Tensor("W", (10, 784), role="parameter")
     >>> W[Index("j", 10), Index("i", 784)]
@@ -82,6 +83,7 @@ class Tensor:
     cotangent_of: tuple[str, str] | None = None
     auxiliary: bool = False
     next_of: str = ""
+    rows: bool = False
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:

@@ -25,7 +25,7 @@ MOST_POINTS = 200_000
 def check(program: "Program") -> None:
     """Raise `LanguageError` for the first thing that is wrong with the program."""
     _check_tensors(program)
-    rows = _row_axes(program)
+    rows = row_axes(program)
     names: dict[str, Index] = {}
     for equation, loops in walk(program.statements):
         _check_indices(equation, loops, names)
@@ -43,10 +43,11 @@ def _check_tensors(program: "Program") -> None:
         seen.add(tensor.name)
 
 
-def _row_axes(program: "Program") -> set[tuple[str, int]]:
-    """The (tensor, axis) pairs that some loop writes by its own index: states have more rows than steps."""
-    return {(eq.target.name, axis) for eq, loops in walk(program.statements) for lp in loops
-            for axis, e in enumerate(eq.target.indices) if lp.index in e.free_symbols}
+def row_axes(program: "Program") -> set[tuple[str, int]]:
+    """The (tensor, axis) pairs that count the rows of a recurrence: states have more rows than steps."""
+    written = {(eq.target.name, axis) for eq, loops in walk(program.statements) for lp in loops
+               for axis, e in enumerate(eq.target.indices) if lp.index in e.free_symbols}
+    return written | {(t.name, 0) for t in program.tensors if t.rows or t.level_axis}
 
 
 def _check_indices(equation: Equation, loops: tuple[Loop, ...], names: dict[str, Index]) -> None:
@@ -85,13 +86,14 @@ def _check_access(program: "Program", equation: Equation, loops: tuple[Loop, ...
                 raise LanguageError(f"in `{equation}`: {inner} is used as an index of {tensor.name}, "
                                     f"but {inner.name} is a float tensor; give it dtype int")
         if not reads:
-            _check_range(equation, loops, access, axis, extent, tensor, (tensor.name, axis) in rows)
+            _check_range(program, equation, loops, access, axis, (tensor.name, axis) in rows)
 
 
-def _check_range(equation: Equation, loops: tuple[Loop, ...], access: Access, axis: int, extent: sp.Expr,
-                 tensor: Tensor, is_row: bool) -> None:
+def _check_range(program: "Program", equation: Equation, loops: tuple[Loop, ...], access: Access, axis: int,
+                 is_row: bool) -> None:
     """An index alone on an axis has the axis' extent; any other expression provably stays inside."""
-    position, origin = access.indices[axis], tensor.origin[axis]
+    tensor = program.tensor(access.name)
+    position, origin, extent = access.indices[axis], tensor.origin[axis], tensor.extents(access)[axis]
     if isinstance(position, Index) and position.extent == extent and position.start == origin:
         return
     loop_indices = {loop.index for loop in loops}
@@ -100,14 +102,14 @@ def _check_range(equation: Equation, loops: tuple[Loop, ...], access: Access, ax
             raise LanguageError(f"in `{equation}`: the index {position} of extent {position.extent} stands alone on axis {axis} "
                                 f"of {access}, whose extent is {extent}; the two must be equal")
     for goal, side in ((position - origin, "below"), (origin + extent - 1 - position, "above")):
-        _prove(equation, loops, access, axis, extent, goal, side)
+        _prove(program.size_facts, equation, loops, access, axis, extent, goal, side)
 
 
-def _prove(equation: Equation, loops: tuple[Loop, ...], access: Access, axis: int, extent: sp.Expr,
-           goal: sp.Expr, side: str) -> None:
+def _prove(known: tuple[sp.Expr, ...], equation: Equation, loops: tuple[Loop, ...], access: Access, axis: int,
+           extent: sp.Expr, goal: sp.Expr, side: str) -> None:
     indices = {*equation.indices, *(lp.index for lp in loops)}
     indices |= {j for i in indices for j in i.extent.atoms(Index)}
-    facts = [*range_facts(sorted(indices, key=lambda i: i.name)), *equation.domain]
+    facts = [*range_facts(sorted(indices, key=lambda i: i.name)), *equation.domain, *known]
     if implies(facts, goal):
         return
     point = _counterexample(sorted(indices, key=lambda i: i.name), equation.domain, goal)
@@ -123,7 +125,8 @@ def _prove(equation: Equation, loops: tuple[Loop, ...], access: Access, axis: in
 def _counterexample(indices: list[Index], domain: tuple[sp.Expr, ...], goal: sp.Expr) -> dict | None:
     """None when every point of a concrete domain satisfies the goal; else a failing point ({} when symbolic)."""
     used = [i for i in indices if any(i in e.free_symbols for e in (goal, *domain))]
-    closed = all(e.is_Integer for i in used for e in (i.extent, i.start))
+    closed = all(e.is_Integer for i in used for e in (i.extent, i.start)) and \
+        not any(s for e in (goal, *domain) for s in e.free_symbols - set(used))
     count = sp.prod(i.extent for i in used) if closed else None
     if not closed or count > MOST_POINTS:
         return {}

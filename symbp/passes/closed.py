@@ -67,6 +67,17 @@ def reduced(op: str, body: sp.Expr, over: Iterable[Index], domain: Iterable[sp.E
     return outside * Reduce(op, under, over, domain)
 
 
+def tidy(expression: sp.Expr) -> sp.Expr:
+    """Pull what does not depend on the bound indices out of every sum.
+
+    >>> k, t = Index("k", 3), Access("t", Index("k", 3))
+    >>> tidy(Reduce("sum", 2*t, [k]))
+    2*sum(k, t[k])
+    """
+    return expression.replace(lambda e: isinstance(e, Reduce) and e.op == "sum",
+                              lambda e: reduced(e.op, e.body, e.over, e.domain))
+
+
 def _split(body: sp.Expr, bound: set[Index]) -> tuple[sp.Expr, sp.Expr]:
     """The factors of a product that are free of the bound indices, and the others."""
     outside, under = [], []
@@ -153,10 +164,11 @@ class Contribution:
     element: Access
 
 
-def at(writer: Writer, access: Access, taken: Iterable[str] = ()) -> Contribution | None:
+def at(writer: Writer, access: Access, taken: Iterable[str] = (), rename_data: bool = True) -> Contribution | None:
     """What a writer adds to the element `access`: its right side with the target's indices replaced.
 
-    A position that is data (`p_bar[n, t[n]] += …`) becomes a bracket [k = t_n].  The conditions say for which rows the
+    A position that is data (`p_bar[n, t[n]] += …`) becomes a bracket [k = t_n], and with `rename_data` k stands
+    for t_n beside it.  The conditions say for which rows the
     writer is active.  None when a position is affine in several indices (a strided scatter), which has no closed form
     for a single element.
     """
@@ -183,7 +195,9 @@ def at(writer: Writer, access: Access, taken: Iterable[str] = ()) -> Contributio
     names |= {i.name for i in left.values()}
     mapping |= left
     right = substitute(fresh_bound(writer.right, names), mapping)
-    right *= sp.Mul(*(equal(wanted, substitute(position, mapping)) for wanted, position in data))
+    for wanted, position in data:
+        position = substitute(position, mapping)
+        right = (right.xreplace({position: wanted}) if rename_data else right) * equal(wanted, position)
     return Contribution(reduced("sum", right, tuple(left.values())), tuple(conditions), writer, access)
 
 

@@ -43,7 +43,7 @@ def _chained(part: Contribution, derivative: Derivative, taken: Collection[str])
         return part.right
     bar = Access(derivative.names[source.target.name], *source.target.indices)
     chained = _same_sum(part.writer, equation, bar * Local(source.target, x))
-    return at(chained, part.element, taken).right
+    return at(chained, part.element, taken, rename_data=False).right
 
 
 def _same_sum(writer: Writer, equation: Equation, body: sp.Expr) -> Writer:

@@ -13,7 +13,7 @@ from symbp.language.build import Reduce
 from symbp.language.index import Index
 from symbp.language.tensor import Access
 
-MOST_TERMS = 60
+MOST_TERMS, MOST_SYMBOLS = 60, 8
 
 
 def is_atom(node: sp.Basic) -> bool:
@@ -24,28 +24,37 @@ def is_atom(node: sp.Basic) -> bool:
 
 
 def abstract(expression: sp.Expr) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
-    """Replace the atoms by plain symbols s0, s1, … in order of appearance; the inverse comes along."""
+    """Replace the atoms by plain symbols, t0, t1, … for elements of tensors and s0, s1, … for all else; the inverse comes along."""
     names: dict[sp.Expr, sp.Symbol] = {}
+    replaced: dict[sp.Expr, sp.Expr] = {}
     walk = sp.preorder_traversal(expression)
     for node in walk:
-        if is_atom(node) and not node.is_number:
-            names.setdefault(node, sp.Symbol(f"s{len(names)}"))
-            walk.skip()
-        elif isinstance(node, sp.Symbol):
-            names.setdefault(node, sp.Symbol(f"s{len(names)}"))
-    return expression.xreplace(names), {s: a for a, s in names.items()}
+        if not (is_atom(node) or isinstance(node, sp.Symbol)) or node.is_number:
+            continue
+        walk.skip()
+        atom, power = _root(node)
+        letter = "t" if isinstance(atom, Access) and len(atom.args) > 1 else "s"
+        replaced[node] = names.setdefault(atom, sp.Symbol(f"{letter}{len(names)}")) ** power
+    return expression.xreplace(replaced), {s: a for a, s in names.items()}
 
 
-def shortest(expression: sp.Expr) -> sp.Expr:
-    """The shortest of a few normal forms of an expression, inner sums first.
+def _root(node: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """Write b^{p/q} as (b^{1/q})^p, so that roots of one base are powers of one atom."""
+    if node.is_Pow and node.exp.is_Rational and not node.exp.is_Integer:
+        return node.base ** sp.Rational(1, node.exp.q), sp.Integer(node.exp.p)
+    return node, sp.S.One
+
+
+def shortest(expression: sp.Expr, thorough: bool = True) -> sp.Expr:
+    """The shortest of a few normal forms of an expression, inner sums first; of fewer forms unless `thorough`.
 
     >>> a = Access("a", Index("i", 3))
     >>> shortest(a - a**2)
     (1 - a[i])*a[i]
     """
-    inner = {r: Reduce(r.op, shortest(r.body), r.over, r.domain) for r in _outermost_sums(expression)}
+    inner = {r: Reduce(r.op, shortest(r.body, thorough), r.over, r.domain) for r in _outermost_sums(expression)}
     plain, atoms = abstract(expression.xreplace(inner))
-    return _shortest(plain).xreplace(atoms)
+    return _shortest(plain, thorough).xreplace(atoms)
 
 
 def _outermost_sums(expression: sp.Expr) -> list[Reduce]:
@@ -58,13 +67,15 @@ def _outermost_sums(expression: sp.Expr) -> list[Reduce]:
 
 
 @lru_cache(maxsize=4096)
-def _shortest(plain: sp.Expr) -> sp.Expr:
-    """Of the expression itself, its factored form and its expanded form with common factors taken out."""
+def _shortest(plain: sp.Expr, thorough: bool) -> sp.Expr:
+    """Of the expression itself and its factored, expanded and collected forms the one that is shortest to read."""
     if plain.is_Atom or len(plain.args) > MOST_TERMS or not plain.has(sp.Add):
         return plain
     joined = sp.cancel(sp.together(plain))
-    candidates = [plain, sp.factor(joined), sp.factor_terms(sp.expand(joined)), _over_denominator(joined), _by_terms(joined)]
-    return min((_absorb_sign(c) for c in candidates), key=lambda c: (complexity(c), str(c)))
+    candidates = [plain, sp.factor_terms(plain), sp.factor(joined)]
+    if thorough:
+        candidates += [sp.factor_terms(sp.expand(joined)), _over_denominator(joined), _by_terms(joined), *_collected(joined)]
+    return min((_absorb_signs(c) for c in candidates), key=lambda c: (complexity(c) + c.could_extract_minus_sign(), str(c)))
 
 
 def _over_denominator(joined: sp.Expr) -> sp.Expr:
@@ -78,6 +89,26 @@ def _by_terms(joined: sp.Expr) -> sp.Expr:
     return sp.factor_terms(sp.Add(*(sp.cancel(t / denominator) for t in sp.Add.make_args(sp.expand(numerator)))))
 
 
+def _collected(joined: sp.Expr) -> list[sp.Expr]:
+    """The numerator collected by each unknown in turn: t − εt as (1 − ε)t."""
+    numerator, denominator = sp.fraction(joined)
+    number, rest = denominator.as_coeff_Mul()
+    body = sp.expand(numerator / number)
+    symbols = sorted((s for s in body.free_symbols if s.name.startswith("t")), key=lambda s: s.name)[:MOST_SYMBOLS]
+    if not body.is_Add or len(body.args) < 3:
+        return []
+    return [sp.collect(body, s, sp.factor_terms) / rest for s in symbols] + [sp.collect(body, symbols, sp.factor_terms) / rest]
+
+
+def _absorb_signs(expression: sp.Expr) -> sp.Expr:
+    """Absorb signs in the whole product and in each addend."""
+    if expression.is_Mul:
+        expression = sp.Mul(*(_absorb_signs(f) if f.is_Add else f for f in expression.args), evaluate=True)
+    if expression.is_Add:
+        return sp.Add(*(_absorb_sign(t) for t in expression.args))
+    return _absorb_sign(expression)
+
+
 def _absorb_sign(expression: sp.Expr) -> sp.Expr:
     """Write −a(a − 1) as a(1 − a)."""
     if not expression.is_Mul:
@@ -85,7 +116,8 @@ def _absorb_sign(expression: sp.Expr) -> sp.Expr:
     coefficient, rest = expression.as_coeff_Mul()
     for factor in sp.Mul.make_args(rest):
         signs = [t.could_extract_minus_sign() for t in factor.args] if factor.is_Add else []
-        if signs and any(signs) and (coefficient.is_negative or sum(signs) * 2 > len(signs)):
+        number = factor.as_coeff_Add()[0] if factor.is_Add else sp.S.Zero
+        if signs and any(signs) and (coefficient.is_negative or number.is_negative or all(signs)):
             others = sp.Mul(*(f for f in sp.Mul.make_args(rest) if f is not factor))
             return sp.Mul(-coefficient, others, sp.Add(*(-t for t in factor.args)))
     return expression

@@ -34,14 +34,23 @@ class Case:
                     tuple(substitute(f, mapping) for f in self.facts))
 
 
-def unroll_recurrence(access: Access, inline: Collection[str], writers: Mapping[str, tuple[Writer, ...]]) -> list[Case]:
+def unroll_recurrence(access: Access, inline: Collection[str], writers: Mapping[str, tuple[Writer, ...]],
+                      known: tuple[sp.Expr, ...] = ()) -> list[Case]:
     """The closed form of a cotangent's element, by cases, with the tensors in `inline` substituted throughout.
 
-    Each case's target says its rows: `δ[L, j]`, or `δ[l, j]` with the index of a shorter range.
+    known: what is known of the sizes, each ≥ 0.  Cases that only exist for small sizes (L ≤ 2) are left out.  Each case's target says its rows: `δ[L, j]`, or `δ[l, j]` with the index of a shorter range.
     """
     indices = [i for e in access.indices for i in indices_of(e)]
-    start = Case(access, access, tuple(range_facts(indices)))
-    return [_narrowed(c) for c in _expand(start, {*inline, access.name}, writers)]
+    start = Case(access, access, (*range_facts(indices), *known))
+    cases = list(_expand(start, {*inline, access.name}, writers))
+    general = [c for c in cases if not any(_bounds_a_size(f) for f in c.facts)]
+    return [_narrowed(c) for c in general or cases]
+
+
+def _bounds_a_size(fact: sp.Expr) -> bool:
+    """Whether a fact holds only for small sizes (2 − L ≥ 0): a recurrence too short for its own general case."""
+    sizes = [s for s in fact.free_symbols if not isinstance(s, Index)]
+    return not fact.atoms(Index) and len(sizes) == 1 and fact.coeff(sizes[0]).is_negative is True
 
 
 def _expand(case: Case, inline: Collection[str], writers: Mapping[str, tuple[Writer, ...]]) -> Iterator[Case]:
@@ -75,8 +84,8 @@ def _with_fact(case: Case, side: sp.Expr) -> Case:
 
 def _next(case: Case, inline: Collection[str], kept: Collection[Access]) -> Access | None:
     """The next access to inline."""
-    if isinstance(case.expression, Access):
-        return case.expression if case.expression.name in inline and case.expression not in kept else None
+    if case.expression == case.target:
+        return case.target if case.target not in kept else None
     walk = sp.preorder_traversal(case.expression)
     for node in walk:
         if isinstance(node, Access):

@@ -13,6 +13,7 @@ import sympy as sp
 from sympy.printing.latex import LatexPrinter, translate
 
 from symbp.language.build import Reduce
+from symbp.language.facts import RELATIONS, Fact
 from symbp.language.functions import Defined, equal, step
 from symbp.language.index import Index
 from symbp.language.program import Program
@@ -99,7 +100,7 @@ class Writer(LatexPrinter):
     def subscript(self, positions: Iterable[sp.Expr]) -> str:
         """Index expressions side by side, with commas where one of them is compound."""
         texts = [self.doprint(p) for p in positions]
-        simple = all(isinstance(p, Index) and re.fullmatch(r"[a-z]|\\[a-z]+", t) for p, t in zip(positions, texts))
+        simple = all(isinstance(p, Index) and re.fullmatch(r"([a-z]|\\[a-z]+)'*", t) for p, t in zip(positions, texts))
         joined = (" " if any(t.startswith("\\") for t in texts) else "").join(texts) if simple else ", ".join(texts)
         return f"_{{{joined}}}" if texts else ""
 
@@ -187,7 +188,8 @@ class Writer(LatexPrinter):
     # arithmetic in textbook order
 
     def _print_Add(self, expr: sp.Expr, order: str | None = None) -> str:
-        terms = sorted(expr.args, key=self._term_key)
+        in_index = not expr.has(Access, sp.Function) and expr.has(Index)
+        terms = sorted(expr.args, key=lambda t: (t.is_number, self._term_key(t)) if in_index else self._term_key(t))
         text = self.doprint(terms[0])
         for term in terms[1:]:
             piece = self.doprint(term)
@@ -240,10 +242,16 @@ class Writer(LatexPrinter):
             tensor = self.program.tensor(base.name)
             rank = 3 if tensor.cotangent_of else ROLE_ORDER.get(tensor.role, 4)
         else:
-            rank = 9 if isinstance(base, Reduce) else 7 if base.is_Add else 1 if isinstance(base, sp.Symbol) else 6
+            derived = isinstance(base, Defined) and any(base.orders)
+            rank = 7 if isinstance(base, Reduce) else 6 if base.is_Add else 1 if isinstance(base, sp.Symbol) else 8 if derived else 5
         return rank, 0 if isinstance(base, Access) else 1, str(factor)
 
     # equations
+
+    def fact(self, fact: Fact) -> str:
+        """A fact as LaTeX."""
+        left = Reduce("sum", fact.left, fact.over) if fact.over else fact.left
+        return f"{self.doprint(left)} {RELATIONS[fact.relation]} {self.doprint(fact.right)}"
 
     def left(self, target: Access) -> str:
         """The left side of an equation."""

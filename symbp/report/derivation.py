@@ -1,0 +1,119 @@
+"""The document of a derivation: what is given, the forward pass, every gradient step by step, and a summary.
+
+Stage: Derivation → Report.  Equations are numbered through; a step's sides are the LaTeX of what the passes logged.
+"""
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+import sympy as sp
+
+from symbp.language.tensor import AXIS0, Tensor
+from symbp.report.model import Formula, Item, Math, Paragraph, Parts, Report, Section, StepRow, Steps, Table
+
+if TYPE_CHECKING:
+    from symbp.derivation import Derivation, Line, Step
+
+ROLE_WORDS = {"input": "input", "parameter": "parameter", "state": "state", "constant": "constant", "intermediate": "computed"}
+
+
+def derivation_report(derivation: "Derivation") -> Report:
+    """The document; every formula in it is a line or a step of the derivation."""
+    count = _Counter()
+    sections = [_given(derivation), _forward(derivation, count), *_backward(derivation, count), *_updates(derivation, count),
+                _summary(derivation)]
+    of = derivation.writer.symbol(derivation.program.tensor(derivation.of))
+    names = ", ".join(derivation.wrt)
+    return Report(f"Derivation: {derivation.title or derivation.of}", f"The gradients of {derivation.of} by {names}",
+                  tuple(sections), {"differentiated": of if "\\" not in of else derivation.of})
+
+
+class _Counter:
+    """Numbers the formulas of a document."""
+
+    def __init__(self) -> None:
+        self.last = 0
+
+    def next(self) -> str:
+        self.last += 1
+        return str(self.last)
+
+
+def _given(d: "Derivation") -> Section:
+    """The tensors with their shapes, the conventions and the facts."""
+    shown = [t for t in d.forward.tensors if not t.auxiliary]
+    rows = tuple((Math(d.writer.symbol(t)), Math(shape_latex(d, t)), ROLE_WORDS[t.role]) for t in shown)
+    items: list[Item] = [Table(("symbol", "shape", "role"), rows),
+                         Paragraph(("Conventions: " + "; ".join(d.forward.conventions.sentences()) + ".",))]
+    if d.forward.facts:
+        items.append(Paragraph(("Facts about the inputs: ", *_facts(d, d.forward.facts), ".")))
+    return Section("What is given", tuple(items))
+
+
+def shape_latex(d: "Derivation", tensor: Tensor) -> str:
+    """A shape as LaTeX, `N \\times 10`; a scalar is "1"; a row's width is that of row l."""
+    extents = [d.writer.doprint(e.xreplace({AXIS0: sp.Symbol("l")})) for e in tensor.shape]
+    return r" \times ".join(extents) or "1"
+
+
+def _facts(d: "Derivation", facts: tuple) -> Parts:
+    parts: list = []
+    for k, fact in enumerate(facts):
+        parts += [", "] * bool(k) + [Math(d.writer.fact(fact))]
+    return tuple(parts)
+
+
+def _forward(d: "Derivation", count: _Counter) -> Section:
+    """The forward equations in closed form."""
+    formulas = [Formula(d.writer.equation(target, right), count.next()) for target, right in d.forward_lines()]
+    return Section("Forward pass", tuple(formulas))
+
+
+def _backward(d: "Derivation", count: _Counter) -> list[Section]:
+    """A section for each cotangent and gradient, in the order of the backward pass."""
+    return [Section("Backward pass", (Paragraph(("Each line follows from the chain rule; the steps are equalities.",)),)),
+            *(_cotangent(d, name, count) for name in d.names)]
+
+
+def _cotangent(d: "Derivation", name: str, count: _Counter) -> Section:
+    items: list[Item] = []
+    for line in d[name].lines:
+        items.append(Steps(tuple(_row(d, s) for s in line.steps)))
+        items.append(Formula(line.latex(), count.next()))
+        items += _matrix(line)
+    letter = d.program.tensor(name).cotangent
+    return Section(f"∂{d.of}/∂{name}{' = ' + plain(letter) if letter else ''}", tuple(items), level=2)
+
+
+def plain(latex: str) -> str:
+    """A letter for a heading: the Greek one for its TeX command, else the text itself."""
+    try:
+        return unicodedata.lookup(f"GREEK SMALL LETTER {latex.lstrip(chr(92)).upper()}")
+    except KeyError:
+        return latex
+
+
+def _matrix(line: "Line") -> list[Item]:
+    if line.matrix is None:
+        return []
+    return [Formula(line.matrix.latex, None, ("in matrix form",))]
+
+
+def _row(d: "Derivation", step: "Step") -> StepRow:
+    return StepRow(str(step.number), step.rule, d.writer.doprint(step.before), d.writer.doprint(step.after),
+                   facts=_facts(d, step.facts))
+
+
+def _updates(d: "Derivation", count: _Counter) -> list[Section]:
+    """The optimiser's equations, where the source has an optimiser."""
+    lines = d.update_lines()
+    if not lines:
+        return []
+    return [Section("Parameter update", tuple(Formula(text, count.next()) for text in lines))]
+
+
+def _summary(d: "Derivation") -> Section:
+    """Every line once more, in matrix form where there is one."""
+    lines = [line for name in d.names for line in d[name].lines]
+    return Section("Summary", tuple(Formula(line.latex("matrix")) for line in lines))

@@ -1,0 +1,113 @@
+"""A document as data: what a report says, without a word about how TeX, HTML or Markdown say it.
+
+Text is plain `str` and comes out as that text in every renderer; mathematics is LaTeX in
+`Math`; `Ref("7")` points to the formula that carries the number 7.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, TypeAlias
+
+
+@dataclass(frozen=True)
+class Math:
+    """Inline mathematics, as LaTeX without dollar signs."""
+
+    latex: str
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A reference to the formula with this number; prints as "(7)", a link where there is such a formula."""
+
+    number: str
+
+
+Inline: TypeAlias = str | Math | Ref
+Parts: TypeAlias = tuple[Inline, ...]
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Running text with mathematics in it."""
+
+    kind: ClassVar[str] = "paragraph"
+    parts: Parts
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A displayed formula; `number` is printed at its side, `note` below it."""
+
+    kind: ClassVar[str] = "formula"
+    latex: str
+    number: str | None = None
+    note: Parts = ()
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """One step of a derivation: the equality `before = after` (LaTeX), by `rule`, using `facts`."""
+
+    number: str
+    rule: str
+    before: str
+    after: str
+    facts: Parts = ()
+    note: Parts = ()
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of a derivation; a row that goes on from the row above it is printed as a chain."""
+
+    kind: ClassVar[str] = "steps"
+    rows: tuple[StepRow, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; every row has as many cells as the header."""
+
+    kind: ClassVar[str] = "table"
+    header: Parts
+    rows: tuple[Parts, ...]
+
+
+Item: TypeAlias = Paragraph | Formula | Steps | Table
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it; `level` 1 to 3, subsections follow as sections of a deeper level."""
+
+    title: str
+    items: tuple[Item, ...] = ()
+    level: int = 1
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole document; `meta` (version, date, seeds …) is printed in its order as a small table at the end."""
+
+    title: str
+    subtitle: str = ""
+    sections: tuple[Section, ...] = ()
+    meta: dict[str, str] = field(default_factory=dict)
+
+
+def formula_numbers(report: Report) -> frozenset[str]:
+    """Return the numbers that some formula of the report carries, the targets that a `Ref` can have."""
+    items = (item for section in report.sections for item in section.items)
+    return frozenset(item.number for item in items if isinstance(item, Formula) and item.number is not None)
+
+
+def chains(rows: tuple[StepRow, ...]) -> list[tuple[StepRow, ...]]:
+    """Return the steps in groups, in each of which every step goes on from the result of the one above it."""
+    groups: list[list[StepRow]] = []
+    for row in rows:
+        if groups and groups[-1][-1].after == row.before:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return [tuple(group) for group in groups]

@@ -1,0 +1,213 @@
+"""Report → a LaTeX document, for pdflatex with `texlive-latex-recommended`, `texlive-pictures` and `lmodern`.
+
+Formulas are set flush left, steps as a numbered rule with its equality below; what is too wide for
+a line is broken by `symbp.report.layout`, and a row that cannot be broken is shrunk to the line.
+Characters without a glyph in Latin Modern are printed as code points (see `texchars`).
+"""
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from symbp.report.layout import Row, chain_rows, formula_rows
+from symbp.report.measure import text_width, width
+from symbp.report.model import (
+    Formula,
+    Inline,
+    Item,
+    Math,
+    Paragraph,
+    Parts,
+    Ref,
+    Report,
+    Section,
+    StepRow,
+    Steps,
+    Table,
+    chains,
+    formula_numbers,
+)
+from symbp.report.texchars import pdf_string, tex_math, tex_text
+from symbp.report.text import anchor
+
+if TYPE_CHECKING:
+    import pylatex
+
+LINE = 38.5
+"""Width of a displayed line in em, beside the indent."""
+
+PAGE = 41.5
+"""Width of running text in em."""
+
+_CONTENTS_FROM = 8
+_PACKAGES = ("amsmath", "amssymb", "mathtools", "booktabs", "longtable", "array", "graphicx")
+_PREAMBLE = r"""
+\setlength{\mathindent}{1.8em}
+\setlength{\parindent}{0pt}
+\setlength{\parskip}{0.55\baselineskip plus 2pt}
+\setlength{\emergencystretch}{3em}
+\allowdisplaybreaks
+\AtBeginDocument{\setlength{\abovedisplayskip}{5pt plus 2pt minus 1pt}\setlength{\belowdisplayskip}{7pt plus 3pt minus 2pt}}
+\AtBeginDocument{\setlength{\abovedisplayshortskip}{\abovedisplayskip}\setlength{\belowdisplayshortskip}{\belowdisplayskip}}
+\renewcommand{\arraystretch}{1.2}
+% a display that starts a paragraph leaves no empty line above it
+\newcommand{\nogap}{\ifvmode\begingroup\parskip=0pt\nointerlineskip\noindent\endgroup\fi}
+\AddToHook{env/equation/before}{\nogap}
+\AddToHook{env/equation*/before}{\nogap}
+\AddToHook{env/align/before}{\nogap}
+\AddToHook{env/align*/before}{\nogap}
+% a character that this font does not have, as its code point
+\newcommand{\codepoint}[1]{{\scriptsize\textsf{[U+#1]}}\allowbreak}
+% the heading of a step: number, rule, what it uses
+\newcommand{\step}[3]{\noindent\textbf{#1}\enspace\textit{#2}\quad{\small #3}}
+% a note below a formula
+\newcommand{\formulanote}[1]{\hspace*{\mathindent}\parbox[t]{\dimexpr\linewidth-\mathindent}{\small\raggedright #1}}
+% a row that cannot be broken is shrunk to the line where it is wider
+\newsavebox{\rowbox}
+\newcommand{\fitrow}[1]{\sbox{\rowbox}{$\displaystyle #1$}%
+  \ifdim\wd\rowbox>\dimexpr\linewidth-5em\relax\resizebox{\dimexpr\linewidth-5em\relax}{!}{\usebox{\rowbox}}\else\usebox{\rowbox}\fi}
+"""
+
+
+def to_tex(report: Report) -> str:
+    """Return the report as a complete LaTeX document."""
+    from pylatex import NoEscape
+
+    document = _document(report)
+    document.append(NoEscape(_title(report)))
+    if len(report.sections) >= _CONTENTS_FROM:
+        document.append(NoEscape("\\tableofcontents\n"))
+    known = formula_numbers(report)
+    for section in report.sections:
+        document.append(_section(section, known))
+    if report.meta:
+        rows = tuple((key, value) for key, value in report.meta.items())
+        document.append(_section(Section("About this document", (Table((), rows),)), known, numbered=False))
+    return "\n".join(line.rstrip() for line in document.dumps().split("\n")) + "\n"
+
+
+def _document(report: Report) -> pylatex.Document:
+    """An empty document with its packages and macros."""
+    from pylatex import Document, NoEscape, Package
+
+    document = Document(documentclass="article", document_options=["11pt", "a4paper", "fleqn"], fontenc="T1", inputenc="utf8",
+                        lmodern=True, page_numbers=False, microtype=True, indent=True,
+                        geometry_options=["margin=2.4cm"])
+    document.packages |= [Package(name) for name in _PACKAGES]
+    title = "pdftitle={" + pdf_string(report.title) + "}"
+    document.packages.append(Package("hyperref", options=[NoEscape(o) for o in ("unicode", "hidelinks", title)]))
+    document.preamble.append(NoEscape(_PREAMBLE))
+    return document
+
+
+def _title(report: Report) -> str:
+    subtitle = rf"\par\vspace{{0.3em}}{{\large {tex_text(report.subtitle)}\par}}" if report.subtitle else ""
+    return (rf"\pagestyle{{plain}}{{\raggedright{{\LARGE\bfseries {tex_text(report.title)}\par}}{subtitle}"
+            "}\n\\vspace{0.4em}\\hrule\\vspace{1em}\n")
+
+
+def _section(section: Section, known: frozenset[str], numbered: bool = True) -> pylatex.section.Section:
+    from pylatex import NoEscape, Subsection, Subsubsection
+    from pylatex import Section as TopSection
+
+    kind = (TopSection, Subsection, Subsubsection)[min(max(section.level, 1), 3) - 1]
+    shown, outline = tex_text(section.title), pdf_string(section.title)
+    heading = shown if shown == outline else rf"\texorpdfstring{{{shown}}}{{{outline}}}"
+    made = kind(NoEscape(heading), numbering=numbered, label=False)
+    for item in section.items:
+        made.append(NoEscape(_item(item, known) + "\n\n"))
+    return made
+
+
+def _item(item: Item, known: frozenset[str]) -> str:
+    """One item of a section."""
+    if isinstance(item, Paragraph):
+        return _inline(item.parts, known)
+    if isinstance(item, Formula):
+        return _formula(item, known)
+    if isinstance(item, Steps):
+        return "\n\n".join(_chain(rows, known) for rows in chains(item.rows))
+    return _table(item, known)
+
+
+def _inline(parts: Parts, known: frozenset[str]) -> str:
+    return "".join(map(partial(_part, known=known), parts))
+
+
+def _part(part: Inline, known: frozenset[str]) -> str:
+    if isinstance(part, Math):
+        return f"${tex_math(part.latex)}$"
+    if isinstance(part, Ref):
+        text = f"({tex_text(part.number)})"
+        return rf"\hyperref[{anchor('eq', part.number)}]{{{text}}}" if part.number in known else text
+    return tex_text(part)
+
+
+def _row(row: Row) -> str:
+    """A row of a display, shrunk by TeX where the estimate says that it is too wide."""
+    latex = ("{}" if row.latex[:1] in "+-" and row.indent else "") + tex_math(row.latex)
+    latex = rf"\fitrow{{{latex}}}" if row.wide else latex
+    indent = {0: "", 1: r"\quad ", 2: r"\qquad "}.get(row.indent, rf"\hspace{{{row.indent}em}}")
+    return f"  {tex_math(row.left)} &{indent}{latex}"
+
+
+def _formula(item: Formula, known: frozenset[str]) -> str:
+    number = item.number
+    rows = formula_rows(item.latex, LINE if number is None else LINE - 2.5 - text_width(number))
+    tag = "" if number is None else rf"\tag{{{tex_text(number)}}}\label{{{anchor('eq', number)}}}"
+    star = "*" if number is None else ""
+    note = f"\n\\formulanote{{{_inline(item.note, known)}}}" if item.note else ""
+    if len(rows) == 1 and not rows[0].left and not rows[0].wide:
+        return f"\\begin{{equation{star}}}{tag}\n  {tex_math(rows[0].latex)}\n\\end{{equation{star}}}" + note
+    joint = " \\\\\n" if number is None else " \\notag\\\\\n"
+    return f"\\begin{{align{star}}}\n{joint.join(map(_row, rows))}{tag}\n\\end{{align{star}}}" + note
+
+
+def _chain(steps: tuple[StepRow, ...], known: frozenset[str]) -> str:
+    """Steps that go on from each other, as one alignment with the rules between its rows."""
+    display = chain_rows(steps[0].before, ["= " + step.after for step in steps], LINE)
+    text = ""
+    for step, rows in zip(steps, display, strict=True):
+        heading = _heading(step, known)
+        text += f" \\\\\n\\intertext{{{heading}}}\n" if text else f"{heading}\n\\begin{{align*}}\n"
+        text += " \\\\\n".join(map(_row, rows))
+    return text + "\n\\end{align*}"
+
+
+def _heading(step: StepRow, known: frozenset[str]) -> str:
+    """Number and rule of a step, the facts that it uses, and its note."""
+    facts = "; ".join(_part(fact, known) for fact in step.facts)
+    remarks = [f"using {facts}."] if facts else []
+    remarks += [_inline(step.note, known)] if step.note else []
+    return rf"\step{{{tex_text(step.number)}}}{{{tex_text(step.rule)}}}{{{' '.join(remarks)}}}"
+
+
+def _cell_width(cell: Inline) -> float:
+    if isinstance(cell, Math):
+        return width(cell.latex)
+    return text_width(f"({cell.number})" if isinstance(cell, Ref) else cell)
+
+
+def _columns(table: Table) -> str:
+    """The column specification: natural widths where the table fits, else the wide columns share what is left."""
+    rows = [row for row in (table.header, *table.rows) if row]
+    needs = [max(map(_cell_width, column)) for column in zip(*rows, strict=True)]
+    room = PAGE - 1.2 * len(needs)
+    if sum(needs) <= room:
+        return "l" * len(needs)
+    narrow = [need <= room / len(needs) for need in needs]
+    left = room - sum(need for need, small in zip(needs, narrow, strict=True) if small)
+    wanted = sum(min(need, room) for need, small in zip(needs, narrow, strict=True) if not small)
+    return "".join("l" if small else rf">{{\raggedright\arraybackslash}}p{{{left * min(need, room) / wanted:.1f}em}}"
+                   for need, small in zip(needs, narrow, strict=True))
+
+
+def _table(table: Table, known: frozenset[str]) -> str:
+    """A table that breaks across pages and repeats its header."""
+    body = [" & ".join(_part(cell, known) for cell in row) + r" \\" for row in table.rows]
+    if not (table.header or body):
+        return ""
+    head = " & ".join(rf"\textbf{{{_part(cell, known)}}}" for cell in table.header)
+    head = f"{head} \\\\\n\\midrule\n" if table.header else ""
+    return "\n".join([rf"\begin{{longtable}}[l]{{@{{}}{_columns(table)}@{{}}}}", r"\toprule", head + r"\endhead", *body, r"\bottomrule",
+                      r"\end{longtable}"])
