@@ -16,7 +16,7 @@ from symbp.language.index import Index
 from symbp.language.tensor import Access
 
 Linear = tuple[tuple[tuple[sp.Basic, Fraction], ...], Fraction]
-MOST_CONSTRAINTS = 4000
+MOST_CONSTRAINTS = 500
 
 
 def coefficients(expression: sp.Expr) -> tuple[dict[sp.Expr, sp.Expr], sp.Expr] | None:
@@ -97,29 +97,40 @@ def _linear(expression: sp.Expr) -> Linear:
 
 
 def _infeasible(system: list[Linear]) -> bool:
-    """Fourier–Motzkin: eliminate one unknown after another; a negative constant ≥ 0 is the contradiction."""
-    rows = {r for r in system if r[0]}
+    """Fourier–Motzkin: eliminate one unknown after another; a negative constant ≥ 0 is the contradiction.
+
+    Of rows with the same terms only the tightest is kept; a system that grows too large counts as feasible.
+    """
     if any(not terms and constant < 0 for terms, constant in system):
         return True
+    rows = _tightest(system)
     while rows:
-        atom = min({a for terms, _ in rows for a, _ in terms}, key=lambda a: (_cost(rows, a), a.sort_key()))
-        lower = [r for r in rows if dict(r[0]).get(atom, 0) > 0]
-        upper = [r for r in rows if dict(r[0]).get(atom, 0) < 0]
-        rows = {r for r in rows if atom not in dict(r[0])}
-        for low in lower:
-            for high in upper:
-                combined = _combine(low, high, atom)
-                if not combined[0] and combined[1] < 0:
-                    return True
-                if combined[0]:
-                    rows.add(combined)
-        if len(rows) > MOST_CONSTRAINTS:
+        atom = min({a for terms in rows for a, _ in terms}, key=lambda a: (_cost(rows, a), a.sort_key()))
+        lower = [r for r in rows.items() if dict(r[0]).get(atom, 0) > 0]
+        upper = [r for r in rows.items() if dict(r[0]).get(atom, 0) < 0]
+        rest = [r for r in rows.items() if atom not in dict(r[0])]
+        if len(rest) + len(lower) * len(upper) > MOST_CONSTRAINTS:
             return False
+        combined = [_combine(low, high, atom) for low in lower for high in upper]
+        if any(not terms and constant < 0 for terms, constant in combined):
+            return True
+        rows = _tightest([*rest, *combined])
     return False
 
 
-def _cost(rows: set[Linear], atom: sp.Basic) -> int:
-    signs = [dict(terms).get(atom, 0) for terms, _ in rows]
+def _tightest(system: list[Linear]) -> dict[tuple, Fraction]:
+    """Rows by their terms, each with its smallest constant; terms are scaled so that parallel rows meet."""
+    rows: dict[tuple, Fraction] = {}
+    for terms, constant in system:
+        if terms:
+            unit = abs(terms[0][1])
+            key = tuple((a, v / unit) for a, v in terms)
+            rows[key] = min(rows.get(key, constant / unit), constant / unit)
+    return rows
+
+
+def _cost(rows: dict[tuple, Fraction], atom: sp.Basic) -> int:
+    signs = [dict(terms).get(atom, 0) for terms in rows]
     return sum(s > 0 for s in signs) * sum(s < 0 for s in signs)
 
 
@@ -129,6 +140,4 @@ def _combine(low: Linear, high: Linear, atom: sp.Basic) -> Linear:
     scale_low, scale_high = -b[atom], a[atom]
     terms = {k: a.get(k, 0) * scale_low + b.get(k, 0) * scale_high for k in {*a, *b}}
     kept = sorted(((k, v) for k, v in terms.items() if v), key=lambda p: p[0].sort_key())
-    constant = low[1] * scale_low + high[1] * scale_high
-    unit = max((abs(v) for _, v in kept), default=Fraction(1))
-    return tuple((k, v / unit) for k, v in kept), constant / unit
+    return tuple(kept), low[1] * scale_low + high[1] * scale_high

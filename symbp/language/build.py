@@ -87,7 +87,7 @@ class Builder:
         domain: tuple[sp.Expr, ...] = ()
         while (sums := _outer_sum(addend)) is not None:
             factor, inner = sums
-            clash = {i: i.renamed(self.names.fresh(i.name)) for i in inner.over
+            clash = {i: i.renamed(self.names.another(i.name)) for i in inner.over
                      if i in factor.free_symbols or i in over or i in target.free_symbols}
             inner = inner.xreplace(clash)
             over, domain = (*over, *inner.over), (*domain, *inner.domain)

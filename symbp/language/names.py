@@ -23,3 +23,8 @@ class NameSupply:
             name = f"{base}_{count}"
         self._taken.add(name)
         return name
+
+    def another(self, name: str) -> str:
+        """A name like `name`, but another one: `i_2`."""
+        self._taken.add(name)
+        return self.fresh(name)

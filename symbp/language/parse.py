@@ -98,8 +98,8 @@ def learn_indices(text: str, scope: Scope) -> None:
 
     >>> scope = Scope({"x": Tensor("x", (5, 3))})
     >>> learn_indices("y[n,j] = sum(i, V[j,i]*x[n,i])", scope)
-    >>> {name: i.extent for name, i in scope.indices.items()}
-    {'n': 5, 'i': 3}
+    >>> sorted((name, i.extent) for name, i in scope.indices.items())
+    [('i', 3), ('n', 5)]
     """
     _learn(_tree(text, "equation"), scope, text)
 
@@ -196,7 +196,7 @@ def _plain(node: "lark.Tree") -> str | None:
 
 def _infer_tensors(tree: "lark.Tree", scope: Scope, text: str) -> None:
     """Declare the unknown tensors and scalars of a bare formula by their use."""
-    for access in list(tree.find_data("access"))[::-1]:
+    for access in sorted(tree.find_data("access"), key=lambda a: a.children[0].start_pos):
         name = str(access.children[0])
         if name in scope.tensors or name in scope.indices or name in scope.sizes or name in ("pi", "e"):
             continue
