@@ -20,12 +20,12 @@ from symbp.errors import LanguageError
 from symbp.language.build import Reduce
 from symbp.language.equation import Equation
 from symbp.language.facts import Fact
-from symbp.language.functions import Defined
+from symbp.language.functions import Defined, equal
 from symbp.language.index import Index, substitute
 from symbp.language.program import Program
 from symbp.language.tensor import Access, Tensor, accesses
 from symbp.language.wellformed import row_axes
-from symbp.passes.closed import Writer, fresh_bound, index_names, tidy, writers
+from symbp.passes.closed import Writer, fresh_bound, index_names, tidy, unused, writers
 from symbp.passes.fold import eliminate, open_definitions
 from symbp.passes.local_step import Local, chain_rule
 from symbp.passes.normal import complexity, shortest
@@ -172,16 +172,24 @@ class Derivation:
         kept |= {bar for bar in bars.values() if self._shared(bar)}
         return frozenset(kept - ({bars[self.of]} if not self.program.tensor(self.of).shape else set()))
 
-    def _shared(self, bar: str) -> bool:
-        """Whether several tensors' cotangents read this one, and it is a contraction or has no closed form."""
-        readers = {w.target.name for ws in self.writers.values() for w in ws if any(a.name == bar for a in _reads(w.right))}
-        parts = self.writers.get(bar, ())
-        sums = any(a.name in self.derivative.names.values() for w in parts for r in w.right.atoms(Reduce) for a in _reads(r))
-        return len(readers) > 1 and sums and self._contracts_parameter(parts)
+    @cached_property
+    def _readers(self) -> dict[str, set[str]]:
+        """For each tensor the tensors whose equations read it."""
+        found: dict[str, set[str]] = {}
+        for equation in self.program.equations:
+            for access in accesses(equation.body):
+                found.setdefault(access.name, set()).add(equation.target.name)
+        return found
 
-    def _contracts_parameter(self, parts: Iterable[Writer]) -> bool:
-        names = {t.name for t in self.program.parameters} | {t.name for t in self.program.inputs if t.shape}
-        return any(a.name in names for w in parts for r in w.right.atoms(Reduce) for a in _reads(r))
+    def _shared(self, bar: str) -> bool:
+        """Whether several tensors' cotangents read this one, and it contracts another cotangent with given data."""
+        return len(self._readers.get(bar, ())) > 1 and any(self._contracts(w) for w in self.writers.get(bar, ()))
+
+    def _contracts(self, writer: Writer) -> bool:
+        given = {t.name for t in self.program.parameters} | {t.name for t in self.program.inputs if t.shape}
+        bars = set(self.derivative.names.values())
+        names = [{a.name for a in _reads(r)} for r in writer.right.atoms(Reduce)]
+        return any(found & bars for found in names) and any(found & given for found in names)
 
     # results
 
@@ -209,7 +217,8 @@ class Derivation:
         return self._lines[name]
 
     def _cases(self, bar: str) -> list[Case]:
-        inline = set(self.derivative.names.values()) - self.kept - {bar}
+        seeds = {t.name for t in self.program.inputs}
+        inline = set(self.derivative.names.values()) - self.kept - {bar} - seeds
         parts = self.writers.get(bar, ())
         if not parts:
             return [Case(Access(bar, *self._plain(bar)), sp.S.Zero, ())]
@@ -302,6 +311,22 @@ class Derivation:
         record("simplified", shortest(expression))
         record("helper written out", self.write_out(expression))
         return expression, log
+
+    def jacobian(self, name: str) -> list[tuple[Access, Access, sp.Expr]]:
+        """The elements ∂of[q]/∂name[i], for an `of` with axes: the cotangent's lines with [m = q] for the seed.
+
+        Each entry holds the element of `of`, the element of `name`, and the derivative.
+        """
+        target, seed = self.program.tensor(self.of), self.derivative.names[self.of]
+        entries = []
+        for line in self[name].lines:
+            taken = index_names(line.target, line.right)
+            own = next(eq.target for eq in self.forward.equations if eq.target.name == self.of)
+            chosen = tuple(i.renamed(unused(i.name, taken)) for i in own.indices)
+            one = {a: sp.Mul(*(equal(p, q) for p, q in zip(a.indices, chosen))) for a in line.right.atoms(Access) if a.name == seed}
+            value, _ = self._fold(collapse(line.right.xreplace(one)), self._hidden(line.right)[0], False)
+            entries.append((target[chosen], Access(name, *line.target.indices), value))
+        return entries
 
     def write_out(self, expression: sp.Expr) -> sp.Expr:
         """Replace helper tensors (auxiliary ones) by what defines them."""

@@ -30,7 +30,8 @@ def formula_program(text: str, wrt: tuple[str, ...] | None = None) -> tuple[Prog
         if name not in scope.tensors:
             raise LanguageError(f"in `{text}`: there is no {name!r} to differentiate by{nearest(name, scope.tensors)}")
     free = free_indices_of_value(expression)
-    value = Tensor(names.fresh("y"), tuple(i.extent for i in free), origin=tuple(i.start for i in free))
+    letter = next((c for c in "yfsvgq" if names.free(c)), "y")
+    value = Tensor(names.fresh(letter), tuple(i.extent for i in free), origin=tuple(i.start for i in free))
     builder = Builder(names)
     builder.assign(value[tuple(free)], expression)
     inputs = [replace(t, role="parameter") if n in wanted else t for n, t in scope.tensors.items()]

@@ -18,12 +18,12 @@ import sympy as sp
 
 from symbp.calculus.local import partial
 from symbp.errors import LanguageError
-from symbp.language.equation import Equation, Loop, Statement
+from symbp.language.equation import Equation, Loop, Statement, walk
 from symbp.language.functions import equal
 from symbp.language.index import Index, indices_of
 from symbp.language.names import NameSupply
 from symbp.language.program import Program
-from symbp.language.tensor import Access, Tensor, accesses
+from symbp.language.tensor import AXIS0, Access, Tensor, accesses
 
 OPPOSITE = {"ascending": "descending", "descending": "ascending"}
 
@@ -134,10 +134,10 @@ class _Pass:
     def counterpart_of(self, access: Access) -> Access:
         return Access(self.tensors[access.name].name, *access.indices)
 
-    def local(self, tensor: Tensor, suffix: str, dtype: str) -> Tensor:
+    def local(self, tensor: Tensor, suffix: str, dtype: str, symbol: str = "") -> Tensor:
         """A further tensor of the shape of `tensor`: positions of a maximum, counts of ties."""
         made = replace(tensor, name=self.supply.fresh(tensor.name + suffix), dtype=dtype, role="intermediate",
-                       symbol="", cotangent="", cotangent_of=None, auxiliary=False)
+                       symbol=symbol, cotangent="", cotangent_of=None, auxiliary=False)
         self.extra.append(made)
         return made
 
@@ -145,7 +145,7 @@ class _Pass:
         """The argmax equations of a max, and the substitution of the bound indices by the positions found."""
         found, mapping = [], {}
         for index in equation.over:
-            where = self.local(self.program.tensor(equation.target.name), f"_argmax_{index.name}", "int")
+            where = self.local(self.program.tensor(equation.target.name), f"_argmax_{index.name}", "int", f"{index.name}^{{*}}")
             target = Access(where.name, *equation.target.indices)
             found.append(replace(equation, target=target, op="argmax", component=index))
             mapping[index] = target
@@ -180,10 +180,22 @@ class _Pass:
         """The program of the result."""
         inputs = {t.name: t for t in inputs}
         tensors = [inputs.get(t.name, t) for t in self.tensors.values()]
-        given = len(self.program.statements)
-        program = self.build(statements, (*tensors, *self.extra))
+        given, statements = len(self.program.statements), tuple(statements)
+        written = {eq.target.name for eq, _ in walk(statements)} | set(inputs)
+        zeros = tuple(self.zero(t) for t in tensors if t.name not in written)
+        program = self.build((*statements, *zeros), (*tensors, *self.extra))
         return Derivative(program, self.of, self.wrt, {k: t.name for k, t in self.tensors.items()}, self.origin,
                           given if self.suffix == "_bar" else 0)
+
+    def zero(self, tensor: Tensor) -> Statement:
+        """The statement that a derivative is zero, for a tensor that nothing contributes to."""
+        indices: list[Index] = []
+        for extent, start in zip(tensor.shape, tensor.origin):
+            row = {AXIS0: indices[0]} if indices else {}
+            indices.append(Index(self.supply.fresh(f"i_{len(self.extra) + len(indices)}"), extent.xreplace(row), start))
+        equation = Equation(tensor[tuple(indices)], sp.S.Zero, label="zero")
+        ragged = any(AXIS0 in e.free_symbols for e in tensor.shape)
+        return Loop(indices[0], "ascending", (equation,)) if ragged else equation
 
     def build(self, statements: Iterable[Statement], tensors: Iterable[Tensor]) -> Program:
         return self.program.extended(tensors, statements)

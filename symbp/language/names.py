@@ -24,6 +24,10 @@ class NameSupply:
         self._taken.add(name)
         return name
 
+    def free(self, name: str) -> bool:
+        """Whether a name is not taken."""
+        return name not in self._taken
+
     def another(self, name: str) -> str:
         """A name like `name`, but another one: `i_2`."""
         self._taken.add(name)

@@ -102,7 +102,7 @@ def fresh_bound(expression: sp.Expr, taken: Iterable[str]) -> sp.Expr:
     names = set(taken)
     renamed: dict[Index, Index] = {}
     for index in sorted(bound_indices(expression), key=lambda i: i.name):
-        name = _unused(index.name, names)
+        name = unused(index.name, names)
         names.add(name)
         if name != index.name:
             renamed[index] = index.renamed(name)
@@ -191,7 +191,7 @@ def at(writer: Writer, access: Access, taken: Iterable[str] = (), rename_data: b
             return None
     for index, value in mapping.items():
         conditions += _range(substitute(index.start, mapping), substitute(index.extent, mapping), value)
-    left = {i: i.renamed(_unused(i.name, names)) for i in writer.free if i not in mapping}
+    left = {i: i.renamed(unused(i.name, names)) for i in writer.free if i not in mapping}
     names |= {i.name for i in left.values()}
     mapping |= left
     right = substitute(fresh_bound(writer.right, names), mapping)
@@ -208,7 +208,8 @@ def _range(start: sp.Expr, extent: sp.Expr, value: sp.Expr) -> list[sp.Expr]:
     return [sp.expand(value - start), sp.expand(start + extent - 1 - value)]
 
 
-def _unused(name: str, taken: set[str]) -> str:
+def unused(name: str, taken: Iterable[str]) -> str:
+    """The name, with as many primes as it takes to be a new one."""
     while name in taken:
         name += "'"
     return name

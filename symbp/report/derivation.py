@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
-from symbp.language.tensor import AXIS0, Tensor
+from symbp.language.tensor import AXIS0, Access, Tensor
 from symbp.report.model import Formula, Item, Math, Paragraph, Parts, Report, Section, StepRow, Steps, Table
 
 if TYPE_CHECKING:
@@ -114,6 +114,14 @@ def _updates(d: "Derivation", count: _Counter) -> list[Section]:
 
 
 def _summary(d: "Derivation") -> Section:
-    """Every line once more, in matrix form where there is one."""
+    """Every line once more, in matrix form where there is one; the Jacobians of a value with axes."""
     lines = [line for name in d.names for line in d[name].lines]
-    return Section("Summary", tuple(Formula(line.latex("matrix")) for line in lines))
+    formulas = [Formula(line.latex("matrix")) for line in lines]
+    if d.program.tensor(d.of).shape:
+        formulas += [Formula(jacobian_latex(d, *entry)) for name in d.wrt for entry in d.jacobian(name)]
+    return Section("Summary", tuple(formulas))
+
+
+def jacobian_latex(d: "Derivation", of: Access, by: Access, value: sp.Expr) -> str:
+    """∂y_q/∂x_i = …"""
+    return rf"\frac{{\partial {d.writer.doprint(of)}}}{{\partial {d.writer.doprint(by)}}} = {d.writer.doprint(value)}"
