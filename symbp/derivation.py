@@ -30,7 +30,7 @@ from symbp.passes.fold import eliminate, open_definitions
 from symbp.passes.local_step import Local, chain_rule
 from symbp.passes.normal import complexity, shortest
 from symbp.passes.relations import Relation, relations
-from symbp.passes.sums import collapse
+from symbp.passes.sums import collapse, gather
 from symbp.passes.unroll_recurrence import Case, contributions, unroll_recurrence
 from symbp.passes.use_facts import use_facts
 from symbp.suggest import nearest
@@ -308,7 +308,7 @@ class Derivation:
                 record("fact used", *use_facts(expression, self.forward.facts))
             if expression == start:
                 break
-        record("simplified", shortest(expression))
+        record("simplified", gather(shortest(expression)))
         record("helper written out", self.write_out(expression))
         return expression, log
 
@@ -341,17 +341,12 @@ class Derivation:
 
     def forward_lines(self) -> list[tuple[Access, sp.Expr]]:
         """The forward equations in closed form, helpers written out, in order."""
-        lines = []
-        for name, parts in writers(self.forward).items():
-            if self.forward.tensor(name).auxiliary:
-                continue
-            groups: dict[Access, list[sp.Expr]] = {}
-            for part in parts:
-                groups.setdefault(part.target, []).append(part.right)
-            for target, rights in groups.items():
-                right = fresh_bound(self.write_out(sp.Add(*rights)), index_names(target))
-                lines.append((target, right))
-        return lines
+        groups: dict[Access, list[sp.Expr]] = {}
+        parts = {w.equation: w for ws in writers(self.forward).values() for w in ws}
+        for equation in self.forward.equations:
+            if not self.forward.tensor(equation.target.name).auxiliary:
+                groups.setdefault(equation.target, []).append(parts[equation].right)
+        return [(target, fresh_bound(self.write_out(sp.Add(*rights)), index_names(target))) for target, rights in groups.items()]
 
     def update_lines(self) -> list[str]:
         """The optimiser's equations as LaTeX, where the source is a network that has one."""

@@ -75,7 +75,7 @@ def _shortest(plain: sp.Expr, thorough: bool) -> sp.Expr:
     candidates = [plain, sp.factor_terms(plain), sp.factor(joined)]
     if thorough:
         candidates += [sp.factor_terms(sp.expand(joined)), _over_denominator(joined), _by_terms(joined), *_collected(joined)]
-    return min((_absorb_signs(c) for c in candidates), key=lambda c: (complexity(c) + c.could_extract_minus_sign(), str(c)))
+    return min((absorb_signs(c) for c in candidates), key=lambda c: (complexity(c) + c.could_extract_minus_sign(), str(c)))
 
 
 def _over_denominator(joined: sp.Expr) -> sp.Expr:
@@ -100,10 +100,10 @@ def _collected(joined: sp.Expr) -> list[sp.Expr]:
     return [sp.collect(body, s, sp.factor_terms) / rest for s in symbols] + [sp.collect(body, symbols, sp.factor_terms) / rest]
 
 
-def _absorb_signs(expression: sp.Expr) -> sp.Expr:
+def absorb_signs(expression: sp.Expr) -> sp.Expr:
     """Absorb signs in the whole product and in each addend."""
     if expression.is_Mul:
-        expression = sp.Mul(*(_absorb_signs(f) if f.is_Add else f for f in expression.args), evaluate=True)
+        expression = sp.Mul(*(absorb_signs(f) if f.is_Add else f for f in expression.args), evaluate=True)
     if expression.is_Add:
         return sp.Add(*(_absorb_sign(t) for t in expression.args))
     return _absorb_sign(expression)

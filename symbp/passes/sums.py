@@ -16,6 +16,7 @@ from symbp.language.functions import equal
 from symbp.language.index import Index
 from symbp.language.tensor import Access
 from symbp.passes.closed import bound_indices, reduced
+from symbp.passes.normal import absorb_signs
 
 
 def collapse(expression: sp.Expr) -> sp.Expr:
@@ -76,3 +77,39 @@ def _selects(bracket: equal, index: Index) -> bool:
     if isinstance(b, Index):
         return b.extent == index.extent and b.start == index.start
     return isinstance(b, Access)
+
+
+def gather(expression: sp.Expr) -> sp.Expr:
+    """Join sums over the same index again, Σ a − Σ y = Σ (a − y), and take a sign into a sum where that removes it.
+
+    >>> k = Index("k", 3)
+    >>> gather(Reduce("sum", Access("a", k), [k]) - Reduce("sum", Access("y", k), [k]))
+    sum(k, a[k] - y[k])
+    """
+    groups: dict[tuple, list[sp.Expr]] = {}
+    rest: list[sp.Expr] = []
+    for term in sp.Add.make_args(expression):
+        if term.is_Mul:
+            term = sp.Mul(*(gather(f) if f.is_Add else f for f in term.args))
+        factor, node = _sum_of(term)
+        if node is None:
+            rest.append(term)
+            continue
+        sign = -1 if factor.could_extract_minus_sign() else 1
+        groups.setdefault((sign * factor, node.over), []).append(sign * node.body)
+    joined = [factor * _signed(sp.Add(*bodies), over) for (factor, over), bodies in groups.items()]
+    return sp.Add(*rest, *joined)
+
+
+def _sum_of(term: sp.Expr) -> tuple[sp.Expr, Reduce | None]:
+    """A term as factor · Σ, where it has exactly one sum without a domain."""
+    sums = [f for f in sp.Mul.make_args(term) if isinstance(f, Reduce)]
+    if len(sums) != 1 or sums[0].op != "sum" or sums[0].domain:
+        return term, None
+    return sp.Mul(*(f for f in sp.Mul.make_args(term) if f is not sums[0])), sums[0]
+
+
+def _signed(body: sp.Expr, over: tuple[Index, ...]) -> sp.Expr:
+    """Σ body, with the minus sign of a product in one of its brackets, or else in front."""
+    body = absorb_signs(body)
+    return -Reduce("sum", -body, over) if body.could_extract_minus_sign() and not body.is_Add else Reduce("sum", body, over)

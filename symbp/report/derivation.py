@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
+from symbp.language.functions import expand_definitions, step
 from symbp.language.tensor import AXIS0, Access, Tensor
 from symbp.report.model import Formula, Item, Math, Paragraph, Parts, Report, Section, StepRow, Steps, Table
 
@@ -43,17 +44,27 @@ class _Counter:
 def _given(d: "Derivation") -> Section:
     """The tensors with their shapes, the conventions and the facts."""
     shown = [t for t in d.forward.tensors if not t.auxiliary]
-    rows = tuple((Math(d.writer.symbol(t)), Math(shape_latex(d, t)), ROLE_WORDS[t.role]) for t in shown)
+    rows = tuple((Math(d.writer.symbol(t, sp.Symbol("l") if t.level_axis else None)), Math(shape_latex(d, t)), ROLE_WORDS[t.role])
+                 for t in shown)
     items: list[Item] = [Table(("symbol", "shape", "role"), rows),
-                         Paragraph(("Conventions: " + "; ".join(d.forward.conventions.sentences()) + ".",))]
+                         Paragraph(("Conventions: " + "; ".join(conventions(d)) + ".",))]
     if d.forward.facts:
         items.append(Paragraph(("Facts about the inputs: ", *_facts(d, d.forward.facts), ".")))
     return Section("What is given", tuple(items))
 
 
+def conventions(d: "Derivation") -> list[str]:
+    """The conventions in words that matter for this program."""
+    functions = {f for eq in d.forward.equations for f in expand_definitions(eq.body).atoms(sp.Function)}
+    kinks, maxima = any(isinstance(f, step) for f in functions), any(eq.op == "max" for eq in d.forward.equations)
+    relu, ties, *others = d.forward.conventions.sentences()
+    return [relu] * kinks + [ties] * maxima + others
+
+
 def shape_latex(d: "Derivation", tensor: Tensor) -> str:
-    """A shape as LaTeX, `N \\times 10`; a scalar is "1"; a row's width is that of row l."""
-    extents = [d.writer.doprint(e.xreplace({AXIS0: sp.Symbol("l")})) for e in tensor.shape]
+    """A shape as LaTeX, `N \\times 10`; a scalar is "1"; of a tensor with a row for each layer the shape of row l."""
+    axes = tensor.shape[1:] if tensor.level_axis else tensor.shape
+    extents = [d.writer.doprint(e.xreplace({AXIS0: sp.Symbol("l")})) for e in axes]
     return r" \times ".join(extents) or "1"
 
 
