@@ -185,11 +185,17 @@ class Writer(LatexPrinter):
         left, right = _sides(first)
         return rf"\left[{self.doprint(right)} \le {self.doprint(left)}\right]"
 
+    def _print_Pow(self, expr: sp.Expr) -> str:
+        if isinstance(expr.base, Access) and self.is_fraction(self.program.tensor(expr.base.name)) and expr.exp.is_Integer and expr.exp > 0:
+            return rf"\left({self.doprint(expr.base)}\right)^{{{self.doprint(expr.exp)}}}"
+        return super()._print_Pow(expr)
+
     # arithmetic in textbook order
 
     def _print_Add(self, expr: sp.Expr, order: str | None = None) -> str:
-        in_index = not expr.has(Access, sp.Function) and expr.has(Index)
-        terms = sorted(expr.args, key=lambda t: (t.is_number, self._term_key(t)) if in_index else self._term_key(t))
+        number_last = all(t.is_Symbol or isinstance(t, Access) for t in expr.args if not t.is_number) or \
+            not expr.has(Access, sp.Function) and expr.has(Index)
+        terms = sorted(expr.args, key=lambda t: (t.is_number, self._term_key(t)) if number_last else self._term_key(t))
         text = self.doprint(terms[0])
         for term in terms[1:]:
             piece = self.doprint(term)
@@ -197,7 +203,8 @@ class Writer(LatexPrinter):
         return text
 
     def _term_key(self, term: sp.Expr) -> tuple:
-        return (term.could_extract_minus_sign(), not term.is_number, not term.has(Reduce),
+        bracketed = any(f.is_Add for f in sp.Mul.make_args(term))
+        return (term.could_extract_minus_sign(), not term.is_number, not term.has(Reduce), bracketed,
                 -sum(1 for _ in term.atoms(Access)), self.doprint(term))
 
     def _print_Mul(self, expr: sp.Expr) -> str:
@@ -243,7 +250,8 @@ class Writer(LatexPrinter):
             rank = 3 if tensor.cotangent_of else ROLE_ORDER.get(tensor.role, 4)
         else:
             derived = isinstance(base, Defined) and any(base.orders)
-            rank = 7 if isinstance(base, Reduce) else 6 if base.is_Add else 1 if isinstance(base, sp.Symbol) else 8 if derived else 5
+            names = {self.program.tensor(a.name).role for a in base.atoms(Access)}
+            rank = 7 if isinstance(base, Reduce) else 1 if base.is_Add and names <= {"constant"} else 6 if base.is_Add else 1 if isinstance(base, sp.Symbol) else 8 if derived else 5
         return rank, 0 if isinstance(base, Access) else 1, str(factor)
 
     # equations

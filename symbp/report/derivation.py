@@ -99,8 +99,9 @@ def _cotangent(d: "Derivation", name: str, count: _Counter) -> Section:
 
 def plain(latex: str) -> str:
     """A letter for a heading: the Greek one for its TeX command, else the text itself."""
+    name = latex.removeprefix("\\")
     try:
-        return unicodedata.lookup(f"GREEK SMALL LETTER {latex.lstrip(chr(92)).upper()}")
+        return unicodedata.lookup(f"GREEK {'CAPITAL' if name[:1].isupper() else 'SMALL'} LETTER {name.upper()}")
     except KeyError:
         return latex
 
