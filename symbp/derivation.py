@@ -23,9 +23,9 @@ from symbp.language.facts import Fact
 from symbp.language.functions import Defined, equal
 from symbp.language.index import Index, substitute
 from symbp.language.program import Program
-from symbp.language.tensor import Access, Tensor, accesses
+from symbp.language.tensor import AXIS0, Access, Tensor, accesses
 from symbp.language.wellformed import row_axes
-from symbp.passes.closed import Writer, fresh_bound, index_names, tidy, unused, writers
+from symbp.passes.closed import Writer, at, fresh_bound, index_names, tidy, unused, writers
 from symbp.passes.fold import eliminate, open_definitions
 from symbp.passes.local_step import Local, chain_rule
 from symbp.passes.normal import complexity, shortest
@@ -96,7 +96,7 @@ class Line:
     def latex(self, form: str = "index") -> str:
         """The line as LaTeX, in "index" form, or in "matrix" form where there is one (else in index form)."""
         text = self.matrix.latex if form == "matrix" and self.matrix is not None else \
-            self.derivation.writer.equation(self.target, self.right)
+            self.derivation.writer.equation(self.target, self.right, adds=not _is_plain_row(self.target))
         return text + self.rows_latex()
 
     def rows_latex(self) -> str:
@@ -170,7 +170,16 @@ class Derivation:
         bars = self.derivative.names
         kept = {bars[n] for n in self.wrt} | {bars[n] for n in bars if self.program.tensor(n).cotangent}
         kept |= {bar for bar in bars.values() if self._shared(bar)}
+        kept |= self._recurrent({*bars.values()} - kept)
         return frozenset(kept - ({bars[self.of]} if not self.program.tensor(self.of).shape else set()))
+
+    def _recurrent(self, names: set[str]) -> set[str]:
+        """A cotangent of each cycle among those that would be substituted: c̄[t] reads c̄[t+1] and must keep its name."""
+        reads = {n: {a.name for w in self.writers.get(n, ()) for a in _reads(w.right)} & names for n in names}
+        chosen: set[str] = set()
+        while cycle := _cycle({n: r - chosen for n, r in reads.items() if n not in chosen}):
+            chosen.add(max(cycle, key=lambda n: (len(self._readers.get(n, ())), n)))
+        return chosen
 
     @cached_property
     def _readers(self) -> dict[str, set[str]]:
@@ -219,15 +228,9 @@ class Derivation:
     def _cases(self, bar: str) -> list[Case]:
         seeds = {t.name for t in self.program.inputs}
         inline = set(self.derivative.names.values()) - self.kept - {bar} - seeds
-        parts = self.writers.get(bar, ())
-        if not parts:
-            return [Case(Access(bar, *self._plain(bar)), sp.S.Zero, ())]
-        first = parts[0].target
-        if not _is_plain(first):
-            indices = self._plain(bar)
-            if indices is None:
-                return [Case(w.target, w.right, ()) for w in parts]
-            first = Access(bar, *indices)
+        first = Access(bar, *self._plain(bar))
+        if any(at(w, first) is None for w in self.writers.get(bar, ())):
+            return [Case(w.target, w.right, ()) for w in self.writers[bar]]
         first = self._all_rows(first)
         return unroll_recurrence(first, inline, self.writers, self.program.size_facts)
 
@@ -243,14 +246,20 @@ class Derivation:
     def _rows(self) -> set[tuple[str, int]]:
         return row_axes(self.program)
 
-    def _plain(self, bar: str) -> tuple | None:
-        """Plain indices for a tensor: those of the forward equation that writes or reads it."""
-        base = next(n for n, b in self.derivative.names.items() if b == bar)
-        for eq in self.forward.equations:
-            for access in (eq.target, *accesses(eq.body)):
-                if access.name == base and _is_plain(access):
-                    return access.indices
-        return None
+    def _plain(self, bar: str) -> tuple[Index, ...]:
+        """Plain indices for a tensor: those that its writers use, and new letters where they are compound or data."""
+        tensor = self.program.tensor(bar)
+        targets = [w.target for w in self.writers.get(bar, ())]
+        plain = next((t.indices for t in targets if _is_plain(t)), None)
+        if plain is not None:
+            return plain
+        letters = (c for c in "hwrsqvm" if c not in {i.name for i in self.program.indices})
+        found: list[Index] = []
+        for axis, (extent, origin) in enumerate(zip(tensor.shape, tensor.origin)):
+            single = [p.name for t in targets if len(p_s := t.indices[axis].atoms(Index)) == 1 and not t.indices[axis].has(Access) for p in p_s]
+            name = next((n for n in single if n not in {i.name for i in found}), None) or next(letters, f"i_{axis}")
+            found.append(Index(name, extent.xreplace({AXIS0: found[0]} if found else {}), origin))
+        return tuple(found)
 
     def _line(self, case: Case) -> Line:
         log: list[tuple[str, sp.Expr, sp.Expr, tuple[Fact, ...]]] = []
@@ -261,6 +270,8 @@ class Derivation:
 
     def _start(self, case: Case, log: list) -> None:
         """Chain rule, local derivative, substitution: the writers that are active in the case."""
+        if not _is_plain_row(case.target):
+            return
         active, _ = contributions(case.target, self.writers, case.facts, index_names(case.target))
         local = sp.Add(*(p.right for p in active)) if active else case.expression
         if active:
@@ -396,8 +407,30 @@ def _joined(line: Line, single: Line) -> Line | None:
     return Line(substitute(line.target, move), substitute(line.right, move), steps, line.derivation)
 
 
+def _cycle(graph: dict[str, set[str]]) -> list[str]:
+    """The names of one cycle of a graph, or an empty list."""
+    done: set[str] = set()
+
+    def search(name: str, path: list[str]) -> list[str]:
+        if name in path:
+            return path[path.index(name):]
+        if name in done:
+            return []
+        done.add(name)
+        return next((found for other in sorted(graph.get(name, ())) if (found := search(other, [*path, name]))), [])
+
+    return next((found for name in sorted(graph) if (found := search(name, []))), [])
+
+
 def _reads(expression: sp.Expr) -> tuple[Access, ...]:
     return tuple(expression.atoms(Access))
+
+
+def _is_plain_row(access: Access) -> bool:
+    """Plain but for a row of a recurrence, which may be L; else the line is a contribution (a strided scatter)."""
+    later = access.indices[1:]
+    return all(isinstance(p, Index) for p in later) and len(set(access.indices)) == len(access.indices) and \
+        not (access.indices and len(access.indices[0].atoms(Index)) > 1)
 
 
 def _is_plain(access: Access) -> bool:

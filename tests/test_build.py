@@ -92,7 +92,9 @@ def test_what_a_writer_adds_to_one_element():
     part = at(scatter, tensor[k])
     assert part.right == Reduce("sum", Access("u", rows) * equal(k, labels[rows]), [rows])
     strided = Writer(Access("g", 2 * i + k), x[i], Equation(Access("g", 2 * i + k), x[i]))
-    assert at(strided, tensor[j]) is None
+    assert at(strided, tensor[j]).right == Reduce("sum", x[i], [i], [j - 2 * i, 2 * i - j + 2])
+    unsolvable = Writer(Access("g", 2 * i + 2 * k), x[i], Equation(Access("g", 2 * i + 2 * k), x[i]))
+    assert at(unsolvable, tensor[j]) is None
 
 
 def test_bound_names_are_kept_apart():

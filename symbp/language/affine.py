@@ -55,9 +55,11 @@ def implies(facts: Iterable[sp.Expr], goal: sp.Expr) -> bool:
     >>> implies([i, N - 1 - i], N - i), implies([i, N - 1 - i], N - i - 2)
     (True, False)
     """
-    goal = sp.expand(goal)
+    goal = sp.expand(goal * _denominator(goal))
     if goal.is_Number:
         return bool(goal >= 0)
+    if not _whole(goal):
+        return False
     system = [_linear(f) for f in (*facts, -goal - 1)]
     system += [_linear(b) for b in _bounds_of_unknowns((*facts, goal))]
     return _infeasible(system)
@@ -77,11 +79,23 @@ def _bounds_of_unknowns(expressions: Iterable[sp.Expr]) -> list[sp.Expr]:
                 bounds.setdefault(atom - 1)
         for floor in e.atoms(sp.floor):
             inner = sp.expand(floor.args[0])
-            step = sp.Rational(1, sp.ilcm(1, *[c.q for c in inner.as_coefficients_dict().values()]))
+            q = _denominator(inner)
+            step = sp.Rational(1, q) if _whole(sp.expand(inner * q)) else sp.S.Zero
             bounds.setdefault(inner - floor)
             bounds.setdefault(floor - inner + 1 - step)
             bounds.update(dict.fromkeys(_bounds_of_unknowns([inner])))
     return list(bounds)
+
+
+def _denominator(expression: sp.Expr) -> int:
+    """The common denominator of an expression's rational coefficients."""
+    return sp.ilcm(1, *(t.as_coeff_Mul()[0].q for t in sp.Add.make_args(sp.expand(expression))))
+
+
+def _whole(expression: sp.Expr) -> bool:
+    """Whether a sum of products with whole coefficients is a whole number: no 1/s and no root stands in it."""
+    powers = {p for t in sp.Add.make_args(expression) for f in sp.Mul.make_args(t) for p in [f.as_base_exp()]}
+    return all(e.is_Integer and e > 0 and (b.is_integer or isinstance(b, (Access, AppliedUndef))) for b, e in powers)
 
 
 def _linear(expression: sp.Expr) -> Linear:

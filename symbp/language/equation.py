@@ -50,6 +50,9 @@ class Equation:
             raise LanguageError(f"{self.target}: the operator {self.op!r} is none of {', '.join(OPERATORS)}")
         if (self.component is None) == (self.op == "argmax"):
             raise LanguageError(f"{self.target}: an argmax, and nothing else, names the bound index that it stores")
+        if self.component is not None and self.component not in self.over:
+            raise LanguageError(f"{self.target}: the argmax stores {self.component}, which is none of its bound indices "
+                                f"({', '.join(i.name for i in self.over)})")
 
     @property
     def indices(self) -> tuple[Index, ...]:

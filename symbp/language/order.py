@@ -6,6 +6,8 @@ A tensor written without the loop's index is a running sum, and is read after th
 """
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Use:
+class Use:
     """One write or read: the access, its place among all equations, its equation and the loops around it."""
 
     access: Access
@@ -32,26 +34,32 @@ class _Use:
 
 def check_order(program: "Program") -> None:
     """Raise `LanguageError` where an element may be read before its last contribution."""
-    writers: dict[str, list[_Use]] = {}
-    readers: list[_Use] = []
-    for place, equation, loops in _numbered(program.statements, (), [0]):
-        writers.setdefault(equation.target.name, []).append(_Use(equation.target, place, equation, loops))
-        readers += [_Use(a, place, equation, loops) for a in all_accesses(sp.Tuple(*equation.expressions))]
+    writers: dict[str, list[Use]] = {}
+    readers: list[Use] = []
+    for place, equation, loops in numbered(program.statements, (), [0]):
+        writers.setdefault(equation.target.name, []).append(Use(equation.target, place, equation, loops))
+        readers += [Use(a, place, equation, loops) for a in all_accesses(sp.Tuple(*equation.expressions))]
     for read in readers:
         for write in writers.get(read.access.name, ()):
             _check_pair(program, read, write)
+    for uses in writers.values():
+        for one, other in itertools.combinations([u for u in uses if u.equation.op != "sum"], 2):
+            if not disjoint(program, one, other):
+                raise LanguageError(f"in `{other.equation}`: {other.access} may be written by `{one.equation}` too, but a maximum is "
+                                    f"written once; give one of them another tensor")
 
 
-def _numbered(statements: tuple[Statement, ...], loops: tuple, counter: list[int]):
+def numbered(statements: tuple[Statement, ...], loops: tuple, counter: list[int]) -> Iterator[tuple[int, Equation, tuple]]:
+    """Every equation with its place among all statements and the numbered loops around it."""
     for statement in statements:
         counter[0] += 1
         if isinstance(statement, Loop):
-            yield from _numbered(statement.body, (*loops, (counter[0], statement)), counter)
+            yield from numbered(statement.body, (*loops, (counter[0], statement)), counter)
         else:
             yield counter[0], statement, loops
 
 
-def _check_pair(program: "Program", read: _Use, write: _Use) -> None:
+def _check_pair(program: "Program", read: Use, write: Use) -> None:
     """Lexicographic order over the loops that both stand in, then the order of the statements."""
     common = [a for a, b in zip(read.loops, write.loops) if a[0] == b[0]]
     for _, loop in common:
@@ -63,12 +71,12 @@ def _check_pair(program: "Program", read: _Use, write: _Use) -> None:
             return
         raise LanguageError(f"in `{read.equation}`: {read.access} reads a row that the loop over {loop.index} "
                             f"({loop.direction}) has not yet written (`{write.equation}`)")
-    if write.place >= read.place and not _disjoint(program, read, write):
+    if write.place >= read.place and not disjoint(program, read, write):
         raise LanguageError(f"in `{read.equation}`: {read.access} is read before its last contribution "
                             f"(`{write.equation}`); put the equation that writes {write.access.name} first")
 
 
-def _disjoint(program: "Program", read: _Use, write: _Use) -> bool:
+def disjoint(program: "Program", read: Use, write: Use) -> bool:
     """Whether the two provably touch different elements: on some axis one lies always above the other."""
     outer = {lp.index for _, lp in write.loops}
     renamed = {i: i.renamed(i.name + "*") for i in {*outer, *write.equation.indices}}
@@ -79,7 +87,16 @@ def _disjoint(program: "Program", read: _Use, write: _Use) -> bool:
     return any(implies(known, sign * gap - 1) for gap in gaps for sign in (1, -1))
 
 
-def _lag(loop: Loop, read: _Use, write: _Use) -> sp.Expr:
+def sole_writers(program: "Program") -> set[Equation]:
+    """The equations whose elements nothing else contributes to."""
+    uses: dict[str, list[Use]] = {}
+    for place, equation, loops in numbered(program.statements, (), [0]):
+        uses.setdefault(equation.target.name, []).append(Use(equation.target, place, equation, loops))
+    return {use.equation for group in uses.values() for use in group
+            if all(disjoint(program, use, other) for other in group if other is not use)}
+
+
+def _lag(loop: Loop, read: Use, write: Use) -> sp.Expr:
     """By how many iterations the write of an element precedes its read; an integer."""
     for wrote, reads in zip(write.access.indices, read.access.indices):
         w, r = coefficients(wrote), coefficients(reads)

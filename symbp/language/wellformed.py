@@ -31,7 +31,7 @@ def check(program: "Program") -> None:
         _check_indices(equation, loops, names)
         for access in all_accesses(sp.Tuple(equation.target, *equation.expressions)):
             _check_access(program, equation, loops, access, rows)
-        _check_target(program, equation)
+        _check_target(program, equation, loops)
     check_order(program)
 
 
@@ -63,6 +63,9 @@ def _check_indices(equation: Equation, loops: tuple[Loop, ...], names: dict[str,
         if index not in allowed:
             raise LanguageError(f"in `{equation}`: the index {index.name} is neither on the left nor summed over; "
                                 f"add it to the left side or sum over it")
+    for condition in equation.domain:
+        if coefficients(condition) is None:
+            raise LanguageError(f"in `{equation}`: the condition {condition} >= 0 of the domain is not integer-affine")
     target = {i for e in equation.target.indices for i in indices_of(e)}
     for index in equation.over:
         if index in target or index in outer:
@@ -126,7 +129,7 @@ def _counterexample(indices: list[Index], domain: tuple[sp.Expr, ...], goal: sp.
     """None when every point of a concrete domain satisfies the goal; else a failing point ({} when symbolic)."""
     used = [i for i in indices if any(i in e.free_symbols for e in (goal, *domain))]
     closed = all(e.is_Integer for i in used for e in (i.extent, i.start)) and \
-        not any(s for e in (goal, *domain) for s in e.free_symbols - set(used))
+        not any(e.has(Access) or e.free_symbols - set(used) for e in (goal, *domain))
     count = sp.prod(i.extent for i in used) if closed else None
     if not closed or count > MOST_POINTS:
         return {}
@@ -137,14 +140,38 @@ def _counterexample(indices: list[Index], domain: tuple[sp.Expr, ...], goal: sp.
     return None
 
 
-def _check_target(program: "Program", equation: Equation) -> None:
+def _check_target(program: "Program", equation: Equation, loops: tuple[Loop, ...]) -> None:
     tensor = program.tensor(equation.target.name)
     if tensor.role not in ("intermediate", "state"):
         raise LanguageError(f"in `{equation}`: {tensor.name} is written, but its role is {tensor.role}")
     others = {eq.op for eq in program.definition(tensor.name)} if equation.op != "sum" else {"sum"}
     if len(others) > 1:
         raise LanguageError(f"{tensor.name} is written by equations of different kind ({', '.join(sorted(others))})")
-    if equation.op == "argmax" and tensor.dtype != "int":
-        raise LanguageError(f"in `{equation}`: an argmax is a position, so {tensor.name} must have dtype int")
+    if (equation.op == "argmax") != (tensor.dtype == "int"):
+        raise LanguageError(f"in `{equation}`: an argmax, and nothing else, writes whole numbers, but {tensor.name} has dtype {tensor.dtype}")
+    if equation.op != "sum":
+        _check_single(equation, loops)
     if AXIS0 in {s for e in tensor.shape[:1] for s in e.free_symbols}:
         raise LanguageError(f"tensor {tensor.name}: the first extent cannot depend on its own position")
+
+
+def _check_single(equation: Equation, loops: tuple[Loop, ...]) -> None:
+    """A maximum writes each element once: the target's axes determine every index that is not bound."""
+    fixed = {i for position in equation.target.indices for i in _determined(position)}
+    for index in (*(loop.index for loop in loops), *equation.indices):
+        if index not in fixed and index not in equation.over:
+            raise LanguageError(f"in `{equation}`: {equation.target} may be written for several {index.name}, but a maximum is written "
+                                f"once; give {equation.target.name} an axis for {index.name}, or bind it")
+
+
+def _determined(position: sp.Expr) -> set[Index]:
+    """The indices that the value of an index expression determines: a mixed-radix number such as 4*g + f with f < 4."""
+    parts = coefficients(position)
+    reach = sp.S.Zero
+    if parts is None or any(isinstance(a, Access) for a in parts[0]):
+        return set()
+    for index, factor in sorted(parts[0].items(), key=lambda p: (abs(p[1]), p[0].name)):
+        if not implies((), abs(factor) - 1 - reach):
+            return set()
+        reach += abs(factor) * (index.extent - 1)
+    return set(parts[0])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from symbp.language.affine import implies, range_facts
 from symbp.language.build import Reduce
 from symbp.language.equation import Equation, walk
 from symbp.language.functions import equal
@@ -63,8 +64,37 @@ def reduced(op: str, body: sp.Expr, over: Iterable[Index], domain: Iterable[sp.E
         return Reduce(op, body, over, domain)
     if not over and not domain:
         return body
-    outside, under = _split(body, set(over) | {i for c in domain for i in c.atoms(Index)})
-    return outside * Reduce(op, under, over, domain)
+    domain = needed(domain, (*over, *indices_of(sp.Tuple(*domain))))
+    outside, under = _split(_within(body, domain, over), set(over) | {i for c in domain for i in c.atoms(Index)})
+    if isinstance(under, Reduce) and under.op == "sum":
+        return outside * reduced("sum", under.body, (*over, *under.over), (*domain, *under.domain))
+    return outside * Reduce(op, under, over, domain) if over or domain else outside * under
+
+
+def _within(body: sp.Expr, domain: tuple[sp.Expr, ...], over: tuple[Index, ...]) -> sp.Expr:
+    """The body without inner conditions that the domain around them implies."""
+    if not domain:
+        return body
+    inner = [r for r in body.atoms(Reduce) if r.domain and r.op == "sum"]
+    known = (*domain, *range_facts(dict.fromkeys((*over, *indices_of(sp.Tuple(*domain))))))
+    shorter = {r: tuple(c for c in r.domain if not implies(known, c)) for r in inner}
+    return body.xreplace({r: reduced("sum", r.body, r.over, kept) for r, kept in shorter.items() if kept != r.domain})
+
+
+def needed(domain: tuple[sp.Expr, ...], indices: Iterable[Index]) -> tuple[sp.Expr, ...]:
+    """The conditions that do not follow from the others and from the indices' ranges.
+
+    >>> i = Index("i", 3)
+    >>> needed((i, i + 1, i - 1), [i])
+    (i - 1,)
+    """
+    ranges = range_facts(dict.fromkeys(indices))
+    kept = list(dict.fromkeys(domain))
+    for condition in tuple(kept):
+        others = [c for c in kept if c is not condition]
+        if implies((*ranges, *others), condition):
+            kept = others
+    return tuple(kept)
 
 
 def tidy(expression: sp.Expr) -> sp.Expr:
@@ -169,8 +199,8 @@ def at(writer: Writer, access: Access, taken: Iterable[str] = (), rename_data: b
 
     A position that is data (`p_bar[n, t[n]] += …`) becomes a bracket [k = t_n], and with `rename_data` k stands
     for t_n beside it.  The conditions say for which rows the
-    writer is active.  None when a position is affine in several indices (a strided scatter), which has no closed form
-    for a single element.
+    writer is active.  A position that is affine in several indices (`X_bar[2*i + u] += …`) is solved for one of them; the
+    others are summed over, where the solution is in range.  None when no index has the factor 1.
     """
     names = {*taken, *index_names(access)}
     mapping: dict[sp.Basic, sp.Expr] = {}
@@ -178,27 +208,28 @@ def at(writer: Writer, access: Access, taken: Iterable[str] = (), rename_data: b
     data: list[tuple[sp.Expr, sp.Expr]] = []
     for position, wanted in zip(writer.target.indices, access.indices):
         unknown = [i for i in indices_of(position) if i not in mapping]
+        solved = next((i for i in reversed(unknown) if abs(position.coeff(i)) == 1), None)
         if position.has(Access):
             data.append((wanted, position))
         elif not unknown:
             gap = sp.expand(position.xreplace(mapping) - wanted)
             conditions += [gap, -gap] if gap != 0 else []
-        elif len(unknown) == 1 and abs(position.coeff(unknown[0])) == 1:
-            index = unknown[0]
-            value = sp.expand((wanted - position.xreplace(mapping)) * position.coeff(index) + index)
-            mapping[index] = value
-        else:
+        elif solved is None:
             return None
+        else:
+            mapping[solved] = sp.expand((wanted - position.xreplace(mapping)) * position.coeff(solved) + solved)
+    left = {i: i.renamed(unused(i.name, names)) for i in writer.free if i not in mapping}
+    mapping = {i: sp.expand(value.xreplace(left)) for i, value in mapping.items()} | left
+    names |= index_names(*left.values())
     for index, value in mapping.items():
         conditions += _range(substitute(index.start, mapping), substitute(index.extent, mapping), value)
-    left = {i: i.renamed(unused(i.name, names)) for i in writer.free if i not in mapping}
-    names |= {i.name for i in left.values()}
-    mapping |= left
     right = substitute(fresh_bound(writer.right, names), mapping)
     for wanted, position in data:
         position = substitute(position, mapping)
         right = (right.xreplace({position: wanted}) if rename_data else right) * equal(wanted, position)
-    return Contribution(reduced("sum", right, tuple(left.values())), tuple(conditions), writer, access)
+    inner = tuple(c for c in conditions if c.atoms(Index) & set(left.values()))
+    outer = tuple(c for c in conditions if c not in inner)
+    return Contribution(reduced("sum", right, tuple(left.values()), inner), outer, writer, access)
 
 
 def _range(start: sp.Expr, extent: sp.Expr, value: sp.Expr) -> list[sp.Expr]:

@@ -13,7 +13,7 @@ from symbp.language.build import Reduce
 from symbp.language.functions import Defined, expand_definitions
 from symbp.language.tensor import Access
 from symbp.passes.normal import abstract, complexity, shortest
-from symbp.passes.relations import Relation, exponential, hidden, powers, reveal
+from symbp.passes.relations import Relation, exponential, exponents_of, hidden, powers, reveal
 
 TRANSCENDENTAL = (sp.exp, sp.log, sp.erf, sp.sin, sp.cos)
 ROUNDS = 6
@@ -56,17 +56,11 @@ def _exponentials(expression: sp.Expr, relations: tuple[Relation, ...]) -> sp.Ex
         if answer is None:
             continue
         value, power = answer
-        exponents = _powers_of(expression, node)
+        exponents = exponents_of(expression, node)
         if all((e / power).is_Integer for e in exponents):
             for e in exponents:
                 mapping[node ** e] = value ** (e / power)
     return reveal(expression.xreplace(mapping))
-
-
-def _powers_of(expression: sp.Expr, node: hidden) -> set[sp.Expr]:
-    exponents = {p.exp for p in expression.atoms(sp.Pow) if p.base == node}
-    bare = expression.xreplace({p: sp.Dummy() for p in expression.atoms(sp.Pow) if p.base == node})
-    return exponents | ({sp.S.One} if bare.has(node) else set())
 
 
 def _first(atom: sp.Expr, relations: tuple[Relation, ...]) -> tuple[sp.Expr, int] | None:

@@ -9,22 +9,21 @@ from collections.abc import Collection, Iterable
 import sympy as sp
 
 from symbp.calculus.differentiate import Derivative
-from symbp.calculus.local import partial
 from symbp.language.build import Reduce
 from symbp.language.equation import Equation
-from symbp.language.index import indices_of, substitute
+from symbp.language.index import indices_of
 from symbp.language.tensor import Access, accesses
 from symbp.passes.closed import Contribution, Writer, at, reduced
 
 
 class Local(sp.Expr):
-    """The local derivative ∂y/∂x of one equation, unevaluated: the accesses y and x."""
+    """The local derivative ∂y/∂x of one equation, unevaluated: the accesses y and x, and what y sums, which reads x."""
 
     is_commutative = True
     is_real = True
 
-    def __new__(cls, y: Access, x: Access) -> "Local":
-        return sp.Expr.__new__(cls, y, x)
+    def __new__(cls, y: Access, x: Access, body: sp.Expr) -> "Local":
+        return sp.Expr.__new__(cls, y, x, body)
 
 
 def chain_rule(active: Iterable[Contribution], derivative: Derivative, taken: Collection[str]) -> sp.Expr:
@@ -42,7 +41,7 @@ def _chained(part: Contribution, derivative: Derivative, taken: Collection[str])
     if x is None:
         return part.right
     bar = Access(derivative.names[source.target.name], *source.target.indices)
-    chained = _same_sum(part.writer, equation, bar * Local(source.target, x))
+    chained = _same_sum(part.writer, equation, bar * Local(source.target, x, source.body))
     return at(chained, part.element, taken, rename_data=False).right
 
 
@@ -53,8 +52,3 @@ def _same_sum(writer: Writer, equation: Equation, body: sp.Expr) -> Writer:
     loops = tuple(i for r in running for i in r.over if i not in equation.over and i not in over)
     return Writer(writer.target, reduced("sum", body, (*dict.fromkeys(loops), *equation.over), equation.domain), equation)
 
-
-def value(local: Local, source: Equation) -> sp.Expr:
-    """The local derivative from its equation: ∂f/∂x at the indices of the node."""
-    mapping = {i: p for i, p in zip(source.target.indices, local.args[0].indices) if i.is_Symbol}
-    return substitute(partial(source.body, local.args[1]), mapping)

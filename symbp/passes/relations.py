@@ -9,6 +9,7 @@ exponentials become powers of one unknown, and the relation is solved where it i
 """
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import sympy as sp
@@ -16,6 +17,7 @@ import sympy as sp
 from symbp.language.equation import walk
 from symbp.language.functions import expand_definitions
 from symbp.language.index import Index, indices_of
+from symbp.language.order import sole_writers
 from symbp.language.program import Program
 from symbp.language.tensor import Access, accesses
 from symbp.passes.closed import unify
@@ -26,22 +28,25 @@ class Relation:
     """`source^power = value`, where source is exp(argument) or an access, and value uses the defined tensor."""
 
     source: sp.Expr
-    power: int
+    power: sp.Expr
     value: sp.Expr
     tensor: str
 
-    def apply(self, atom: sp.Expr) -> tuple[sp.Expr, int] | None:
+    def apply(self, atom: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
         """The value and power for an atom of the same pattern, or None."""
         found = unify(self.source, atom, indices_of(self.source))
         return None if found is None else (self.value.xreplace(found), self.power)
 
 
 def relations(program: Program) -> tuple[Relation, ...]:
-    """All relations of a program's elementwise definitions, in order."""
+    """All relations of a program's elementwise definitions, in order.
+
+    An element with further contributions is not defined by one equation; a state's next row never replaces its last.
+    """
     found: list[Relation] = []
-    for eq, loops in walk(program.statements):
-        alone = len(program.definition(eq.target.name)) == 1 or bool(loops)
-        if alone and eq.op == "sum" and not eq.over and not eq.domain and eq.body != 0:
+    sole = sole_writers(program)
+    for eq, _ in walk(program.statements):
+        if eq in sole and eq.op == "sum" and not eq.over and not eq.domain and eq.body != 0:
             found += _solve(eq.target, eq.body)
     return tuple(found)
 
@@ -52,7 +57,8 @@ def _solve(target: Access, body: sp.Expr) -> list[Relation]:
     if len(accesses(body)) > 4:
         return []
     indices = {i for e in target.indices for i in indices_of(e)}
-    sources = [exponential(arguments)[0] for arguments in _exponents(body)] + list(accesses(body))
+    same_element = [a for a in accesses(body) if set(a.indices) == set(target.indices)]
+    sources = [exponential(arguments)[0] for arguments in _exponents(body)] + same_element
     solved = []
     for source in dict.fromkeys(sources):
         if indices <= source.atoms(Index) and source != target:
@@ -96,14 +102,19 @@ def reveal(expression: sp.Expr) -> sp.Expr:
     return expression.replace(lambda e: isinstance(e, hidden), lambda e: e.args[0])
 
 
-def _solve_for(target: Access, body: sp.Expr, source: sp.Expr) -> tuple[int, sp.Expr] | None:
-    """(k, value) with source^k = value, where target·denominator − numerator has two powers of the source."""
+def _solve_for(target: Access, body: sp.Expr, source: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
+    """(k, value) with source^k = value, where target·denominator − numerator has two powers of the source.
+
+    None where there are more, or where the value would bring in other exponentials.
+    """
     unknown = sp.Dummy("u", positive=True)
     hidden_body = powers(body)
     key = hidden(source) if isinstance(source, sp.exp) else source
-    plain = hidden_body.xreplace({key: unknown})
-    if not plain.has(unknown):
+    exponents = exponents_of(hidden_body, key)
+    if not exponents or not all(e.is_Rational for e in exponents):
         return None
+    unit = sp.Rational(math.gcd(*(e.p for e in exponents)), math.lcm(*(e.q for e in exponents)))
+    plain = hidden_body.xreplace({key ** e: unknown ** (e / unit) for e in exponents})
     if any(f.has(unknown) for f in plain.atoms(sp.Function, sp.exp)):
         return None
     try:
@@ -114,5 +125,14 @@ def _solve_for(target: Access, body: sp.Expr, source: sp.Expr) -> tuple[int, sp.
     if len(terms) != 2:
         return None
     ((high,), above), ((low,), below) = terms
-    value = reveal(sp.factor(-below / above))
-    return (high - low, value) if value.has(Access) and target.name in {a.name for a in accesses(value)} else None
+    value = sp.factor(-below / above)
+    if value.has(hidden) or target not in accesses(value):
+        return None
+    return (high - low) * unit, value
+
+
+def exponents_of(expression: sp.Expr, node: sp.Expr) -> set[sp.Expr]:
+    """The powers in which a node occurs."""
+    raised = [p for p in expression.atoms(sp.Pow) if p.base == node]
+    bare = expression.xreplace({p: sp.Dummy() for p in raised})
+    return {p.exp for p in raised} | ({sp.S.One} if bare.has(node) else set())

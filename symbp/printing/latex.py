@@ -158,7 +158,9 @@ class Writer(LatexPrinter):
         if node.body.is_Add:
             body = rf"\left({body}\right)"
         if node.domain:
-            body = f"{body} {self.brackets(node.domain)}"
+            body = f"{body} {self.brackets(node.domain)}" if node.body != 1 else self.brackets(node.domain)
+        if not node.over:
+            return body
         return rf"{operator}_{{{over}}} {body}"
 
     def _join(self, indices: Iterable[Index]) -> str:
@@ -265,9 +267,9 @@ class Writer(LatexPrinter):
         """The left side of an equation."""
         return self.doprint(target)
 
-    def equation(self, target: Access, right: sp.Expr) -> str:
-        """`left = right`; the new value of a tensor prints as an assignment `:=`."""
-        sign = ":=" if self.program.tensor(target.name).next_of else "="
+    def equation(self, target: Access, right: sp.Expr, adds: bool = False) -> str:
+        """`left = right`; the new value of a tensor prints as an assignment `:=`, one of many contributions as `+=`."""
+        sign = ":=" if self.program.tensor(target.name).next_of else r"\mathrel{+}=" if adds else "="
         return f"{self.left(target)} {sign} {self.doprint(right)}"
 
 
