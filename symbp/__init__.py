@@ -1,1 +1,78 @@
-"""symbp."""
+"""symbp: backpropagation, derived symbolically.
+
+A layer is the equation that a paper prints, a network is a program of such equations, and one differentiation rule
+turns it into its adjoint.  The names below are loaded when they are first used.
+
+    >>> import symbp as sb
+    >>> net = sb.parse('''
+    ... name = "tiny"
+    ... [input]
+    ... shape = [2]
+    ... [target]
+    ... classes = 3
+    ... [[layers]]
+    ... type = "dense"
+    ... units = 3
+    ... [loss]
+    ... type = "softmax_cross_entropy"
+    ... ''')
+    >>> d = sb.derive(net)                              # every gradient; sb.derive(net, of="L", wrt="W1") for one
+    >>> print(d["b1"].latex())
+    \\frac{\\partial L}{\\partial b^{(1)}_{j}} = \\sum_{n} \\delta^{(1)}_{nj}
+    >>> d["W1"].steps[0].rule
+    'chain rule'
+    >>> f = sb.derive("softmax(sum(i, W[k,i]*x[i]) + b[k])", wrt="W")       # a formula, no network
+    >>> sb.check(net).passed
+    True
+
+`sb.load("examples/mnist_mlp.toml")` reads a network file, and `d.write("out", formats=["pdf", "html", "tex"])` writes
+the derivation into an existing folder.
+"""
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "derive": "symbp.derivation",
+    "load": "symbp.netfile", "parse": "symbp.netfile",
+    "Network": "symbp.network", "Notation": "symbp.notation", "Target": "symbp.losses",
+    "Dense": "symbp.layers", "Activation": "symbp.layers", "Softmax": "symbp.layers", "Equations": "symbp.layers",
+    "SquaredError": "symbp.losses", "CrossEntropy": "symbp.losses", "SoftmaxCrossEntropy": "symbp.losses",
+    "BinaryCrossEntropy": "symbp.losses",
+    "GradientDescent": "symbp.optim", "Momentum": "symbp.optim", "Adam": "symbp.optim",
+    "adjoint": "symbp.calculus.differentiate", "tangent": "symbp.calculus.differentiate",
+    "total": "symbp.language.build", "Builder": "symbp.language.build",
+    "SymbpError": "symbp.errors", "LanguageError": "symbp.errors", "NetworkError": "symbp.settings",
+    **dict.fromkeys(("Conventions", "Equation", "Fact", "Index", "Loop", "Program", "Tensor", "inside", "is_binary", "size",
+                     "sums_to_one"), "symbp.language"),
+}
+
+__all__ = (  # noqa: PLE0604
+    "check", "__version__", *_WHERE)
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used, so that `import symbp` is quick."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'symbp' has no attribute {name!r}")
+    value = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def check(source: Any, of: str | None = None, wrt: Any = None, *, seed: int = 0) -> Any:
+    """Check the gradients of a network, program or formula on every rung of the ladder.
+
+    of, wrt: as for `derive`.  The answer has `.passed`, `.table()` and `.to_json()`.
+    """
+    from symbp.certify import ladder
+    from symbp.derivation import derive
+    derivation = derive(source, of, wrt)
+    return ladder.check(derivation.forward, derivation.of, wrt=derivation.wrt, seed=seed)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE})

@@ -141,6 +141,9 @@ class Derivation:
                  title: str = "", updates: "object | None" = None) -> None:
         self.forward, self.of, self.title, self.updates = forward, of, title, updates
         self.options = options or Options()
+        if not forward.definition(forward.tensor(of).name):
+            computed = [t.name for t in forward.tensors if forward.definition(t.name) and t.dtype == "float"]
+            raise LanguageError(f"{of} is given, not computed, and has no derivative{nearest(of, computed)}")
         self.derivative: Derivative = adjoint(forward, of, wrt)
         self.program = self.derivative.program
         self.wrt = self.derivative.wrt
@@ -313,7 +316,7 @@ class Derivation:
             record("definition opened", open_definitions(expression, self.relations))
         for _ in range(ROUNDS):
             start = expression
-            record("folded", tidy(shortest(eliminate(expression, self.relations, hide), thorough=False)))
+            record("folded", shortest(tidy(shortest(eliminate(expression, self.relations, hide), thorough=False)), thorough=False))
             record("sums collapsed", collapse(expression))
             if self.options.facts == "used":
                 record("fact used", *use_facts(expression, self.forward.facts))
@@ -359,9 +362,9 @@ class Derivation:
                 groups.setdefault(equation.target, []).append(parts[equation].right)
         return [(target, fresh_bound(self.write_out(sp.Add(*rights)), index_names(target))) for target, rights in groups.items()]
 
-    def update_lines(self) -> list[str]:
-        """The optimiser's equations as LaTeX, where the source is a network that has one."""
-        return [] if self.updates is None else self.updates.update_lines(self)
+    def update_lines(self) -> tuple[Program, list[tuple[Access, sp.Expr]]]:
+        """The optimiser's equations and their program, where the source is a network that has an optimiser."""
+        return (self.program, []) if self.updates is None else self.updates.update_lines(self)
 
     def report(self) -> "Report":
         """The derivation as a document."""

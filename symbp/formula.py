@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import sympy as sp
+
 from symbp.errors import LanguageError
 from symbp.language.build import Builder
 from symbp.language.names import NameSupply
@@ -38,7 +40,7 @@ def formula_program(text: str, wrt: tuple[str, ...] | None = None) -> tuple[Prog
     return Program((*inputs, *builder.tensors, value), builder.equations), value.name
 
 
-def free_indices_of_value(expression: "sp.Expr") -> tuple:
+def free_indices_of_value(expression: sp.Expr) -> tuple:
     """The indices of a formula's value; a softmax's own index stays free."""
     from symbp.language.build import Reduce
     own = {i for r in expression.atoms(Reduce) if r.op == "softmax" for i in r.over}

@@ -17,7 +17,7 @@ from sympy.core.function import AppliedUndef
 from symbp.errors import LanguageError
 from symbp.language.equation import Equation, Loop, Statement
 from symbp.language.facts import Fact
-from symbp.language.functions import Defined
+from symbp.language.functions import Defined, equal, step
 from symbp.language.index import Index, indices_of
 from symbp.language.program import Program
 from symbp.language.tensor import AXIS0, Access, Tensor
@@ -53,7 +53,7 @@ class _Run:
                  functions: Mapping[str, Callable]) -> None:
         self.program, self.numbers, self.functions = program, numbers, functions
         self.widths = {k: v for k, v in sizes.items() if not np.isscalar(v)}
-        self.scalars = {k: int(v) for k, v in sizes.items() if np.isscalar(v)}
+        self.scalars = {k: _positive(k, v) for k, v in sizes.items() if np.isscalar(v)}
         missing = [s.name for s in program.sizes if s.name not in self.scalars and s != AXIS0]
         missing += [f.__name__ for f in program.widths if f.__name__ not in self.widths]
         if missing:
@@ -65,6 +65,7 @@ class _Run:
         for tensor in program.tensors:
             given = self._given(tensor, values) if tensor.name in inputs else None
             self._allocate(tensor, given)
+        self.unset = {eq.target.name: np.ones(self.arrays[eq.target.name].shape, dtype=bool) for eq in program.equations if eq.op != "sum"}
 
     def run(self, facts: bool) -> dict[str, np.ndarray]:
         if facts:
@@ -83,15 +84,22 @@ class _Run:
         known = {**self.fixed, **(point or {})}
         value = expression.replace(lambda e: isinstance(e, AppliedUndef), lambda e: self._width(e, known)) \
             if expression.has(AppliedUndef) else expression
-        value = value.xreplace({s: sp.Integer(known[s] if s in known else self.scalars[s.name]) for s in value.free_symbols})
+        value = value.xreplace({s: sp.Integer(known[s]) if s in known else self._scalar(s) for s in value.free_symbols})
         if not value.is_Integer:
             raise LanguageError(f"the extent {expression} is {value}, not a whole number")
         return int(value)
 
+    def _scalar(self, symbol: sp.Symbol) -> sp.Integer:
+        if isinstance(symbol, Index):
+            raise LanguageError(f"an extent depends on {symbol}, which is no index of a loop around it")
+        return sp.Integer(self.scalars[symbol.name])
+
     def _width(self, application: AppliedUndef, known: Mapping) -> sp.Integer:
         widths = self.widths[application.func.__name__]
         position = self.size(application.args[0], known)
-        return sp.Integer(widths(position) if callable(widths) else widths[position])
+        if not callable(widths) and not 0 <= position < len(widths):
+            raise LanguageError(f"no width is given for {application.func.__name__}({position})")
+        return sp.Integer(_positive(f"{application.func.__name__}({position})", widths(position) if callable(widths) else widths[position]))
 
     def shape(self, tensor: Tensor) -> tuple[int, ...]:
         """The concrete shape; rows of different width are stored at the largest."""
@@ -108,6 +116,8 @@ class _Run:
             raise LanguageError(f"no value is given for {tensor.name} of shape {self.shape(tensor)}")
         dtype = int if tensor.dtype == "int" else self.numbers.dtype
         array = np.array(values[tensor.name], dtype=dtype)
+        if tensor.dtype == "int" and np.any(np.asarray(values[tensor.name]) != array):
+            raise LanguageError(f"{tensor.name} holds whole numbers, but the value given has others")
         if array.shape != self.shape(tensor):
             raise LanguageError(f"{tensor.name} has shape {self.shape(tensor)}, but the value given has {array.shape}")
         return array if tensor.dtype == "int" else self.numbers.convert(array)
@@ -134,7 +144,7 @@ class _Run:
             self.fixed[loop.index] = value
             for statement in loop.body:
                 self._execute(statement)
-        del self.fixed[loop.index]
+        self.fixed.pop(loop.index, None)
 
     def _equation(self, equation: Equation) -> None:
         points = self.points(equation)
@@ -164,6 +174,7 @@ class _Run:
         source = points.columns[equation.component] if equation.op == "argmax" else body
         for cell, k in best.items():
             target[cell] = source[k]
+            self.unset[equation.target.name][cell] = False
 
     # points, positions, values
 
@@ -216,6 +227,8 @@ class _Run:
 
     def _gather(self, access: Access, points: "Points", equation: Equation) -> np.ndarray:
         where = self.positions(access, points, equation)
+        if access.name in self.unset and points.count and np.any(self.unset[access.name][where]):
+            raise LanguageError(f"`{equation}` reads an element of {access.name} that no maximum has written")
         self.read[access.name][where] = True
         gathered = self.arrays[access.name][where]
         return gathered if where else np.broadcast_to(np.asarray(gathered), (points.count,))
@@ -228,7 +241,7 @@ class _Run:
             return numbers.convert(np.asarray(value)) if self.program.tensor(expression.name).dtype == "int" else value
         if isinstance(expression, Index):
             return numbers.convert(np.asarray(self.integer(expression, points, equation)))
-        if expression.is_number:
+        if expression.is_number and not expression.has(Defined, step, equal):
             return numbers.constant(expression)
         if isinstance(expression, (sp.Symbol, AppliedUndef, sp.floor)):
             return numbers.constant(sp.Integer(self.size(expression)))
@@ -260,6 +273,13 @@ class _Run:
         right = np.broadcast_to(self.evaluate(fact.right, cells, equation), (cells.count,))
         if not COMPARE[fact.relation](self.numbers, left[place[1]], right):
             raise LanguageError(f"the values given violate the fact {fact}")
+
+
+def _positive(name: str, value: Any) -> int:
+    """A size as an integer; an error unless it is a whole number ≥ 1."""
+    if int(value) != value or value < 1:
+        raise LanguageError(f"the size {name} must be a whole number of at least 1, not {value}")
+    return int(value)
 
 
 def _add_at(target: np.ndarray, where: tuple[np.ndarray, ...], values: np.ndarray) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from sympy.core.sympify import _sympify
 
 from symbp.errors import LanguageError
 from symbp.language.functions import equal, step
@@ -133,10 +134,10 @@ class Symbolic(Numbers):
         return value
 
     def convert(self, array: np.ndarray) -> np.ndarray:
-        return np.asarray(_elementwise(sp.core.sympify._sympify, 1)(array.astype(object)), dtype=object)
+        return np.asarray(_elementwise(_sympify, 1)(array.astype(object)), dtype=object)
 
     def greater(self, a: Any, b: Any) -> bool:
-        decided = sp.core.sympify._sympify(a - b).is_positive
+        decided = _sympify(a - b).is_positive
         if decided is None:
             raise LanguageError(f"cannot decide whether {a} > {b}; a maximum needs numbers, not symbols")
         return bool(decided)

@@ -44,6 +44,8 @@ write = Writer(BACK.program).doprint
     (Reduce("sum", x[n, i], [n, i]), r"\sum_{n, i} x_{ni}"),
     (Reduce("sum", b[j] + x[n, i], [i]), r"\sum_{i} \left(b_{j} + x_{ni}\right)"),
     (Reduce("sum", x[n, i], [i]) * Reduce("sum", b[j], [j]), r"\left(\sum_{i} x_{ni}\right) \sum_{j} b_{j}"),
+    (Reduce("sum", x[n, i], [i])**2, r"\left(\sum_{i} x_{ni}\right)^{2}"),
+    (Access("W_out", j), r"{{}W_{out}}_{j}"),
     (Reduce("max", x[n, i], [i]), r"\max_{i} x_{ni}"),
     (Access("x", n, i + u - 1), r"x_{n, i + u - 1}"),
     (Reduce("sum", Access("x", n, i + u - 1), [u], [i + u - 1, 3 - i - u]), r"\sum_{u} x_{n, i + u - 1} \left[0 \le i + u - 1 \le 2\right]"),
@@ -51,8 +53,8 @@ write = Writer(BACK.program).doprint
     (Access("x", n, Access("t", n)), r"x_{n, t_{n}}"),
 ])
 def test_expressions(expression: sp.Expr, latex: str):
-    program = BACK.program.extended([Tensor("t", (N,), dtype="int", role="input")], []) if expression.has(Access("t", n)) else BACK.program
-    assert Writer(program).doprint(expression) == latex
+    more = [Tensor("t", (N,), dtype="int", role="input"), Tensor("W_out", (4,))]
+    assert Writer(BACK.program.extended(more, [])).doprint(expression) == latex
 
 
 def test_names():

@@ -27,7 +27,7 @@ def sample(network: sb.Network) -> dict[str, np.ndarray]:
     return values
 
 
-def compare(network: sb.Network, forward: Callable[[dict], "torch.Tensor"]) -> None:
+def compare(network: sb.Network, forward: Callable[[dict], torch.Tensor]) -> None:
     """The loss and every gradient against autograd."""
     values = sample(network)
     d = adjoint(network.program, network.loss)
@@ -52,7 +52,7 @@ def test_dense_and_activation(activation: str, storage: str) -> None:
     network = sb.Network.of_layers("net", layers, sb.SquaredError(), input=[D], conventions=sb.Conventions(storage=storage))
     turn = (lambda W: W.T) if storage == "out_in" else (lambda W: W)
 
-    def forward(v: dict) -> "torch.Tensor":
+    def forward(v: dict) -> torch.Tensor:
         a = ACTIVATIONS[activation](v["x"] @ turn(v["W1"]) + v["b1"])
         return ((a @ turn(v["W2"]) - v["y"])**2).sum() / (2 * N)
     compare(network, forward)
@@ -62,7 +62,7 @@ def test_a_classifier() -> None:
     layers = [sb.Dense(units=H, activation="relu"), sb.Dense(units=K)]
     network = sb.Network.of_layers("net", layers, sb.SoftmaxCrossEntropy(smoothing=0.1), input=[D])
 
-    def forward(v: dict) -> "torch.Tensor":
+    def forward(v: dict) -> torch.Tensor:
         z = torch.relu(v["x"] @ v["W1"].T + v["b1"]) @ v["W2"].T + v["b2"]
         return torch.nn.functional.cross_entropy(z, v["t"].detach(), label_smoothing=0.1)
     compare(network, forward)
@@ -84,8 +84,8 @@ def test_relu_at_zero_is_the_conventions(value: str) -> None:
 
 # layers as equations
 
-GATE = dict(name="gate", parameters={"U": ["j", "i"], "V": ["j", "i"], "c": ["j"]}, indices={"j": H}, equations=[
-    "g[n,j] = sigmoid(sum(i, V[j,i]*x[n,i]) + c[j])", "y[n,j] = g[n,j] * sum(i, U[j,i]*x[n,i])"])
+GATE = {"name": "gate", "parameters": {"U": ["j", "i"], "V": ["j", "i"], "c": ["j"]}, "indices": {"j": H}, "equations": [
+    "g[n,j] = sigmoid(sum(i, V[j,i]*x[n,i]) + c[j])", "y[n,j] = g[n,j] * sum(i, U[j,i]*x[n,i])"]}
 
 
 def test_a_layer_of_equations_between_dense_layers() -> None:
@@ -93,7 +93,7 @@ def test_a_layer_of_equations_between_dense_layers() -> None:
     network = sb.Network.of_layers("net", layers, sb.SquaredError(), input=[D])
     assert [p.name for p in network.parameters] == ["W1", "b1", "gate.U", "gate.V", "gate.c", "W3", "b3"]
 
-    def forward(v: dict) -> "torch.Tensor":
+    def forward(v: dict) -> torch.Tensor:
         h = v["x"] @ v["W1"].T + v["b1"]
         y = torch.sigmoid(h @ v["gate.V"].T + v["gate.c"]) * (h @ v["gate.U"].T)
         return ((y @ v["W3"].T + v["b3"] - v["y"])**2).sum() / (2 * N)
@@ -106,7 +106,7 @@ def test_a_layer_of_equations_that_normalises_over_features_and_samples() -> Non
     over_samples = sb.Equations(name="batch", equations=["m[i] = sum(k, x[k,i])/N", "y[n,i] = x[n,i] - m[i]"])
     network = sb.Network.of_layers("net", [sb.Dense(units=H), over_features, over_samples], sb.SquaredError(), input=[D])
 
-    def forward(v: dict) -> "torch.Tensor":
+    def forward(v: dict) -> torch.Tensor:
         h = v["x"] @ v["W1"].T + v["b1"]
         m = h.mean(1, keepdim=True)
         y = v["norm.g"] * (h - m) / (((h - m)**2).mean(1, keepdim=True) + 0.01).sqrt()
@@ -121,10 +121,10 @@ def test_a_layer_of_equations_over_two_axes_of_input() -> None:
 
 
 def test_a_window_that_pads() -> None:
-    window = sb.Equations(name="conv", parameters={"K": ["u"]}, indices={"u": 3}, equations=["y[n,i] = sum(u, inside(x[n,i+u-1])*K[u])"])
+    window = sb.Equations(name="conv", parameters={"K": ["u"]}, indices={"u": 3, "i": 7}, equations=["y[n,i] = sum(u, inside(x[n,i+u-1])*K[u])"])
     network = sb.Network.of_layers("net", [window], sb.SquaredError(), input=[7])
 
-    def forward(v: dict) -> "torch.Tensor":
+    def forward(v: dict) -> torch.Tensor:
         y = torch.nn.functional.conv1d(v["x"][:, None], v["conv.K"][None, None], padding=1)[:, 0]
         return ((y - v["y"])**2).sum() / (2 * N)
     compare(network, forward)
@@ -154,8 +154,8 @@ def test_facts_of_a_layer_come_along() -> None:
     ({"equations": ["y[n,j] = sigmod(c[j])"]}, 'did you mean "sigmoid"'),
     ({"equations": ["y[n,j] = __import__('os').system('true')"]}, "cannot read"),
     ({"equations": ["y[n,j] = eval(c[j])"]}, "unknown function 'eval'"),
-    ({"equations": ["g[n,j] = c[j]", "h[n,j] = c[j]"]}, "the output must be y"),
-    ({"equations": ["y[j,n] = c[j]*sum(i, x[n,i])"]}, "samples' index first"),
+    ({"parameters": {"c": ["j"]}, "equations": ["g[n,j] = c[j]", "h[n,j] = c[j]"]}, "the output must be y"),
+    ({"parameters": {"c": ["j"]}, "equations": ["y[j,n] = c[j]*sum(i, x[n,i])"]}, "samples' index first"),
     ({"equations": ["y[n,j] = c[j]", "y[n,j] = c[j]"]}, "has a value already"),
     ({"equations": ["x[n,i] = c[i]"]}, "two indices of different extent|has a value already"),
     ({"equations": []}, "equations"),
@@ -164,6 +164,7 @@ def test_facts_of_a_layer_come_along() -> None:
     ({"indices": {"j": H, "sum": 3}}, "word of the expression language"),
     ({"parameters": {"x": ["j"]}}, "name of another tensor"),
     ({"parameters": {"1a": ["j"]}}, "not a name"),
+    ({"equations": ["y[n,j] = c[j]*sum(i, U[j,i]*x[n,i])"]}, "no equation uses the parameter 'V'"),
     ({"init": {"Q": "zeros"}}, "init names 'Q'"),
     ({"init": {"c": "zero"}}, 'did you mean "zeros"'),
     ({"facts": ["s[j] >"]}, "cannot read"),

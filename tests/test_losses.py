@@ -18,7 +18,7 @@ ONE_HOT = np.eye(CLASSES)[LABELS]
 Y = RNG.normal(size=(BATCH, CLASSES))
 
 
-def build(loss: Loss, target: Target | None = None, *, probabilities: bool = False, **conventions: str) -> "sb.Program":
+def build(loss: Loss, target: Target | None = None, *, probabilities: bool = False, **conventions: str) -> sb.Program:
     """A program with the network's output as the parameter `out`."""
     draft = Draft(sb.Conventions(**conventions))
     total = draft.claim("L", "the loss")
@@ -30,14 +30,14 @@ def build(loss: Loss, target: Target | None = None, *, probabilities: bool = Fal
     return draft.program()
 
 
-def run(program: "sb.Program", out: np.ndarray, **values: object) -> tuple[float, np.ndarray]:
+def run(program: sb.Program, out: np.ndarray, **values: object) -> tuple[float, np.ndarray]:
     """The loss and its gradient by the output."""
     d = adjoint(program, "L")
     found = interpret(d.program, {"out": out, **values}, {"N": len(out)})
     return float(found["L"]), found[d.names["out"]]
 
 
-def torch_gradient(loss: "object", out: np.ndarray) -> tuple[float, np.ndarray]:
+def torch_gradient(loss: object, out: np.ndarray) -> tuple[float, np.ndarray]:
     torch = pytest.importorskip("torch")
     x = torch.tensor(out, requires_grad=True)
     value = loss(torch, x)
@@ -45,7 +45,7 @@ def torch_gradient(loss: "object", out: np.ndarray) -> tuple[float, np.ndarray]:
     return float(value.detach()), x.grad.numpy()
 
 
-def agree(mine: tuple, theirs: tuple) -> None:
+def assert_agree(mine: tuple, theirs: tuple) -> None:
     assert mine[0] == pytest.approx(theirs[0], rel=1e-10)
     np.testing.assert_allclose(mine[1], theirs[1], atol=1e-12)
 
@@ -74,26 +74,26 @@ def test_softmax_cross_entropy(smoothing: float, temperature: float, encoding: s
     loss = sb.SoftmaxCrossEntropy(smoothing=smoothing, temperature=temperature)
     program = build(loss, Target(classes=CLASSES, encoding=encoding))
     mine = run(program, Z, t=ONE_HOT if encoding == "one_hot" else LABELS)
-    agree(mine, torch_gradient(lambda torch, z: torch.nn.functional.cross_entropy(
+    assert_agree(mine, torch_gradient(lambda torch, z: torch.nn.functional.cross_entropy(
         z / temperature, torch.tensor(LABELS), label_smoothing=smoothing), Z))
 
 
 def test_smoothing_and_temperature_may_be_letters() -> None:
     program = build(sb.SoftmaxCrossEntropy(smoothing="\\epsilon", temperature="T"))
     mine = run(program, Z, t=ONE_HOT, epsilon=0.2, T=3.0)
-    agree(mine, torch_gradient(lambda torch, z: torch.nn.functional.cross_entropy(z / 3, torch.tensor(LABELS), label_smoothing=0.2), Z))
+    assert_agree(mine, torch_gradient(lambda torch, z: torch.nn.functional.cross_entropy(z / 3, torch.tensor(LABELS), label_smoothing=0.2), Z))
 
 
 def test_cross_entropy_of_probabilities() -> None:
     p = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)
     mine = run(build(sb.CrossEntropy(), probabilities=True), p, t=ONE_HOT)
-    agree(mine, torch_gradient(lambda torch, q: -(torch.tensor(ONE_HOT) * q.log()).sum() / BATCH, p))
+    assert_agree(mine, torch_gradient(lambda torch, q: -(torch.tensor(ONE_HOT) * q.log()).sum() / BATCH, p))
 
 
 def test_binary_cross_entropy() -> None:
     p, y = RNG.uniform(0.1, 0.9, size=(BATCH, CLASSES)), RNG.integers(2, size=(BATCH, CLASSES)).astype(float)
     mine = run(build(sb.BinaryCrossEntropy(), probabilities=True), p, y=y)
-    agree(mine, torch_gradient(lambda torch, q: torch.nn.functional.binary_cross_entropy(q, torch.tensor(y), reduction="sum") / BATCH, p))
+    assert_agree(mine, torch_gradient(lambda torch, q: torch.nn.functional.binary_cross_entropy(q, torch.tensor(y), reduction="sum") / BATCH, p))
 
 
 def test_facts_of_the_targets() -> None:

@@ -71,14 +71,14 @@ def test_gradient_descent_prints_as_an_assignment() -> None:
 
 def test_momentum_of_appendix_b3() -> None:
     velocity, weights = lines(sb.Momentum(form="averaged", rate_in="nowhere"))
-    assert velocity.startswith(r"{v_{W}}^{(1)}_{ji} := \beta {v_{W}}^{(1)}_{ji}")
+    assert velocity.startswith(r"{[v_{W}]}^{(1)}_{ji} := \beta {[v_{W}]}^{(1)}_{ji}")
     assert r"\left(1 - \beta\right)" in velocity
-    assert weights == r"W^{(1)}_{ji} := W^{(1)}_{ji} - {v_{W}}^{(1)}_{ji}"
+    assert weights == r"W^{(1)}_{ji} := W^{(1)}_{ji} - {[v_{W}]}^{(1)}_{ji}"
 
 
 def test_adam_has_its_letters() -> None:
     text = "\n".join(lines(sb.Adam()))
-    for letter in (r"\alpha", r"{\beta_1}", r"{\beta_2}", r"\varepsilon", r"{\hat{m}_{W}}", r"{\hat{v}_{W}}", "t := "):
+    for letter in (r"\alpha", r"{\beta_1}", r"{\beta_2}", r"\varepsilon", r"{[\hat{m}_{W}]}", r"{[\hat{v}_{W}]}", "t := "):
         assert letter in text
 
 

@@ -11,7 +11,7 @@ fresh names, so that both passes can be applied to their own output.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -32,9 +32,10 @@ OPPOSITE = {"ascending": "descending", "descending": "ascending"}
 class Derivative:
     """A differentiated program.
 
-    program: the given statements and the derivative's.  of, wrt: names.  cotangents (tangents): for each
-    tensor that takes part, the name of its cotangent (tangent).  seed: the name of the seed, an input where
-    `of` has axes and for the tangent.  origin: for each derivative equation, the equation that it came from.
+    program: the given statements and the derivative's.  of, wrt: names.  names: for each tensor that takes part,
+    the name of its cotangent (tangent).  origin: for each derivative equation, the equation that it came from.
+    seed: for an `of` with axes, the name of the input that holds the vector of the vector-Jacobian product;
+    the tangent's seeds are the tangents of `wrt`.
     """
 
     program: Program
@@ -43,6 +44,7 @@ class Derivative:
     names: Mapping[str, str]
     origin: Mapping[Equation, Equation]
     given: int
+    seed: str = ""
 
     @property
     def statements(self) -> tuple[Statement, ...]:
@@ -176,24 +178,24 @@ class _Pass:
         """The indices that no loop fixes."""
         return tuple(i for i in indices if i not in loops)
 
-    def finish(self, statements: Iterable[Statement], inputs: Iterable[Tensor] = ()) -> Derivative:
-        """The program of the result."""
+    def finish(self, statements: Iterable[Statement], inputs: Iterable[Tensor] = (), seed: str = "") -> Derivative:
+        """The program of the result; a derivative that nothing contributes to is zero, and says so first."""
         inputs = {t.name: t for t in inputs}
         tensors = [inputs.get(t.name, t) for t in self.tensors.values()]
         given, statements = len(self.program.statements), tuple(statements)
         written = {eq.target.name for eq, _ in walk(statements)} | set(inputs)
-        zeros = tuple(self.zero(t) for t in tensors if t.name not in written)
-        program = self.build((*statements, *zeros), (*tensors, *self.extra))
+        zeros = tuple(self.everywhere(t, lambda _: sp.S.Zero, "zero") for t in tensors if t.name not in written)
+        program = self.build((*zeros, *statements), (*tensors, *self.extra))
         return Derivative(program, self.of, self.wrt, {k: t.name for k, t in self.tensors.items()}, self.origin,
-                          given if self.suffix == "_bar" else 0)
+                          given if self.suffix == "_bar" else 0, seed)
 
-    def zero(self, tensor: Tensor) -> Statement:
-        """The statement that a derivative is zero, for a tensor that nothing contributes to."""
+    def everywhere(self, tensor: Tensor, value: Callable[[tuple[Index, ...]], sp.Expr], label: str) -> Statement:
+        """The statement that gives every element of a tensor a value."""
         indices: list[Index] = []
         for extent, start in zip(tensor.shape, tensor.origin):
             row = {AXIS0: indices[0]} if indices else {}
             indices.append(Index(self.supply.fresh(f"i_{len(self.extra) + len(indices)}"), extent.xreplace(row), start))
-        equation = Equation(tensor[tuple(indices)], sp.S.Zero, label="zero")
+        equation = Equation(tensor[tuple(indices)], value(tuple(indices)), label=label)
         ragged = any(AXIS0 in e.free_symbols for e in tensor.shape)
         return Loop(indices[0], "ascending", (equation,)) if ragged else equation
 
@@ -210,12 +212,14 @@ class _Adjoint(_Pass):
         if target.dtype == "int":
             raise LanguageError(f"{self.of} holds integers and has no derivative")
         self.make(dependents(program, self.wrt) & influences(program, self.of) | {self.of, *self.wrt})
-        bar = self.tensors[self.of]
-        if target.shape:
-            seed = replace(bar, role="input")
-            return self.finish(self.backward(program.statements, frozenset()), [seed])
-        start = Equation(bar[()], sp.S.One, label="seed")
-        return self.finish((start, *self.backward(program.statements, frozenset())))
+        bar, statements = self.tensors[self.of], tuple(self.backward(program.statements, frozenset()))
+        if not target.shape:
+            return self.finish((Equation(bar[()], sp.S.One, label="seed"), *statements))
+        if not any(eq.target.name == bar.name for eq, _ in walk(statements)):
+            return self.finish(statements, [replace(bar, role="input")], bar.name)
+        seed = replace(bar, name=self.supply.fresh(self.of + "_seed"), role="input")
+        self.extra.append(seed)
+        return self.finish((self.everywhere(bar, lambda at: seed[at], "seed"), *statements), seed=seed.name)
 
     def backward(self, statements: tuple[Statement, ...], loops: frozenset[Index]) -> Iterator[Statement]:
         """The adjoint statements, in reverse order."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from symbp.errors import LanguageError
 from symbp.language.functions import Defined, equal, make, step
@@ -38,6 +39,7 @@ def partial(body: sp.Expr, access: Access) -> sp.Expr:
     >>> partial(Access("t", i)*sigmoid(Access("z", i)), Access("z", i))
     t[i]*sigmoid'(z[i])
     """
+    _known(body, access)
     variables = {a: sp.Dummy(f"a{k}", real=True) for k, a in enumerate(accesses(body))}
     if access not in variables:
         return sp.S.Zero
@@ -46,43 +48,52 @@ def partial(body: sp.Expr, access: Access) -> sp.Expr:
 
 
 def differentiate(node: sp.Expr, variable: sp.Symbol) -> sp.Expr:
-    """The derivative of a scalar expression by a symbol, by the table and the chain rule."""
+    """The derivative of a scalar expression by a symbol, by the table and the chain rule.
+
+    Raises `LanguageError` for anything that the table does not have, wherever it stands in the expression.
+    """
+    _known(node, variable)
+    return _chain(node, variable)
+
+
+def _chain(node: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     if node == variable:
         return sp.S.One
     if not node.has(variable):
-        _known(node)
         return sp.S.Zero
     if node.is_Add:
-        return sp.Add(*(differentiate(a, variable) for a in node.args))
+        return sp.Add(*(_chain(a, variable) for a in node.args))
     if node.is_Mul:
-        return sp.Add(*(sp.Mul(*node.args[:k], differentiate(a, variable), *node.args[k + 1:])
+        return sp.Add(*(sp.Mul(*node.args[:k], _chain(a, variable), *node.args[k + 1:])
                         for k, a in enumerate(node.args) if a.has(variable)))
     if node.is_Pow and not isinstance(node, sp.exp):
         return _power(node.base, node.exp, variable)
-    return sp.Add(*(outer * differentiate(a, variable)
-                    for outer, a in zip(_partials(node), node.args) if a.has(variable)))
+    return sp.Add(*(outer * _chain(a, variable) for outer, a in zip(_partials(node), node.args) if a.has(variable)))
 
 
 def _power(base: sp.Expr, exponent: sp.Expr, variable: sp.Symbol) -> sp.Expr:
-    by_base = exponent * base ** (exponent - 1) * differentiate(base, variable)
+    by_base = exponent * base ** (exponent - 1) * _chain(base, variable)
     if not exponent.has(variable):
         return by_base
-    return by_base + base ** exponent * sp.log(base) * differentiate(exponent, variable)
+    return by_base + base ** exponent * sp.log(base) * _chain(exponent, variable)
 
 
 def _partials(node: sp.Expr) -> tuple[sp.Expr, ...]:
     """The partial derivatives of a function application by its arguments."""
     if isinstance(node, Defined):
         return tuple(prime(type(node), k)(*node.args) for k in range(len(node.args)))
-    _known(node)
     return tuple(rule(*node.args) for rule in PRIMITIVE[node.func])
 
 
-def _known(node: sp.Expr) -> None:
-    """Raise for any function that the table does not have."""
-    for application in node.atoms(sp.Function):
-        if not isinstance(application, (*PRIMITIVE, Defined, sp.floor, sp.core.function.AppliedUndef)):
-            raise LanguageError(f"the function {application.func.__name__} in {application} has no derivative here; write it through "
+def _known(body: sp.Expr, variable: sp.Expr) -> None:
+    """Raise for any node that the table does not have; a floor or a width n(l) counts, and reads no tensor."""
+    walk = sp.preorder_traversal(body)
+    for node in walk:
+        size = isinstance(node, (sp.floor, AppliedUndef)) and not node.has(Access, sp.Dummy, variable)
+        if size or isinstance(node, Access):
+            walk.skip()
+        elif not (isinstance(node, (sp.Add, sp.Mul, sp.Pow, sp.Symbol, *PRIMITIVE, Defined)) or node.is_Atom and node.is_number):
+            raise LanguageError(f"the function {type(node).__name__} in {node} has no derivative here; write it through "
                                 f"{', '.join(f.__name__ for f in PRIMITIVE)}, powers, or a definition")
 
 

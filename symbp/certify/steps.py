@@ -14,9 +14,8 @@ import sympy as sp
 
 from symbp.derivation import Derivation, Line
 from symbp.interpret import interpret
-from symbp.language import AXIS0, Access, Index, Loop, NameSupply, Program, Tensor, accesses, indices_of, substitute
+from symbp.language import AXIS0, Access, Index, Loop, NameSupply, Program, Tensor, indices_of, substitute
 from symbp.language.build import Builder
-from symbp.passes.closed import unify
 from symbp.passes.local_step import Local
 
 STEP_SIZE = sp.Rational(1, 10**5)
@@ -49,7 +48,7 @@ def check_steps(derivation: Derivation, arrays: Mapping[str, Any], sizes: Mappin
 def evaluate(derivation: Derivation, expression: sp.Expr, line: Line, arrays: Mapping[str, Any],
              sizes: Mapping[str, Any] | None = None, functions: Mapping[str, Callable] | None = None) -> np.ndarray:
     """The values of a closed expression for all values of the line's indices, by the oracle."""
-    return closed_values(derivation.program, _without_locals(expression, derivation), line.target, arrays, sizes, functions)
+    return closed_values(derivation.program, _without_locals(expression), line.target, arrays, sizes, functions)
 
 
 def closed_values(program: Program, expression: sp.Expr, target: Access, arrays: Mapping[str, Any],
@@ -78,24 +77,9 @@ def _tensor(name: str, indices: tuple[Index, ...], row: Index | None) -> Tensor:
     return Tensor(name, shape, origin=tuple(i.start for i in indices))
 
 
-def _without_locals(expression: sp.Expr, derivation: Derivation) -> sp.Expr:
+def _without_locals(expression: sp.Expr) -> sp.Expr:
     """Central differences in the place of each ∂y/∂x: the equation's body with x moved by ±h."""
-    found = {}
-    for node in expression.atoms(Local):
-        y, x = node.args
-        found[node] = _difference(_body_with(derivation, y, x), x)
-    return expression.xreplace(found)
-
-
-def _body_with(derivation: Derivation, y: Access, x: Access) -> sp.Expr:
-    """The body of y's equation that reads x, at the elements y and x."""
-    for equation in derivation.forward.equations:
-        pattern = sp.Tuple(equation.target, *equation.expressions)
-        for read in accesses(equation.body) if equation.target.name == y.name else ():
-            found = unify(sp.Tuple(equation.target, read), sp.Tuple(y, x), indices_of(pattern))
-            if found is not None:
-                return substitute(equation.body, found)
-    raise LookupError(f"no equation of {y} reads {x}")
+    return expression.xreplace({node: _difference(node.args[2], node.args[1]) for node in expression.atoms(Local)})
 
 
 def _difference(body: sp.Expr, x: Access) -> sp.Expr:

@@ -60,9 +60,25 @@ def implies(facts: Iterable[sp.Expr], goal: sp.Expr) -> bool:
         return bool(goal >= 0)
     if not _whole(goal):
         return False
+    facts = _connected(facts, goal)
     system = [_linear(f) for f in (*facts, -goal - 1)]
     system += [_linear(b) for b in _bounds_of_unknowns((*facts, goal))]
     return _infeasible(system)
+
+
+def _connected(facts: Iterable[sp.Expr], goal: sp.Expr) -> list[sp.Expr]:
+    """The facts that share unknowns with the goal, directly or through other facts, and those without unknowns."""
+    reached, left = _unknowns(goal), [(f, _unknowns(f)) for f in facts]
+    found = [f for f, names in left if not names]
+    while near := [(f, names) for f, names in left if names & reached]:
+        found += [f for f, _ in near]
+        left = [pair for pair in left if not pair[1] & reached]
+        reached = reached.union(*(names for _, names in near))
+    return found
+
+
+def _unknowns(expression: sp.Expr) -> set[sp.Expr]:
+    return expression.free_symbols | expression.atoms(AppliedUndef, Access)
 
 
 def range_facts(indices: Iterable[Index]) -> list[sp.Expr]:

@@ -1,0 +1,7 @@
+"""The layers, one file for each kind; importing this package registers them all."""
+from symbp.layers.activations import Activation, Softmax
+from symbp.layers.base import LAYERS, Layer, layer
+from symbp.layers.dense import Dense
+from symbp.layers.equations import Equations
+
+__all__ = ["LAYERS", "Activation", "Dense", "Equations", "Layer", "Softmax", "layer"]

@@ -111,7 +111,7 @@ def _solve_for(target: Access, body: sp.Expr, source: sp.Expr) -> tuple[sp.Expr,
     hidden_body = powers(body)
     key = hidden(source) if isinstance(source, sp.exp) else source
     exponents = exponents_of(hidden_body, key)
-    if not exponents or not all(e.is_Rational for e in exponents):
+    if hidden_body.atoms(hidden) - {key} or not exponents or not all(e.is_Rational for e in exponents):
         return None
     unit = sp.Rational(math.gcd(*(e.p for e in exponents)), math.lcm(*(e.q for e in exponents)))
     plain = hidden_body.xreplace({key ** e: unknown ** (e / unit) for e in exponents})
@@ -126,9 +126,7 @@ def _solve_for(target: Access, body: sp.Expr, source: sp.Expr) -> tuple[sp.Expr,
         return None
     ((high,), above), ((low,), below) = terms
     value = sp.factor(-below / above)
-    if value.has(hidden) or target not in accesses(value):
-        return None
-    return (high - low) * unit, value
+    return ((high - low) * unit, value) if target in accesses(value) else None
 
 
 def exponents_of(expression: sp.Expr, node: sp.Expr) -> set[sp.Expr]:

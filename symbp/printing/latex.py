@@ -110,8 +110,13 @@ class Writer(LatexPrinter):
         row = positions.pop(0) if tensor.level_axis and positions else None
         if self.is_fraction(tensor):
             of, by = (self.program.tensor(n) for n in tensor.cotangent_of)
-            return rf"\frac{{\partial {self.symbol(of)}}}{{\partial {self.symbol(by, row)}{self.subscript(positions)}}}"
-        return self.symbol(tensor, row) + self.subscript(positions)
+            return rf"\frac{{\partial {self.symbol(of)}}}{{\partial {self._indexed(self.symbol(by, row), positions)}}}"
+        return self._indexed(self.symbol(tensor, row), positions)
+
+    def _indexed(self, symbol: str, positions: list[sp.Expr]) -> str:
+        """A symbol with indices; one that has a subscript of its own is grouped ({} first: TeX unwraps a lone accent)."""
+        lower = self.subscript(positions)
+        return f"{{{{}}{symbol}}}{lower}" if lower and "_" in symbol and not symbol.startswith("{") else symbol + lower
 
     # indices, sizes, functions
 
@@ -189,6 +194,8 @@ class Writer(LatexPrinter):
 
     def _print_Pow(self, expr: sp.Expr) -> str:
         if isinstance(expr.base, Access) and self.is_fraction(self.program.tensor(expr.base.name)) and expr.exp.is_Integer and expr.exp > 0:
+            return rf"\left({self.doprint(expr.base)}\right)^{{{self.doprint(expr.exp)}}}"
+        if isinstance(expr.base, Reduce) and expr.exp.is_Integer and expr.exp > 0:
             return rf"\left({self.doprint(expr.base)}\right)^{{{self.doprint(expr.exp)}}}"
         return super()._print_Pow(expr)
 

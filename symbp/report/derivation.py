@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 import sympy as sp
 
 from symbp.language.functions import expand_definitions, step
+from symbp.language.program import Program
 from symbp.language.tensor import AXIS0, Access, Tensor
+from symbp.passes.matrix_form import MatrixForm, matrix_form
+from symbp.printing.latex import Writer
 from symbp.report.model import Formula, Item, Math, Paragraph, Parts, Report, Section, StepRow, Steps, Table
 
 if TYPE_CHECKING:
@@ -76,9 +79,23 @@ def _facts(d: "Derivation", facts: tuple) -> Parts:
 
 
 def _forward(d: "Derivation", count: _Counter) -> Section:
-    """The forward equations in closed form."""
-    formulas = [Formula(d.writer.equation(target, right), count.next()) for target, right in d.forward_lines()]
-    return Section("Forward pass", tuple(formulas))
+    """The forward equations in closed form, in index and in matrix form."""
+    return Section("Forward pass", tuple(_equations(d.forward_lines(), d.forward, count)))
+
+
+def _equations(lines: list[tuple[Access, sp.Expr]], program: Program, count: _Counter) -> list[Item]:
+    """Numbered equations, each with its matrix form under the same number with a prime."""
+    items: list[Item] = []
+    for target, right in lines:
+        number, form = count.next(), matrix_form(target, right, program)
+        items.append(Formula(Writer(program).equation(target, right), number))
+        items += [Formula(form.latex, number + "'")] if _worth(form) else []
+    return items
+
+
+def _worth(form: MatrixForm | None) -> bool:
+    """Whether a matrix form says more than the index form: not for scalars."""
+    return form is not None and bool(form.target.indices)
 
 
 def _backward(d: "Derivation", count: _Counter) -> list[Section]:
@@ -90,9 +107,10 @@ def _backward(d: "Derivation", count: _Counter) -> list[Section]:
 def _cotangent(d: "Derivation", name: str, count: _Counter) -> Section:
     items: list[Item] = []
     for line in d[name].lines:
-        items.append(Steps(tuple(_row(d, s) for s in line.steps)))
-        items.append(Formula(line.latex(), count.next()))
-        items += _matrix(line)
+        number = count.next()
+        items += [Steps(tuple(_row(line, s) for s in line.steps))] * bool(line.steps)
+        items.append(Formula(line.latex(), number))
+        items += [Formula(line.latex("matrix"), number + "'")] if _worth(line.matrix) else []
     letter = d.program.tensor(name).cotangent
     return Section(f"∂{d.of}/∂{name}{' = ' + plain(letter) if letter else ''}", tuple(items), level=2)
 
@@ -106,23 +124,20 @@ def plain(latex: str) -> str:
         return latex
 
 
-def _matrix(line: "Line") -> list[Item]:
-    if line.matrix is None:
-        return []
-    return [Formula(line.matrix.latex, None, ("in matrix form",))]
-
-
-def _row(d: "Derivation", step: "Step") -> StepRow:
+def _row(line: "Line", step: "Step") -> StepRow:
+    """A step; the local derivative also in matrix form, where it is not the last word."""
+    d, note = line.derivation, ()
+    if step.rule == "local derivative" and step is not line.steps[-1]:
+        form = matrix_form(line.target, step.after, d.program)
+        note = ("in matrix form ", Math(form.latex)) if _worth(form) else ()
     return StepRow(str(step.number), step.rule, d.writer.doprint(step.before), d.writer.doprint(step.after),
-                   facts=_facts(d, step.facts))
+                   facts=_facts(d, step.facts), note=note)
 
 
 def _updates(d: "Derivation", count: _Counter) -> list[Section]:
     """The optimiser's equations, where the source has an optimiser."""
-    lines = d.update_lines()
-    if not lines:
-        return []
-    return [Section("Parameter update", tuple(Formula(text, count.next()) for text in lines))]
+    program, lines = d.update_lines()
+    return [Section("Parameter update", tuple(_equations(lines, program, count)))] if lines else []
 
 
 def _summary(d: "Derivation") -> Section:

@@ -1,0 +1,6 @@
+"""`python -m symbp` is the command `symbp`."""
+import sys
+
+from symbp.cli import main
+
+sys.exit(main())

@@ -1,0 +1,182 @@
+"""The command line: `symbp derive`, `symbp check`, `symbp doctor`.
+
+Exit codes: 0 done, 1 a check failed, 2 the input is at fault (one paragraph on stderr), 130 interrupted.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from symbp import __version__
+from symbp.errors import SymbpError
+from symbp.suggest import nearest
+
+if TYPE_CHECKING:
+    from symbp.derivation import Derivation
+
+FORMATS = ("pdf", "html", "tex", "md", "json")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Mistakes on the command line are one paragraph, too."""
+
+    def error(self, message: str) -> None:
+        """Raise what `main` prints."""
+        raise SymbpError(f"{message}; `{self.prog} --help` lists what there is")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        options = _parser().parse_args(arguments)
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
+    except SymbpError as error:
+        return _fail(str(error))
+    except RecursionError:
+        return _fail("the expressions are nested too deeply for Python's recursion limit; write them as several equations")
+    except KeyboardInterrupt:
+        print("symbp: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _fail(message: str) -> int:
+    """Print one paragraph on stderr."""
+    from symbp.report.text import visible
+    print(f"symbp: {visible(' '.join(message.split()))}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="symbp", description="Derives backpropagation symbolically, and checks it.")
+    parser.add_argument("--version", action="version", version=f"symbp {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    derive = _command(commands, "derive", _derive, "write the derivation of every gradient")
+    _source(derive)
+    derive.add_argument("--out", metavar="DIR", default="out", help="the folder to write into, made if missing (default: out)")
+    derive.add_argument("--format", type=_formats, default=FORMATS, metavar="LIST", help=f"some of {','.join(FORMATS)} (default: all)")
+    derive.add_argument("--activation-derivatives", choices=("auto", "kept", "folded"), help="print σ'(z), a(1 − a), or the shorter one")
+    derive.add_argument("--facts", choices=("used", "ignored"), help="whether facts such as Σ t = 1 may be used")
+    check = _command(commands, "check", _check, "check every gradient in independent ways")
+    _source(check)
+    check.add_argument("--seed", type=int, default=0, help="the seed of the random points (default: 0)")
+    _command(commands, "doctor", _doctor, "show what is installed")
+    return parser
+
+
+def _command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    made = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+    made.set_defaults(run=run)
+    made.add_argument("--json", action="store_true", help="print the answer as JSON")
+    return made
+
+
+def _source(command: argparse.ArgumentParser) -> None:
+    command.add_argument("net", metavar="NET", help="a network file, or a formula in quotes")
+    command.add_argument("--of", metavar="L", help="the tensor to differentiate (default: the loss)")
+    command.add_argument("--wrt", metavar="W1", help="the tensors to differentiate by, with commas (default: all parameters)")
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(n.strip() for n in text.split(",") if n.strip()))
+    unknown = next((n for n in names if n not in FORMATS), None)
+    if unknown is not None or not names:
+        raise SymbpError(f"--format: unknown format {unknown or text!r}{nearest(unknown or '', FORMATS)}")
+    return names
+
+
+# derive
+
+def _derive(options: argparse.Namespace) -> int:
+    derivation, stem = _derivation(options, activation_derivatives=options.activation_derivatives, facts=options.facts)
+    derivation.report()
+    folder = _folder(options.out)
+    written = derivation.write(folder, formats=options.format, stem=stem)
+    gradients = {name: derivation[name].latex() for name in derivation.wrt}
+    if options.json:
+        files = {name: path and str(path) for name, path in written.files.items()}
+        print(json.dumps({"of": derivation.of, "gradients": gradients, "files": files, "messages": list(written.messages)}, indent=2))
+        return 0
+    for name, formula in gradients.items():
+        print(f"{name}:  {formula}")
+    for path in written.files.values():
+        if path is not None:
+            print(f"wrote {path}")
+    for message in written.messages:
+        print(message)
+    return 0
+
+
+def _derivation(options: argparse.Namespace, **choices: str | None) -> tuple[Derivation, str]:
+    """The derivation of the network or formula on the command line, and the name of its files."""
+    from symbp.derivation import derive
+    wrt = None if options.wrt is None else tuple(n.strip() for n in options.wrt.split(",") if n.strip())
+    if wrt == ():
+        raise SymbpError("--wrt names no tensor; write, for instance, --wrt W1,b1")
+    source, stem = load_source(options.net)
+    return derive(source, options.of, wrt, **choices), stem
+
+
+def load_source(text: str) -> tuple[Any, str]:
+    """A network file as a network, anything that looks like a formula as its text; and a name for the files.
+
+    >>> load_source("sum(i, w[i]*x[i])^2")
+    ('sum(i, w[i]*x[i])^2', 'formula')
+    """
+    path = Path(text)
+    formula = any(c in text for c in "([*+^=") and not text.endswith(".toml")
+    if formula and not _exists(path):
+        return text, "formula"
+    from symbp.netfile import load
+    network = load(path)
+    return network, network.name
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _folder(name: str) -> Path:
+    """The output folder, made if missing."""
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise SymbpError(f"--out: cannot make the folder {name}: {getattr(error, 'strerror', error)}") from None
+    return folder
+
+
+# check and doctor
+
+def _check(options: argparse.Namespace) -> int:
+    from symbp.certify import ladder
+    derivation, _ = _derivation(options)
+    result = ladder.check(derivation.forward, derivation.of, wrt=derivation.wrt, seed=options.seed)
+    if options.json:
+        answer = result.to_json()
+        print(answer if isinstance(answer, str) else json.dumps(answer, indent=2))
+    else:
+        print(result.table())
+    return 0 if result.passed else 1
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from symbp.doctor import as_text, examine
+    findings = examine()
+    print(json.dumps([vars(f) for f in findings], indent=2) if options.json else as_text(findings))
+    return 0 if all(f.found for f in findings if f.needed) else 1

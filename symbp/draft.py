@@ -1,0 +1,162 @@
+"""A program under construction: what layers and losses write their forward equations into.
+
+Stage: L0 → L1.  A draft hands out tensor names, index letters and layer numbers; a `Signal` is what flows from
+one layer to the next.
+"""
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from itertools import chain, count
+from typing import Any
+
+import sympy as sp
+
+from symbp.language import Conventions, Equation, Fact, Index, Program, Tensor, size
+from symbp.language.index import SizeLike
+from symbp.language.names import NameSupply
+from symbp.language.tensor import Access
+from symbp.notation import Notation, tex
+from symbp.settings import NetworkError
+
+LETTERS = "ijkmqrsuvw"
+TAKEN = {"n": "the index of samples", "N": "the number of samples", "l": "the index of layers", "p": "a softmax's output"}
+
+
+@dataclass(frozen=True)
+class Signal:
+    """The output of a layer: a tensor with `row` (of a recurrence), `batch` and feature `axes`, in that order.
+
+    probabilities: whether its values lie between 0 and 1; None where that is not known.
+    """
+
+    tensor: Tensor
+    axes: tuple[Index, ...]
+    batch: tuple[Index, ...] = ()
+    row: tuple[sp.Expr, ...] = ()
+    probabilities: bool | None = None
+
+    def at(self, *features: SizeLike) -> Access:
+        """The element at these positions of the feature axes."""
+        return self.tensor[(*self.row, *self.batch, *features)]
+
+    @property
+    def element(self) -> Access:
+        """The element at the signal's own indices."""
+        return self.at(*self.axes)
+
+    @property
+    def shape(self) -> str:
+        """The features' shape, for messages."""
+        return "[" + ", ".join(str(i.extent) for i in self.axes) + "]"
+
+
+class Draft:
+    """Tensors, statements and facts, collected in order; each method adds something and returns it.
+
+    avoid: letters that no index may take.
+
+    >>> draft = Draft()
+    >>> x = draft.signal("x", (draft.index(3),), role="input")
+    >>> y = draft.signal("y", x.axes)
+    >>> draft.write(y.element, x.element**2)
+    >>> print(draft.program())
+    y[n, i] += x[n, i]**2
+    """
+
+    def __init__(self, conventions: Conventions | None = None, notation: Notation | None = None, avoid: Collection[str] = ()) -> None:
+        self.conventions = conventions or Conventions()
+        self.notation = notation or Notation()
+        self.avoid = {*avoid, *self.notation.letters, *TAKEN}
+        self.names = NameSupply({"n", "N", "l"})
+        self.batch = (Index("n", size("N")),) if self.conventions.samples == "rows" else ()
+        self.level: int | None = self.notation.first_layer - 1
+        self.tensors: list[Tensor] = []
+        self.statements: list[Any] = []
+        self.facts: list[Fact] = []
+        self._taken = {"n", "N", "l"}
+        self._printed: set[tuple[str, str]] = set()
+
+    # names
+
+    def claim(self, name: str, what: str) -> str:
+        """Take a name for good; an error where something else has it."""
+        self._taken.add(name)
+        if self.names.fresh(name) != name:
+            raise NetworkError(f"{what} cannot be called {name!r}, since something else has that name; rename one of them")
+        return name
+
+    def index(self, extent: SizeLike, wanted: str = "") -> Index:
+        """An index of its own letter: the wanted one where it is free, else the next of the alphabet."""
+        numbered = (f"{letter}_{k}" for k in count(1) for letter in LETTERS)
+        choices = [wanted] if wanted else []
+        name = next(n for group in (choices, LETTERS, numbered) for n in group if n not in self._taken | self.avoid)
+        return Index(self.claim(name, "an index"), extent)
+
+    def number(self) -> str:
+        """The number of the next layer with parameters, as it is printed."""
+        if self.level is None:
+            raise NetworkError("a layer of this type cannot follow a layer with `repeat`; only softmax and the loss can")
+        self.level += 1
+        if not self.notation.numbered and self.level > self.notation.first_layer:
+            raise NetworkError("the network has several layers with parameters, so they need numbers; remove `numbered = false`")
+        return self.current()
+
+    def current(self) -> str:
+        """The number of the last layer with parameters, as it is printed."""
+        if self.level is None:
+            raise NetworkError("a layer of this type cannot follow a layer with `repeat`; only softmax and the loss can")
+        return str(self.level) if self.notation.numbered else ""
+
+    # tensors and statements
+
+    def tensor(self, name: str, shape: Iterable[SizeLike] = (), *, symbol: str = "", level: str = "", **metadata: Any) -> Tensor:
+        """A new tensor; a name that is taken gets a number, and a symbol that is taken a further upper index."""
+        symbol = symbol or tex(name)
+        if not metadata.get("auxiliary"):
+            level = self._unprinted(symbol, level)
+        made = Tensor(name, tuple(shape), symbol=symbol, level=level, **metadata)
+        self._taken.add(name)
+        self.tensors.append(made)
+        return made
+
+    def _unprinted(self, symbol: str, level: str) -> str:
+        """The level itself, or the level and the first number with which nothing prints like this symbol."""
+        choices = chain([level], (f"{level},{k}".strip(",") for k in count(2)))
+        free = next(v for v in choices if (symbol, v) not in self._printed)
+        self._printed.add((symbol, free))
+        return free
+
+    def fresh(self, name: str, shape: Iterable[SizeLike] = (), **metadata: Any) -> Tensor:
+        """As `tensor`, under a name that is free."""
+        return self.tensor(self.names.fresh(name), shape, **{"symbol": tex(name), **metadata})
+
+    def signal(self, name: str, axes: Iterable[Index], **metadata: Any) -> Signal:
+        """A new tensor with the batch's axis and these feature axes."""
+        axes = tuple(axes)
+        tensor = self.fresh(name, [i.extent for i in (*self.batch, *axes)], **metadata)
+        return Signal(tensor, axes, self.batch)
+
+    def parameter(self, letter: str, shape: Iterable[SizeLike], layer: str, number: str, **metadata: Any) -> Tensor:
+        """A parameter: `W1`, or `hidden.W` where the layer has a name."""
+        name = self.claim(f"{layer}.{letter}" if layer else f"{letter}{number}", "a parameter")
+        return self.tensor(name, shape, symbol=tex(letter), level=number, role="parameter", **metadata)
+
+    def write(self, target: Access, body: sp.Expr, over: Iterable[Index] = (), label: str = "") -> None:
+        """Add the equation `target += Σ_over body`."""
+        self.statements.append(Equation(target, body, over=tuple(over), label=label))
+
+    def mean(self) -> sp.Expr:
+        """1/N where the loss is the mean over a batch, else 1."""
+        if not self.batch or self.conventions.batch_loss == "sum":
+            return sp.S.One
+        return 1 / self.batch[0].extent
+
+    def program(self) -> Program:
+        """The finished program, checked."""
+        return Program(tuple(self.tensors), tuple(self.statements), tuple(self.facts), self.conventions)
+
+
+def known(signal: Signal, probabilities: bool) -> Signal:
+    """The same signal, of which is known whether its values lie between 0 and 1."""
+    return replace(signal, probabilities=probabilities)

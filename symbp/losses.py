@@ -1,0 +1,209 @@
+"""Losses: the last equations of a network.
+
+To add one, subclass `Loss` with its settings as typed fields and a `build` that writes its forward equations,
+and decorate it with `@loss`.
+"""
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Annotated, Literal
+
+import sympy as sp
+from pydantic import Field
+
+from symbp.draft import Draft, Signal
+from symbp.language import Fact, Tensor, is_binary, sums_to_one
+from symbp.layers.activations import softmax
+from symbp.notation import Symbol, tex
+from symbp.settings import Count, NetworkError, Settings, kinds
+
+
+class Target(Settings):
+    """What a network should answer: one of `classes`, or numbers of a `shape`; left out, it is the output's shape.
+
+    encoding: a class as a row with a single 1 (`one_hot`), or as its number (`integer`).
+    """
+
+    classes: Count | None = None
+    shape: Annotated[list[Count], Field(min_length=1, max_length=8)] | None = None
+    encoding: Literal["one_hot", "integer"] = "one_hot"
+
+    def model_post_init(self, _context: object) -> None:
+        """Refuse settings that contradict each other."""
+        if self.classes is not None and self.shape is not None:
+            raise NetworkError("a target has classes or a shape, not both; remove one of them")
+        if self.encoding == "integer" and self.classes is None:
+            raise NetworkError('encoding = "integer" needs the number of classes: classes = …')
+
+    def check(self, output: Signal) -> None:
+        """Raise unless the output has the target's shape."""
+        wanted = [self.classes] if self.classes is not None else self.shape
+        if wanted is not None and [i.extent for i in output.axes] != wanted:
+            text = f"{self.classes} classes" if self.shape is None else f"the shape {wanted}"
+            raise NetworkError(f"the target has {text}, but the last layer's output has the shape {output.shape}; make them equal")
+
+
+class Loss(Settings, ABC):
+    """A loss: its settings, and the forward equations that they stand for.  A subclass narrows `type`."""
+
+    type: str
+
+    @abstractmethod
+    def build(self, draft: Draft, output: Signal, target: Target, loss: Tensor) -> None:
+        """Write the equations of the scalar `loss` for a network's output."""
+
+
+LOSSES: dict[str, type[Loss]] = {}
+"""Every kind of loss by the `type` that a network file writes."""
+
+
+def loss(cls: type[Loss]) -> type[Loss]:
+    """Register a class of losses under its types."""
+    LOSSES.update(dict.fromkeys(kinds(cls), cls))
+    return cls
+
+
+# targets
+
+def numbers(draft: Draft, output: Signal, target: Target) -> Signal:
+    """The target of a loss between numbers: `y` of the output's shape, or classes as rows with a single 1."""
+    target.check(output)
+    if target.classes is not None:
+        return one_hot(draft, output, target)
+    return draft.signal(draft.notation.target or "y", output.axes, role="input")
+
+
+def one_hot(draft: Draft, output: Signal, target: Target) -> Signal:
+    """The target `t` with a single 1 for the class; each row sums to 1, and t² = t."""
+    if target.shape is not None or target.encoding == "integer":
+        raise NetworkError("this loss needs classes as rows with a single 1: [target] classes = … without an integer encoding")
+    target.check(output)
+    t = draft.signal(draft.notation.target or "t", output.axes, role="input")
+    draft.facts += [sums_to_one(t.tensor, *t.batch, *t.axes), is_binary(t.tensor, *t.batch, *t.axes)]
+    return t
+
+
+def integer(draft: Draft, output: Signal, target: Target) -> Signal:
+    """The target `t`, the number of the class."""
+    target.check(output)
+    if len(output.axes) != 1:
+        raise NetworkError(f"an integer target needs an output with one axis, but it has the shape {output.shape}")
+    t = draft.signal(draft.notation.target or "t", (), role="input", dtype="int")
+    draft.facts += [Fact(t.element, ">=", 0), Fact(t.element, "<=", output.axes[0].extent - 1)]
+    return t
+
+
+# losses
+
+@loss
+class SquaredError(Loss):
+    """½ Σ (a − y)², over the features a sum or a mean; over the batch as the conventions say.
+
+    >>> draft = Draft()
+    >>> a = draft.signal("a", [draft.index(3)], role="input")
+    >>> SquaredError().build(draft, a, Target(), draft.tensor("L"))
+    >>> print(draft.program())
+    L[] += sum(n, i, (a[n, i] - y[n, i])**2/(2*N))
+    """
+
+    type: Literal["squared_error"] = "squared_error"
+    half: bool = True
+    features: Literal["sum", "mean"] = "sum"
+
+    def build(self, draft: Draft, output: Signal, target: Target, loss: Tensor) -> None:
+        """Write the sum over features and samples."""
+        y = numbers(draft, output, target)
+        factor = draft.mean() / (2 if self.half else 1)
+        if self.features == "mean":
+            factor /= sp.Mul(*(i.extent for i in output.axes))
+        draft.write(loss[()], factor * (output.element - y.element)**2, (*output.batch, *output.axes), self.type)
+
+
+@loss
+class CrossEntropy(Loss):
+    """−Σ t log p of probabilities p."""
+
+    type: Literal["cross_entropy"] = "cross_entropy"
+
+    def build(self, draft: Draft, output: Signal, target: Target, loss: Tensor) -> None:
+        """Write the sum over classes and samples."""
+        _need_probabilities(self.type, "softmax", output)
+        cross_entropy(draft, output, target, loss, sp.S.Zero, self.type)
+
+
+@loss
+class SoftmaxCrossEntropy(Loss):
+    """p = softmax(z/T), then −Σ q log p, where smoothing ε makes the target q = (1−ε) t + ε/K.
+
+    smoothing, temperature: numbers, or the letter of a constant, such as "epsilon" and "T".
+    """
+
+    type: Literal["softmax_cross_entropy"] = "softmax_cross_entropy"
+    smoothing: Annotated[float, Field(ge=0, lt=1)] | Symbol = 0.0
+    temperature: Annotated[float, Field(gt=0)] | Symbol = 1.0
+
+    def build(self, draft: Draft, output: Signal, target: Target, loss: Tensor) -> None:
+        """Write the softmax, then the sum over classes and samples."""
+        if isinstance(self.temperature, str):
+            temperature = _constant(draft, self.temperature)
+            draft.facts.append(Fact(temperature, ">", 0))
+        else:
+            temperature = exact(self.temperature)
+        smoothing = _constant(draft, self.smoothing) if isinstance(self.smoothing, str) else exact(self.smoothing)
+        cross_entropy(draft, softmax(draft, output, temperature), target, loss, smoothing, self.type)
+
+
+@loss
+class BinaryCrossEntropy(Loss):
+    """−Σ (y log a + (1 − y) log(1 − a)) of probabilities a.
+
+    targets: "binary" declares the fact y² = y; "any" admits all numbers from 0 to 1.
+    """
+
+    type: Literal["binary_cross_entropy"] = "binary_cross_entropy"
+    targets: Literal["binary", "any"] = "binary"
+
+    def build(self, draft: Draft, output: Signal, target: Target, loss: Tensor) -> None:
+        """Write the sum over features and samples."""
+        _need_probabilities(self.type, "sigmoid", output)
+        if target.classes is not None:
+            raise NetworkError("a binary cross-entropy has a target of numbers 0 and 1: write [target] shape = … instead of classes")
+        y = numbers(draft, output, target)
+        if self.targets == "binary":
+            draft.facts.append(is_binary(y.tensor, *y.batch, *y.axes))
+        a, indices = output.element, (*output.batch, *output.axes)
+        draft.write(loss[()], -draft.mean() * (y.element * sp.log(a) + (1 - y.element) * sp.log(1 - a)), indices, self.type)
+
+
+def cross_entropy(draft: Draft, p: Signal, target: Target, loss: Tensor, smoothing: sp.Expr, label: str) -> None:
+    """Write −Σ q log p for a target of classes, either encoding."""
+    indices = (*p.batch, *p.axes)
+    if target.encoding == "integer":
+        t = integer(draft, p, target)
+        draft.write(loss[()], -draft.mean() * (1 - smoothing) * sp.log(p.at(t.element)), p.batch, label)
+        if smoothing != 0:
+            draft.write(loss[()], -draft.mean() * smoothing / p.axes[0].extent * sp.log(p.element), indices, label)
+        return
+    t = one_hot(draft, p, target)
+    q = (1 - smoothing) * t.element + smoothing / p.axes[-1].extent
+    draft.write(loss[()], -draft.mean() * q * sp.log(p.element), indices, label)
+
+
+def exact(number: float) -> sp.Rational:
+    """A number as it was written: 0.1 is 1/10.
+
+    >>> exact(0.1)
+    1/10
+    """
+    return sp.Rational(repr(number))
+
+
+def _constant(draft: Draft, letter: str) -> sp.Expr:
+    return draft.tensor(draft.claim(letter, "a constant"), role="constant", symbol=tex(letter))[()]
+
+
+def _need_probabilities(kind: str, layer: str, output: Signal) -> None:
+    if output.probabilities is False:
+        raise NetworkError(f"{kind} takes probabilities, but the last layer's values can lie outside 0 … 1; "
+                           f"put a layer of type {layer!r} last" + (", or take softmax_cross_entropy" if layer == "softmax" else ""))
+

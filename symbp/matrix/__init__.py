@@ -1,0 +1,1 @@
+"""Matrix form: recognised from the index form, printed, parsed back and evaluated."""

@@ -1,0 +1,234 @@
+"""The network file: TOML → validated tables → `Network`.  Nothing in a file is ever evaluated.
+
+    name = "…"  title = "…"  [input]  [target]  [[layers]]  [loss]  [optimizer]  [conventions]  [notation]  [derivation]
+    [data]  [train]                     or, instead of input, target, layers and loss:  [network] equations = […]
+
+Every mistake is one paragraph that names the file, the table, the key and the remedy.
+"""
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from symbp.language.conventions import CHOICES, Conventions
+from symbp.layers import LAYERS, Layer
+from symbp.layers.equations import Extent
+from symbp.losses import LOSSES, Target
+from symbp.network import Network
+from symbp.notation import Notation
+from symbp.optim import OPTIMIZERS
+from symbp.report.text import visible
+from symbp.settings import Count, Identifier, NetworkError, Settings, place, quoted, read_typed
+from symbp.suggest import nearest
+
+LARGEST = 1_000_000
+MOST_LAYERS = 2_000
+LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){40}""")
+NETWORK_NAME = r"^[A-Za-z][A-Za-z0-9_-]*$"
+
+Table = dict[str, Any]
+
+
+class Input(Settings):
+    """The input of one sample."""
+
+    shape: Annotated[list[Count], Field(min_length=1, max_length=8)]
+
+
+class Choices(Settings):
+    """How a derivation is shown: σ′(z) kept or folded into a(1 − a), facts used or ignored."""
+
+    activation_derivatives: Literal["auto", "folded", "kept"] = "auto"
+    facts: Literal["used", "ignored"] = "used"
+
+
+class Data(Settings):
+    """The data to train on: the name of a known set, and a folder where its files lie, if they are the user's."""
+
+    name: Annotated[str, Field(pattern=NETWORK_NAME, max_length=60)]
+    folder: str | None = None
+
+
+class Train(Settings):
+    """How to train."""
+
+    epochs: Count = 5
+    batch_size: Count = 128
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    dtype: Literal["float32", "float64"] = "float32"
+
+
+class Declared(Settings):
+    """A given tensor of a network written as equations."""
+
+    axes: list[Identifier] = Field(default_factory=list)
+    role: Literal["input", "parameter", "state", "constant"] = "input"
+    dtype: Literal["float", "int"] = "float"
+
+
+class Written(Settings):
+    """A whole network as equations."""
+
+    equations: Annotated[list[str], Field(min_length=1, max_length=1000)]
+    loss: Identifier = "L"
+    tensors: Annotated[dict[Identifier, Table], Field(min_length=1)]
+    indices: dict[Identifier, Extent] = Field(default_factory=dict)
+    facts: list[str] = Field(default_factory=list)
+
+
+class Contents(Settings):
+    """The tables of a network file."""
+
+    name: Annotated[str, Field(pattern=NETWORK_NAME, max_length=60)]
+    title: Annotated[str, Field(max_length=300)] = ""
+    input: Table | None = None
+    target: Table = Field(default_factory=dict)
+    layers: Annotated[list[Table], Field(max_length=MOST_LAYERS)] | None = None
+    loss: Table | None = None
+    network: Table | None = None
+    optimizer: Table | None = None
+    conventions: Table = Field(default_factory=dict)
+    notation: Table = Field(default_factory=dict)
+    derivation: Table = Field(default_factory=dict)
+    data: Table | None = None
+    train: Table | None = None
+
+
+def load(path: str | Path) -> Network:
+    """Read a network file.
+
+    Raises `NetworkError`, one paragraph, for whatever is wrong with the file or the network in it.
+    """
+    path = Path(path)
+    shown = visible(str(path))
+    with place(shown if len(shown) <= 300 else "…" + shown[-300:]):
+        return parse(_text(path))
+
+
+def parse(text: str) -> Network:
+    """Read the text of a network file.
+
+    >>> net = parse('''name = "line"
+    ... [input]
+    ... shape = [3]
+    ... [[layers]]
+    ... type = "dense"
+    ... units = 1
+    ... [loss]
+    ... type = "squared_error"
+    ... ''')
+    >>> print(net.program)
+    z1[n, j] += sum(i, W1[j, i]*x[n, i])
+    z1[n, j] += b1[j]
+    L[] += sum(n, j, (-y[n, j] + z1[n, j])**2/(2*N))
+    """
+    return network(_toml(text))
+
+
+def network(tables: Mapping[str, Any]) -> Network:
+    """The network that the tables of a file describe."""
+    contents = Contents(**tables)
+    rest: Table = {"title": contents.title}
+    for key, kind in (("conventions", _conventions), ("notation", Notation)):
+        with place(f"[{key}]"):
+            rest[key] = kind(**getattr(contents, key))
+    with place("[derivation]"):
+        rest["derivation"] = Choices(**contents.derivation).model_dump(exclude_unset=True)
+    if contents.optimizer is not None:
+        with place("[optimizer]"):
+            rest["optimizer"] = read_typed(OPTIMIZERS, contents.optimizer, "optimiser")
+    rest["extras"] = _extras(contents)
+    return _of_equations(contents, rest) if contents.network is not None else _of_layers(contents, rest)
+
+
+def _extras(contents: Contents) -> dict[str, Settings]:
+    """The tables that other commands read."""
+    found = {}
+    for key, kind in (("data", Data), ("train", Train)):
+        if getattr(contents, key) is not None:
+            with place(f"[{key}]"):
+                found[key] = kind(**getattr(contents, key))
+    return found
+
+
+def _conventions(**table: Any) -> Conventions:
+    """The conventions: known keys, each with a word of its list."""
+    for key, value in table.items():
+        if key not in CHOICES:
+            raise NetworkError(f"unknown key {quoted(key)}{nearest(key, CHOICES)}")
+        if not isinstance(value, str):
+            raise NetworkError(f"{key} must be text in quotes, not {quoted(value)}{nearest('', CHOICES[key])}")
+    return Conventions(**table)
+
+
+def _of_layers(contents: Contents, rest: Table) -> Network:
+    if not contents.layers:
+        raise NetworkError('there are no layers: add a table [[layers]] with, for instance, type = "dense" and units = 10')
+    if contents.loss is None:
+        raise NetworkError('the table [loss] is missing; add it with, for instance, type = "squared_error"')
+    shape = None
+    if contents.input is not None:
+        with place("[input]"):
+            shape = Input(**contents.input).shape
+    with place("[target]"):
+        target = Target(**contents.target)
+    layers = [_layer(k + 1, table) for k, table in enumerate(contents.layers)]
+    with place("[loss]"):
+        loss = read_typed(LOSSES, contents.loss, "loss")
+    return Network.of_layers(contents.name, layers, loss, input=shape, target=target, **rest)
+
+
+def _layer(number: int, table: Table) -> Layer:
+    kind = table.get("type")
+    with place(f"[[layers]] number {number}" + (f" ({kind})" if isinstance(kind, str) and kind in LAYERS else "")):
+        return read_typed(LAYERS, table, "layer")
+
+
+def _of_equations(contents: Contents, rest: Table) -> Network:
+    clash = next((k for k in ("input", "layers", "loss") if getattr(contents, k) is not None), None)
+    if clash or contents.target:
+        raise NetworkError(f"[network] is a whole network, so the table {clash or 'target'} has no place beside it; remove one of the two")
+    with place("[network]"):
+        written = Written(**contents.network or {})
+        tensors = {}
+        for name, table in written.tensors.items():
+            with place(f"tensors.{name}"):
+                tensors[name] = Declared(**table).model_dump()
+        return Network.of_equations(contents.name, written.equations, tensors, loss=written.loss, indices=written.indices,
+                                    facts=written.facts, **rest)
+
+
+def _text(path: Path) -> str:
+    """The file's text; an error where there is none that can be read."""
+    try:
+        if path.is_dir():
+            raise NetworkError("this is a folder; name a network file in it")
+        with path.open("rb") as stream:
+            raw = stream.read(LARGEST + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "this is no file name"
+        raise NetworkError(f"cannot read the network file: {reason}") from None
+    if len(raw) > LARGEST:
+        raise NetworkError(f"the file is larger than {LARGEST} bytes; a network file holds tables and equations, no data")
+    if not raw.strip():
+        raise NetworkError('the file is empty; a network file has a name = "…", an [input], [[layers]] and a [loss]')
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NetworkError(f"the file is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+
+
+def _toml(text: str) -> Mapping[str, Any]:
+    if LONG_KEY.search(text):
+        raise NetworkError("a key has more than 40 parts; a network file nests tables three deep at most")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise NetworkError("the file is nested too deeply; a network file nests tables three deep at most") from None
+    except ValueError as error:
+        raise NetworkError(f"the file is not TOML: {ascii(str(error))[1:-1][:200]}; tables look like [input], and text stands in quotes") from None
