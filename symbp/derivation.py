@@ -335,8 +335,7 @@ class Derivation:
         entries = []
         for line in self[name].lines:
             taken = index_names(line.target, line.right)
-            own = next(eq.target for eq in self.forward.equations if eq.target.name == self.of)
-            chosen = tuple(i.renamed(unused(i.name, taken)) for i in own.indices)
+            chosen = tuple(i.renamed(unused(i.name, taken)) for i in self._plain(self.of))
             one = {a: sp.Mul(*(equal(p, q) for p, q in zip(a.indices, chosen))) for a in line.right.atoms(Access) if a.name == seed}
             value, _ = self._fold(collapse(line.right.xreplace(one)), self._hidden(line.right)[0], False)
             entries.append((target[chosen], Access(name, *line.target.indices), value))
@@ -449,8 +448,8 @@ def derive(source: "object", of: str | None = None, wrt: str | Iterable[str] | N
     (default: all parameters; for a formula all its tensors).  The other arguments are `Options`.
     Raises `SymbpError` for unknown names and whatever the language does not admit.
 
-    >>> derive("sum(i, w[i]*x[i])^2", wrt="w")["w"].latex()
-    '\\\\frac{\\\\partial y}{\\\\partial w_{i}} = 2 x_{i} \\\\sum_{i\\'} w_{i\\'} x_{i\\'}'
+    >>> print(derive("sum(i, w[i]*x[i])^2", wrt="w")["w"].latex())
+    \\frac{\\partial y}{\\partial w_{i}} = 2 x_{i} \\sum_{i'} w_{i'} x_{i'}
     """
     wanted = (wrt,) if isinstance(wrt, str) else tuple(wrt) if wrt is not None else None
     program, default, title, settings, updates = _source(source, wanted)

@@ -37,7 +37,7 @@ def partial(body: sp.Expr, access: Access) -> sp.Expr:
     >>> from symbp.language.index import Index
     >>> i = Index("i", 3)
     >>> partial(Access("t", i)*sigmoid(Access("z", i)), Access("z", i))
-    t[i]*sigmoid'(z[i])
+    sigmoid'(z[i])*t[i]
     """
     _known(body, access)
     variables = {a: sp.Dummy(f"a{k}", real=True) for k, a in enumerate(accesses(body))}

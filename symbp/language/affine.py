@@ -66,6 +66,17 @@ def implies(facts: Iterable[sp.Expr], goal: sp.Expr) -> bool:
     return _infeasible(system)
 
 
+def contradictory(facts: Iterable[sp.Expr]) -> bool:
+    """Whether facts ≥ 0 cannot hold together; False may mean "not proved".
+
+    >>> i = Index("i", 3)
+    >>> contradictory([i - 2, 1 - i]), contradictory([i, 2 - i])
+    (True, False)
+    """
+    facts = tuple(facts)
+    return _infeasible([_linear(f) for f in (*facts, *_bounds_of_unknowns(facts))])
+
+
 def _connected(facts: Iterable[sp.Expr], goal: sp.Expr) -> list[sp.Expr]:
     """The facts that share unknowns with the goal, directly or through other facts, and those without unknowns."""
     reached, left = _unknowns(goal), [(f, _unknowns(f)) for f in facts]

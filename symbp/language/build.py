@@ -65,7 +65,7 @@ class Builder:
     >>> b = Builder(NameSupply())
     >>> b.assign(y[()], 1 + 2*total(i, W[i]*x[i]))
     >>> print(*b.equations, sep="; ")
-    y[] += 1; y[] += sum(i, 2*W[i]*x[i])
+    y[] += sum(i, 2*W[i]*x[i]); y[] += 1
     """
 
     def __init__(self, names: NameSupply) -> None:

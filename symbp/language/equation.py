@@ -31,7 +31,7 @@ class Equation:
     >>> i, j = Index("i", 3), Index("j", 2)
     >>> z, W, x = Tensor("z", (2,)), Tensor("W", (2, 3)), Tensor("x", (3,))
     >>> print(Equation(z[j], W[j, i]*x[i], over=(i,)))
-    z[j] += sum(i, W[j, i]*x[i])
+    z[j] += sum(i, x[i]*W[j, i])
     """
 
     target: Access

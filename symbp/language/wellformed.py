@@ -41,6 +41,8 @@ def _check_tensors(program: "Program") -> None:
         if tensor.name in seen:
             raise LanguageError(f"two tensors are called {tensor.name!r}; give one of them another name")
         seen.add(tensor.name)
+        if AXIS0 in {s for e in tensor.shape[:1] for s in e.free_symbols}:
+            raise LanguageError(f"tensor {tensor.name}: the first extent cannot depend on its own position")
 
 
 def row_axes(program: "Program") -> set[tuple[str, int]]:
@@ -151,8 +153,6 @@ def _check_target(program: "Program", equation: Equation, loops: tuple[Loop, ...
         raise LanguageError(f"in `{equation}`: an argmax, and nothing else, writes whole numbers, but {tensor.name} has dtype {tensor.dtype}")
     if equation.op != "sum":
         _check_single(equation, loops)
-    if AXIS0 in {s for e in tensor.shape[:1] for s in e.free_symbols}:
-        raise LanguageError(f"tensor {tensor.name}: the first extent cannot depend on its own position")
 
 
 def _check_single(equation: Equation, loops: tuple[Loop, ...]) -> None:

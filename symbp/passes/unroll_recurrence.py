@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from symbp.language.affine import implies, range_facts
+from symbp.language.affine import contradictory, implies, range_facts
 from symbp.language.index import Index, indices_of, substitute
 from symbp.language.tensor import Access
 from symbp.passes.closed import Contribution, Writer, at, bound_indices, index_names
@@ -61,7 +61,7 @@ def _expand(case: Case, inline: Collection[str], writers: Mapping[str, tuple[Wri
         parts, doubt = contributions(access, writers, (*case.facts, *range_facts(bound)), index_names(case.expression))
         if doubt is not None and not doubt.free_symbols & bound:
             for side in (doubt, -doubt - 1):
-                if not implies((*case.facts, side), sp.Integer(-1)):
+                if not contradictory((*case.facts, side)):
                     yield from _expand(_with_fact(case, sp.expand(side)), inline, writers)
             return
         if parts is None or doubt is not None:
