@@ -27,13 +27,13 @@ Sizes = Mapping[str, Any]
 
 
 def interpret(program: Program, values: Mapping[str, Any], sizes: Sizes | None = None, *,
-              numbers: str = "float64", functions: Mapping[str, Callable] | None = None,
+              numbers: str | Numbers = "float64", functions: Mapping[str, Callable] | None = None,
               facts: bool = True) -> dict[str, np.ndarray]:
     """Run a program and return the arrays of all its tensors, inputs included, by name.
 
     values: an array for each input tensor, of the tensor's shape.  sizes: a number for each symbolic extent
     (`{"N": 3}`) and a list or function for each width (`{"n": [4, 3, 2]}`).  numbers: "float64", "rational"
-    (Fraction) or "symbol" (SymPy).  functions: an implementation for each opaque function, by name.
+    (Fraction), "symbol" (SymPy), or an instance of `symbp.numbers.Numbers`.  functions: an implementation for each opaque function, by name.
     Raises `LanguageError` for missing values, wrong shapes, indices out of range, empty max windows,
     violated facts, and reads before the last contribution.
 
@@ -43,14 +43,19 @@ def interpret(program: Program, values: Mapping[str, Any], sizes: Sizes | None =
     >>> interpret(Program((x, s), (Equation(s[()], x[i]**2, over=(i,)),)), {"x": [1, 2, 3]})["s"].item()
     14.0
     """
-    return _Run(program, values, dict(sizes or {}), NUMBERS[numbers], functions or {}).run(facts)
+    return _Run(program, values, dict(sizes or {}), NUMBERS[numbers] if isinstance(numbers, str) else numbers, functions or {}).run(facts)
+
+
+def shape_of(program: Program, name: str, sizes: Sizes) -> tuple[int, ...]:
+    """The concrete shape of a tensor at these sizes."""
+    return _Run(program, {}, dict(sizes), NUMBERS["float64"], {}, allocate=False).shape(program.tensor(name))
 
 
 class _Run:
     """One run: the arrays, which elements were read, and the current values of sizes and loop indices."""
 
     def __init__(self, program: Program, values: Mapping[str, Any], sizes: dict, numbers: Numbers,
-                 functions: Mapping[str, Callable]) -> None:
+                 functions: Mapping[str, Callable], allocate: bool = True) -> None:
         self.program, self.numbers, self.functions = program, numbers, functions
         self.widths = {k: v for k, v in sizes.items() if not np.isscalar(v)}
         self.scalars = {k: _positive(k, v) for k, v in sizes.items() if np.isscalar(v)}
@@ -62,7 +67,7 @@ class _Run:
         self.arrays: dict[str, np.ndarray] = {}
         self.read: dict[str, np.ndarray] = {}
         inputs = {t.name for t in program.inputs}
-        for tensor in program.tensors:
+        for tensor in program.tensors if allocate else ():
             given = self._given(tensor, values) if tensor.name in inputs else None
             self._allocate(tensor, given)
         self.unset = {eq.target.name: np.ones(self.arrays[eq.target.name].shape, dtype=bool) for eq in program.equations if eq.op != "sum"}

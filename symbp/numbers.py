@@ -11,7 +11,7 @@ import sympy as sp
 from sympy.core.sympify import _sympify
 
 from symbp.errors import LanguageError
-from symbp.language.functions import equal, step
+from symbp.language.functions import equal, expand_definitions, step
 
 
 class Numbers:
@@ -144,6 +144,17 @@ class Symbolic(Numbers):
 
     def opaque(self, function: type, arguments: list) -> Any:
         return _elementwise(function, len(arguments))(*arguments)
+
+
+class SymbolicAt(Symbolic):
+    """SymPy expressions that are compared by their values at one point: exact in the region around it."""
+
+    def __init__(self, point: dict[sp.Symbol, Any]) -> None:
+        self.point = point
+
+    def greater(self, a: Any, b: Any) -> bool:
+        gap = expand_definitions(sp.S(a - b)).xreplace(self.point)
+        return bool(gap.evalf(30) > 0)
 
 
 NUMBERS: dict[str, Numbers] = {"float64": Float64(), "rational": Rational(), "symbol": Symbolic()}

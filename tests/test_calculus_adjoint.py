@@ -11,7 +11,6 @@ from programs import CASES, TIED, Case
 from symbp.calculus.differentiate import adjoint
 
 
-
 def conventions(names: Iterable[str]) -> list[tuple[str, str]]:
     """Each case under the first convention on ties, and those that hold a maximum under the second too."""
     with_maximum = {name for name in names if any(eq.op == "max" for eq in CASES[name]().program.equations)}

@@ -10,7 +10,7 @@ from programs import CASES, attention, conv, embedding, max_pool, two_guards, wi
 from symbp.calculus.differentiate import adjoint, tangent
 from symbp.errors import LanguageError
 from symbp.interpret import interpret
-from symbp.language import Conventions, Equation, Index, Program, Tensor, inside
+from symbp.language import Conventions, Equation, Index, Program, Tensor, inside, walk
 from symbp.language.functions import step
 
 i, u = Index("i", 4), Index("u", 3)
@@ -95,7 +95,9 @@ def test_sizes_and_widths_may_stand_in_bodies() -> None:
 def test_a_derivative_that_is_zero_is_a_zero_and_not_an_input() -> None:
     z, v, unused = Tensor("z", (4,)), Tensor("v", (4,), role="parameter"), Tensor("unused", (2, 3), role="parameter")
     program = Program((x, v, unused, z, y), (Equation(z[i], x[i] * v[i]), Equation(y[i], step(z[i], 0) * v[i])))
-    found = interpret(adjoint(program, "y").program, {"x": [1, -2, 3, 4], "v": [1, 1, 1, 2], "unused": np.ones((2, 3)),
+    derived = adjoint(program, "y")
+    assert [(eq.target.name, eq.label) for eq in derived.statements if eq.body == 0] == [("unused_bar", "zero"), ("z_bar", "zero")]
+    found = interpret(derived.program, {"x": [1, -2, 3, 4], "v": [1, 1, 1, 2], "unused": np.ones((2, 3)),
                                                       "y_bar": [1, 2, 3, 4]})
     assert found["x_bar"].tolist() == [0, 0, 0, 0]
     assert found["v_bar"].tolist() == [1, 0, 3, 4]
@@ -132,3 +134,28 @@ def test_positions_found_forward_are_not_differentiated() -> None:
     values["t"][0] = 4
     with pytest.raises(LanguageError, match="is 4, outside axis 0"):
         output(embedding(), values)
+
+
+@pytest.mark.parametrize("ties", ["first", "split"])
+def test_a_maximum_of_what_is_held_fixed_adds_nothing(ties: str) -> None:
+    m, c = Tensor("m", (4,)), Tensor("c", (4,), role="input")
+    j = Index("j", 3)
+    program = Program((x, c, w, m), (Equation(m[0], c[i], "max", over=(i,)), Equation(m[j + 1], x[i] * w[j], "max", over=(i,))),
+                      conventions=Conventions(ties=ties))
+    derived = adjoint(program, "m", ("w",))
+    made = [t.name for t in derived.program.tensors[4:]]
+    assert made == ["w_bar", "m_bar", "m_argmax_i" if ties == "first" else "m_ties"]
+    assert len(derived.statements) == 2
+    assert len(tangent(program, ("w",)).statements) == 4
+
+
+def test_bound_indices_are_those_that_the_cotangent_lacks() -> None:
+    for name in CASES:
+        case = CASES[name]()
+        derived = adjoint(case.program, case.of, case.wrt)
+        for equation, loops in walk(derived.statements):
+            if equation in derived.origin and equation.label != "seed":
+                source = derived.origin[equation]
+                fixed = {loop.index for loop in loops}
+                bound = set(equation.over)
+                assert bound.isdisjoint(fixed) and bound <= set(source.indices)

@@ -7,8 +7,28 @@ import numpy as np
 import pytest
 import sympy as sp
 from checking import drawn, gradients, output, same_numbers
-from programs import (BODIES, Case, attention, avg_pool, bidirectional, conv, deep, embedding, integer_targets, layer_norm, lstm,
-                      max_pool, mlp, one_hot, scalar_body, smoothed, tied, two_guards, variance, window_lse)
+from programs import (
+    BODIES,
+    Case,
+    attention,
+    avg_pool,
+    bidirectional,
+    conv,
+    deep,
+    embedding,
+    integer_targets,
+    layer_norm,
+    lstm,
+    max_pool,
+    mlp,
+    one_hot,
+    scalar_body,
+    smoothed,
+    tied,
+    two_guards,
+    variance,
+    window_lse,
+)
 
 from symbp.calculus.differentiate import adjoint
 from symbp.interpret import interpret

@@ -1,12 +1,13 @@
 """Names, roles and symbols of the derivative's tensors, labels and origins of its equations."""
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
-from programs import CASES, conv, lstm, max_pool, mlp, running_max
+import pytest
+from programs import conv, lstm, max_pool, mlp, running_max
 
 from symbp.calculus.differentiate import adjoint, tangent
-from symbp.language import Equation, Index, Program, Tensor, walk
+from symbp.language import Equation, Index, Program, Tensor
 
 i = Index("i", 3)
 
@@ -16,7 +17,8 @@ def test_cotangents_are_plain_tensors_of_the_same_shape() -> None:
     styled = tuple(replace(t, symbol="Q", level="2", cotangent=r"\delta", auxiliary=True) if t.name == "z1" else t for t in program.tensors)
     derived = adjoint(replace(program, tensors=styled), "L")
     bar = derived.program.tensor(derived.names["z1"])
-    assert (bar.shape, bar.role, bar.symbol, bar.cotangent, bar.auxiliary, bar.dtype) == (program.tensor("z1").shape, "intermediate", "", "", False, "float")
+    assert (bar.role, bar.symbol, bar.cotangent, bar.auxiliary, bar.dtype) == ("intermediate", "", "", False, "float")
+    assert bar.shape == program.tensor("z1").shape
     assert bar.cotangent_of == ("L", "z1") and bar.level == "2"
     dot = tangent(replace(program, tensors=styled)).program.tensor("z1_dot")
     assert dot.cotangent_of == ("", "z1")
@@ -43,14 +45,16 @@ def test_positions_and_counts() -> None:
     first = adjoint(max_pool().program, "y")
     assert [t.name for t in first.program.tensors] == ["X", "y", "X_bar", "y_bar", "y_argmax_u", "y_argmax_v"]
     u = first.program.tensor("y_argmax_u")
-    assert (u.dtype, u.role, u.shape, u.symbol, u.cotangent_of) == ("int", "intermediate", max_pool().program.tensor("y").shape, "u^{*}", None)
+    assert (u.dtype, u.role, u.symbol, u.cotangent_of) == ("int", "intermediate", "u^{*}", None)
+    assert u.shape == max_pool().program.tensor("y").shape
     split = adjoint(max_pool().split().program, "y").program.tensor("y_ties")
     assert (split.dtype, split.role, split.symbol, split.cotangent_of) == ("float", "intermediate", "", None)
 
 
 def test_helpers_of_a_styled_maximum_are_plain() -> None:
     program = running_max().program
-    styled = tuple(replace(t, symbol="Q", cotangent="q", auxiliary=True, cotangent_of=("a", "b")) if t.name == "m" else t for t in program.tensors)
+    style = {"symbol": "Q", "cotangent": "q", "auxiliary": True, "cotangent_of": ("a", "b")}
+    styled = tuple(replace(t, **style) if t.name == "m" else t for t in program.tensors)
     for convention, name, symbol in ((running_max(), "m_argmax_k", "k^{*}"), (running_max().split(), "m_ties", "")):
         made = adjoint(replace(convention.program, tensors=styled), "L").program.tensor(name)
         assert (made.symbol, made.cotangent, made.auxiliary, made.cotangent_of) == (symbol, "", False, None)
@@ -66,7 +70,8 @@ def test_labels_and_origins() -> None:
     assert [derived.origin[eq] for eq in derived.statements[1:]] == [total, square]
     assert derived.program.statements[:2] == (square, total)
     forward = tangent(Program((x, y, s), (square, total)))
-    assert [str(eq) for eq in forward.statements] == ["y[i] += x[i]**2", "y_dot[i] += 2*x[i]*x_dot[i]", "s[] += sum(i, y[i])", "s_dot[] += sum(i, y_dot[i])"]
+    assert [str(eq) for eq in forward.statements] == [
+        "y[i] += x[i]**2", "y_dot[i] += 2*x[i]*x_dot[i]", "s[] += sum(i, y[i])", "s_dot[] += sum(i, y_dot[i])"]
     assert forward.statements == forward.program.statements
 
 
@@ -77,21 +82,15 @@ def test_zero_derivatives_are_said() -> None:
     assert [(str(k.extent), str(k.start)) for k in derived.statements[0].indices] == [("2", "1"), ("3", "0")]
 
 
-def test_bound_indices_are_those_that_the_cotangent_lacks() -> None:
-    for name in CASES:
-        case = CASES[name]()
-        derived = adjoint(case.program, case.of, case.wrt)
-        for equation, loops in walk(derived.statements):
-            if equation in derived.origin and equation.label != "seed":
-                source = derived.origin[equation]
-                fixed = {loop.index for loop in loops}
-                bound = set(equation.over)
-                assert bound.isdisjoint(fixed) and bound <= set(source.indices)
-
-
 def test_the_order_of_the_tensors_is_that_of_the_program() -> None:
     program = lstm().program
     derived = adjoint(program, "L")
     order = [t.name for t in program.tensors if t.name in derived.names]
     assert list(derived.names) == order
     assert [t.name for t in derived.program.tensors[len(program.tensors):]] == [f"{n}_bar" for n in order]
+
+
+def test_a_derivative_cannot_be_changed() -> None:
+    derived = adjoint(mlp().program, "L")
+    with pytest.raises(FrozenInstanceError):
+        derived.of = "W1"

@@ -143,6 +143,18 @@ def test_odd_powers_of_an_exponential_stay():
     assert sp.cancel(eliminate(sp.exp(2 * z[n, k]), rules, ()) - (1 + a[n, k]) / (1 - a[n, k])) == 0
 
 
+def test_an_argument_that_is_a_sum_folds_too():
+    """a = σ(s + b): the exponent of e^{2s + 2b} is recognised as twice the sum."""
+    from symbp.derivation import derive
+    from symbp.network import Network
+    net = Network.of_equations("logistic", ["a[n] = sigmoid(sum(i, w[i]*x[n,i]) + b)",
+                                            "L = -mean(n, y[n]*log(a[n]) + (1 - y[n])*log(1 - a[n]))"], loss="L",
+                               indices={"n": "N", "i": 4}, tensors={"x": {"axes": ["n", "i"]}, "y": {"axes": ["n"]},
+                                                                   "w": {"axes": ["i"], "role": "parameter"}, "b": {"role": "parameter"}})
+    shown = derive(net)["w"].latex()
+    assert shown == r"\frac{\partial L}{\partial w_{i}} = \frac{1}{N} \sum_{n} x_{ni} \left(a_{n} - y_{n}\right)"
+
+
 def test_opening_leaves_what_stays_transcendental():
     from symbp.calculus.local import prime
     assert open_definitions(prime(gelu)(z[n, k]), relations(squared(gelu))) == prime(gelu)(z[n, k])

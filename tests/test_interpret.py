@@ -53,7 +53,8 @@ def test_positions_of_a_maximum_are_the_first_in_the_order_written() -> None:
 def test_positions_count_from_the_start_of_the_index() -> None:
     k = Index("k", 3, start=1)
     a, z = Tensor("a", dtype="int"), Tensor("z", (3,), origin=(1,), role="input")
-    found = interpret(Program((z, a, s), (Equation(a[()], z[k], "argmax", over=(k,), component=k), Equation(s[()], z[a[()]]))), {"z": [1, 5, 2]})
+    program = Program((z, a, s), (Equation(a[()], z[k], "argmax", over=(k,), component=k), Equation(s[()], z[a[()]])))
+    found = interpret(program, {"z": [1, 5, 2]})
     assert (found["a"].item(), found["s"].item()) == (2, 5.0)
 
 
@@ -65,8 +66,9 @@ def test_values_of_indices_sizes_and_integers_in_bodies() -> None:
         assert found["s"].item() == 3
 
 
-CONSTANTS = {"sigmoid": (fn.sigmoid(sp.Integer(2)), 1 / (1 + np.exp(-2))), "relu": (fn.relu(sp.Integer(-2)), 0), "root": (sp.sqrt(2), 2**0.5),
-             "step": (fn.step(sp.sqrt(2) - 1, 0), 1), "bracket": (fn.equal(sp.pi, 3), 0), "gelu": (fn.gelu(sp.Integer(0)), 0),
+CONSTANTS = {"sigmoid": (fn.sigmoid(sp.Integer(2)), 1 / (1 + np.exp(-2))), "relu": (fn.relu(sp.Integer(-2)), 0),
+             "root": (sp.sqrt(2), 2**0.5), "step": (fn.step(sp.sqrt(2) - 1, 0), 1),
+             "bracket": (fn.equal(sp.pi, 3), 0), "gelu": (fn.gelu(sp.Integer(0)), 0),
              "exp": (sp.exp(2) * sp.pi, np.exp(2) * np.pi)}
 
 
@@ -86,7 +88,8 @@ def test_opaque_functions_have_the_implementation_that_is_given() -> None:
 
 
 def test_rationals_are_exact() -> None:
-    program = Program((x, y, s), (Equation(y[i], sp.Rational(1, 3) / x[i] + sp.Abs(-x[i]) ** 2), Equation(s[()], fn.relu(y[i] - 2), over=(i,))))
+    program = Program((x, y, s), (Equation(y[i], sp.Rational(1, 3) / x[i] + sp.Abs(-x[i]) ** 2),
+                                  Equation(s[()], fn.relu(y[i] - 2), over=(i,))))
     found = run(program, "rational")
     assert found["y"].tolist() == [Fraction(4, 3), Fraction(25, 6), Fraction(82, 9)]
     assert found["s"].item() == Fraction(13, 6) + Fraction(64, 9)
@@ -132,33 +135,51 @@ def test_a_loop_of_no_steps() -> None:
 
 
 def test_contributions_start_from_zero_and_points_outside_add_nothing() -> None:
-    program = Program((x, y), (Equation(y[i], x[i], domain=(i - 1,)), Equation(y[i], x[i], domain=(1 - i,)), Equation(y[sp.Integer(0)], x[i], over=(i,))))
+    program = Program((x, y), (Equation(y[i], x[i], domain=(i - 1,)), Equation(y[i], x[i], domain=(1 - i,)),
+                               Equation(y[sp.Integer(0)], x[i], over=(i,))))
     assert run(program)["y"].tolist() == [7, 4, 3]
 
 
 REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "no value": (lambda: interpret(Program((x, y), (Equation(y[i], x[i]),)), {}), "no value is given for x of shape (3,)"),
     "a wrong shape": (lambda: run(Program((x, y), (Equation(y[i], x[i]),)), x=[1, 2]), "x has shape (3,), but the value given has (2,)"),
-    "a fraction for an integer": (lambda: run(Program((x, t, y), (Equation(y[i], x[t[i]]),)), t=[0, 0.5, 1]), "t holds whole numbers, but the value given has others"),
-    "an index below": (lambda: run(Program((x, t, y), (Equation(y[i], x[t[i]]),)), t=[0, -1, 2]), "`y[i] += x[t[i]]`: the index t[i] of x[t[i]] is -1, outside axis 0 of extent 3"),
-    "an index above": (lambda: run(Program((x, t, y), (Equation(y[i], x[t[i] + 1]),)), t=[0, 1, 2]), "the index t[i] + 1 of x[t[i] + 1] is 3, outside axis 0 of extent 3"),
-    "a target outside": (lambda: run(Program((x, t, y), (Equation(y[t[i]], x[i]),)), t=[0, 1, 3]), "the index t[i] of y[t[i]] is 3, outside axis 0"),
+    "a fraction for an integer": (
+        lambda: run(Program((x, t, y), (Equation(y[i], x[t[i]]),)), t=[0, 0.5, 1]),
+        "t holds whole numbers, but the value given has others"),
+    "an index below": (
+        lambda: run(Program((x, t, y), (Equation(y[i], x[t[i]]),)), t=[0, -1, 2]),
+        "`y[i] += x[t[i]]`: the index t[i] of x[t[i]] is -1, outside axis 0 of extent 3"),
+    "an index above": (
+        lambda: run(Program((x, t, y), (Equation(y[i], x[t[i] + 1]),)), t=[0, 1, 2]),
+        "the index t[i] + 1 of x[t[i] + 1] is 3, outside axis 0 of extent 3"),
+    "a target outside": (
+        lambda: run(Program((x, t, y), (Equation(y[t[i]], x[i]),)), t=[0, 1, 3]),
+        "the index t[i] of y[t[i]] is 3, outside axis 0"),
     "an empty window": (
         lambda: run(Program((x, y), (Equation(y[i], x[i + u - 2], "max", over=(u,), domain=(*inside(x[i + u - 2], x), 1 - u)),))),
         "the window of y[0] is empty; a maximum over no element has no value"),
-    "an empty window of a scalar": (lambda: run(Program((x, s), (Equation(s[()], x[i], "max", over=(i,), domain=(i - 5,)),))), "the window of s[] is empty"),
+    "an empty window of a scalar": (
+        lambda: run(Program((x, s), (Equation(s[()], x[i], "max", over=(i,), domain=(i - 5,)),))),
+        "the window of s[] is empty"),
     "a maximum that is not written": (
         lambda: run(Program((x, y, s), (Equation(y[i], x[i], "max", domain=(i - 1,)), Equation(s[()], y[i], over=(i,))))),
         "`s[] += sum(i, y[i])` reads an element of y that no maximum has written"),
-    "a size that is no whole number": (lambda: interpret(Program((X, s), (Equation(s[()], X[n], over=(n,)),)), {"X": [1]}, {"N": 1.5}), "the size N must be a whole number of at least 1, not 1.5"),
-    "a size of nothing": (lambda: interpret(Program((X, s), (Equation(s[()], X[n], over=(n,)),)), {"X": []}, {"N": 0}), "the size N must be a whole number of at least 1, not 0"),
+    "a size that is no whole number": (
+        lambda: interpret(Program((X, s), (Equation(s[()], X[n], over=(n,)),)), {"X": [1]}, {"N": 1.5}),
+        "the size N must be a whole number of at least 1, not 1.5"),
+    "a size of nothing": (
+        lambda: interpret(Program((X, s), (Equation(s[()], X[n], over=(n,)),)), {"X": []}, {"N": 0}),
+        "the size N must be a whole number of at least 1, not 0"),
     "an extent that is no whole number": (
-        lambda: interpret(Program((Tensor("h", (N / 2,), role="input"),), ()), {"h": [1]}, {"N": 3}), "the extent N/2 is 3/2, not a whole number"),
+        lambda: interpret(Program((Tensor("h", (N / 2,), role="input"),), ()), {"h": [1]}, {"N": 3}),
+        "the extent N/2 is 3/2, not a whole number"),
     "a missing size": (lambda: interpret(Program((X, s), (Equation(s[()], X[n], over=(n,)),)), {"X": [1]}), "sizes are missing for N"),
     "an extent that depends on an index": (
-        lambda: interpret(Program((x, s), (Equation(s[()], 1, over=(i, Index("k", 1 + i))),)), {"x": [1, 2, 3]}), "the extent i + 1 of k depends on i, which is not a loop's index"),
+        lambda: interpret(Program((x, s), (Equation(s[()], 1, over=(i, Index("k", 1 + i))),)), {"x": [1, 2, 3]}),
+        "the extent i + 1 of k depends on i, which is not a loop's index"),
     "an extent that depends on a loop elsewhere": (
-        lambda: interpret(Program((x, s), (Equation(s[()], 1, over=(Index("k", 1 + i),)),)), {"x": [1, 2, 3]}), "an extent depends on i, which is no index of a loop around it"),
+        lambda: interpret(Program((x, s), (Equation(s[()], 1, over=(Index("k", 1 + i),)),)), {"x": [1, 2, 3]}),
+        "an extent depends on i, which is no index of a loop around it"),
     "an unknown function": (lambda: run(Program((x, y), (Equation(y[i], sp.gamma(x[i])),))), "Float64 cannot calculate gamma; known are"),
 }
 
@@ -174,7 +195,7 @@ def test_what_is_refused(name: str) -> None:
 def test_a_contribution_after_a_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("symbp.language.wellformed.check", lambda program: None)
     late = Program((x, y, s), (Equation(y[i], x[i]), Equation(s[()], y[sp.Integer(1)]), Equation(y[i], 1, domain=(i - 1,))))
-    with pytest.raises(LanguageError, match=r"`y\[i\] \+= sum\( where i - 1 >= 0, 1\)` contributes to an element of y that was already read"):
+    with pytest.raises(LanguageError, match=r"`y\[i\] \+= .* contributes to an element of y that was already read"):
         run(late)
     elsewhere = Program((x, y, s), (Equation(y[i], x[i]), Equation(s[()], y[sp.Integer(1)]), Equation(y[i], 1, domain=(i - 2,))))
     assert run(elsewhere)["y"].tolist() == [1, 2, 4]

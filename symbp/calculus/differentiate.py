@@ -44,7 +44,7 @@ class Derivative:
     names: Mapping[str, str]
     origin: Mapping[Equation, Equation]
     given: int
-    seed: str = ""
+    seed: str
 
     @property
     def statements(self) -> tuple[Statement, ...]:
@@ -108,7 +108,7 @@ def _values(equation: Equation) -> set[str]:
 class _Pass:
     """What both directions share: fresh tensors for the active ones, and the positions of maxima."""
 
-    suffix = ""
+    suffix: str
 
     def __init__(self, program: Program, of: str, wrt: tuple[str, ...]) -> None:
         self.program, self.of, self.wrt = program, of, wrt

@@ -78,7 +78,7 @@ def exponential(argument: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     >>> exponential(-2*sp.Symbol("z"))
     (exp(z), -2)
     """
-    power, base = argument.as_coeff_Mul()
+    power, base = argument.as_content_primitive()
     if base.could_extract_minus_sign():
         power, base = -power, -base
     return sp.exp(base), power

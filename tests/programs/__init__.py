@@ -46,6 +46,30 @@ TIED: dict[str, Callable[[], Case]] = {
     "maximum in a loop": lambda: running_max(ties=True),
 }
 
-__all__ = ["BODIES", "CASES", "Case", "TIED", "attention", "avg_pool", "bidirectional", "conv", "deep", "embedding", "from_lse",
-           "integer_targets", "layer_norm", "lstm", "max_pool", "mlp", "normals", "one_hot", "running_max", "scalar_body",
-           "smoothed", "tied", "two_guards", "variance", "window_lse"]
+__all__ = [
+    "BODIES",
+    "CASES",
+    "TIED",
+    "Case",
+    "attention",
+    "avg_pool",
+    "bidirectional",
+    "conv",
+    "deep",
+    "embedding",
+    "from_lse",
+    "integer_targets",
+    "layer_norm",
+    "lstm",
+    "max_pool",
+    "mlp",
+    "normals",
+    "one_hot",
+    "running_max",
+    "scalar_body",
+    "smoothed",
+    "tied",
+    "two_guards",
+    "variance",
+    "window_lse",
+]

@@ -31,7 +31,7 @@ class Case:
     reference: Callable[[ModuleType, dict[str, Any]], Any] | None = None
     smooth: bool = True
 
-    def split(self) -> "Case":
+    def split(self) -> Case:
         """The same case under the other convention on ties."""
         return replace(self, program=replace(self.program, conventions=Conventions(ties="split")))
 

@@ -1,6 +1,7 @@
 """Recurrences: LSTM, a recurrent network in both directions, a running maximum, and symbolic depth."""
 from __future__ import annotations
 
+import itertools
 from types import ModuleType
 from typing import Any
 
@@ -111,7 +112,7 @@ def deep(widths: tuple[int, ...] = (3, 2, 4, 2)) -> Case:
 
     def reference(torch: ModuleType, v: dict[str, Any]) -> Any:
         state = v["x"]
-        for row, (before, after) in enumerate(zip(widths, widths[1:])):
+        for row, (before, after) in enumerate(itertools.pairwise(widths)):
             state = torch.sigmoid(v["W"][row, :after, :before] @ state + v["b"][row, :after])
         return ((state - v["y"]) ** 2).sum() / 2
 

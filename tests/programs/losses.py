@@ -1,7 +1,6 @@
 """Losses: softmax with cross-entropy in the ways that people write it."""
 from __future__ import annotations
 
-
 import numpy as np
 import sympy as sp
 
@@ -63,9 +62,9 @@ def from_lse(rows: int = 3, classes: int = 4) -> Case:
                 lambda torch, v: torch.nn.functional.cross_entropy(v["z"], v["t"]))
 
 
-def smoothed(rows: int = 3, classes: int = 4, share: sp.Rational = sp.Rational(1, 8)) -> Case:
+def smoothed(rows: int = 3, classes: int = 4) -> Case:
     """Label smoothing: (1-ε) t + ε/K as the target, summed over the batch."""
-    s = _Parts(classes)
+    s, share = _Parts(classes), sp.Rational(1, 8)
     target = (1 - share) * s.t[s.n, s.k] + share / classes
     program = Program((s.z, s.t, s.e, s.S, s.p, s.L), (
         *s.softmax(s.z[s.n, s.k]), Equation(s.L[()], -target * sp.log(s.p[s.n, s.k]), over=(s.n, s.k))),

@@ -1,0 +1,51 @@
+"""How long each test program takes to build and to derive: `python benchmarks/derive_items.py`; each is to stay below 0.5 s.
+
+A program is built and derived anew in each of three processes, so that SymPy's cache is cold; the slowest counts.
+"""
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMIT = 0.5
+
+
+def measure(name: str) -> tuple[float, float, int]:
+    """Seconds to build the program and to derive its adjoint, and the number of statements added."""
+    from programs import CASES
+
+    from symbp.calculus.differentiate import adjoint
+
+    begin = time.perf_counter()
+    case = CASES[name]()
+    built = time.perf_counter()
+    derived = adjoint(case.program, case.of, case.wrt)
+    return built - begin, time.perf_counter() - built, len(derived.program.equations) - len(case.program.equations)
+
+
+def main() -> int:
+    """Print a table; the exit status is 1 when an item takes longer than the limit."""
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+    if len(sys.argv) > 1:
+        print(json.dumps(measure(sys.argv[1])))
+        return 0
+    from programs import CASES
+
+    print(f"{'item':<40}{'build s':>10}{'derive s':>10}{'equations':>11}")
+    slow = 0
+    for name in CASES:
+        call = [sys.executable, __file__, name]
+        runs = [json.loads(subprocess.run(call, capture_output=True, text=True, check=True).stdout) for _ in range(3)]
+        build, derive = (max(run[k] for run in runs) for k in (0, 1))
+        slow += build + derive > LIMIT
+        print(f"{name:<40}{build:>10.3f}{derive:>10.3f}{runs[0][2]:>11}", flush=True)
+    print(f"{slow} of {len(CASES)} take longer than {LIMIT} s")
+    return 1 if slow else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

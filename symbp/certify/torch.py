@@ -1,0 +1,70 @@
+"""Rung 3: the forward program printed as PyTorch source, differentiated by autograd."""
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from symbp.certify.numeric import Point
+from symbp.certify.result import FAILED, NOT_RUN, PASSED, RungResult
+from symbp.language import Program
+from symbp.printing.torch import torch_source
+
+AGREEMENT = 1e-9
+
+
+def installed() -> bool:
+    """Whether PyTorch can be imported."""
+    return importlib.util.find_spec("torch") is not None
+
+
+def printed_module(program: Program) -> ModuleType:
+    """The program's PyTorch source, written to a temporary file and imported."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "printed_forward.py"
+        path.write_text(torch_source(program), encoding="utf-8")
+        spec = importlib.util.spec_from_file_location("printed_forward", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+
+def autograd(point: Point, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The gradients of ⟨seed, of⟩ by autograd, and under "" the value of `of`."""
+    import torch
+    leaves = {n: torch.tensor(v if v.dtype.kind == "i" else v.astype(float), requires_grad=n in names)
+              for n, v in point.sample.values.items()}
+    result = printed_module(point.program).forward(leaves, point.sample.sizes, _functions())[point.derivative.of]
+    total = (result * torch.as_tensor(point.seed)).sum()
+    found = torch.autograd.grad(total, [leaves[n] for n in names], allow_unused=True) if total.requires_grad else [None] * len(names)
+    grads = {n: np.zeros_like(point.sample.values[n], dtype=float) if g is None else g.numpy() for n, g in zip(names, found)}
+    return {**grads, "": result.detach().numpy()}
+
+
+def _functions() -> Mapping[str, object]:
+    """The stand-ins of `symbp.certify.sample.smooth_functions`, in PyTorch and without their derivatives."""
+    import torch
+
+    class Any(dict):
+        def __missing__(self, name: str) -> object:
+            return lambda z: torch.tanh(z) + 0.3 * torch.sin(z)
+
+    return Any()
+
+
+def independent(point: Point, names: tuple[str, ...]) -> dict[str, RungResult]:
+    """The rung for every gradient."""
+    if not installed():
+        return {n: RungResult("independent", NOT_RUN, None, "PyTorch is not installed") for n in names}
+    found = autograd(point, names)
+    value = float(np.max(np.abs(found[""] - point.arrays[point.derivative.of]), initial=0.0))
+    results = {}
+    for name in names:
+        scale = max(1.0, float(np.max(np.abs(found[name]), initial=0.0)))
+        error = max(value, float(np.max(np.abs(found[name] - point.gradient(name)), initial=0.0)) / scale)
+        results[name] = RungResult("independent", PASSED if error < AGREEMENT else FAILED, error, "PyTorch autograd")
+    return results
