@@ -146,11 +146,32 @@ class Symbolic(Numbers):
         return _elementwise(function, len(arguments))(*arguments)
 
 
-class SymbolicAt(Symbolic):
-    """SymPy expressions that are compared by their values at one point: exact in the region around it."""
+class TooLarge(LanguageError):
+    """A written-out expression has outgrown its limit."""
 
-    def __init__(self, point: dict[sp.Symbol, Any]) -> None:
-        self.point = point
+
+class SymbolicAt(Symbolic):
+    """SymPy expressions that are compared by their values at one point: exact in the region around it.
+
+    limit: how many nodes an expression may have when written out; beyond it `TooLarge` is raised.
+    """
+
+    def __init__(self, point: dict[sp.Symbol, Any], limit: int) -> None:
+        self.point, self.limit = point, limit
+        self.nodes: dict[sp.Basic, int] = {}
+
+    def apply(self, function: type, arguments: list) -> Any:
+        result = super().apply(function, arguments)
+        for element in np.asarray(result, dtype=object).flat:
+            if self.written_out(element) > self.limit:
+                raise TooLarge(f"an expression has more than {self.limit} terms when written out")
+        return result
+
+    def written_out(self, expression: sp.Basic) -> int:
+        """The number of nodes of an expression as a tree."""
+        if expression not in self.nodes:
+            self.nodes[expression] = 1 + sum(self.written_out(a) for a in expression.args)
+        return self.nodes[expression]
 
     def greater(self, a: Any, b: Any) -> bool:
         gap = expand_definitions(sp.S(a - b)).xreplace(self.point)

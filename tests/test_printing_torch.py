@@ -55,7 +55,7 @@ shape = [1]
 [[layers]]
 type = "dense"
 name = "hidden"
-units = 2
+units = 1
 activation = "tanh"
 [loss]
 type = "squared_error"

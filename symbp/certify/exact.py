@@ -14,13 +14,14 @@ from symbp.calculus.differentiate import Derivative
 from symbp.calculus.local import prime
 from symbp.certify.equality import Verdict, decide
 from symbp.certify.result import FAILED, NOT_APPLICABLE, NOT_RUN, PASSED, RungResult
-from symbp.certify.sample import Sample, constraint
+from symbp.certify.sample import DEPTH_NAMES, Sample, constraint, draw, shape
 from symbp.interpret import interpret
 from symbp.language import Program
 from symbp.language.functions import Defined, equal, step
-from symbp.numbers import SymbolicAt
+from symbp.numbers import SymbolicAt, TooLarge
 
-MOST_SYMBOLS, MOST_ELEMENTS = 150, 6
+MOST_SYMBOLS, MOST_ELEMENTS, MOST_NODES = 150, 6, 60_000
+DEPTHS = (4, 3, 2, 1)
 
 
 class SymbolicRun:
@@ -28,15 +29,16 @@ class SymbolicRun:
 
     def __init__(self, program: Program, derivative: Derivative, sample: Sample) -> None:
         self.program, self.derivative = program, derivative
+        self.depth = [f"{name} = {sample.sizes[name]}" for name in DEPTH_NAMES if name in sample.sizes]
         self.symbols: dict[str, np.ndarray] = {}
         self.point: dict[sp.Symbol, sp.Rational] = {}
         self.positive: set[sp.Symbol] = set()
         values = {t.name: self._input(program, t.name, sample) for t in program.inputs}
         of = program.tensor(derivative.of)
-        self.seed = self._symbols("seed", np.ones(_shape(of, sample))) if of.shape else None
+        self.seed = self._symbols("seed", np.ones(shape(of, sample.sizes))) if of.shape else None
         if self.seed is not None:
             values[derivative.names[derivative.of]] = self.seed
-        self.arrays = interpret(derivative.program, values, sample.sizes, numbers=SymbolicAt(self.point), facts=False)
+        self.arrays = interpret(derivative.program, values, sample.sizes, numbers=SymbolicAt(self.point, MOST_NODES), facts=False)
         self.loss = self._loss()
         self.used = self.loss.free_symbols
 
@@ -67,11 +69,6 @@ class SymbolicRun:
         """Whether the adjoint's element equals SymPy's derivative."""
         brute = brute_force(self.loss, self.symbols[name][cell])
         return decide(self.arrays[self.derivative.names[name]][cell], brute, positive=tuple(self.positive))
-
-
-def _shape(tensor: "Tensor", sample: Sample) -> tuple[int, ...]:
-    from symbp.certify.sample import shape
-    return shape(tensor, sample.sizes)
 
 
 def _rational(value: float) -> sp.Rational:
@@ -128,15 +125,22 @@ def exact(run: SymbolicRun | str, name: str, rng: np.random.Generator) -> RungRe
     if undecided:
         return RungResult("exact", NOT_RUN, None, f"{undecided} of {len(chosen)} elements could not be decided")
     methods = ", ".join(sorted({v.method for v in verdicts}))
-    return RungResult("exact", PASSED, None, f"{count}; {methods}")
+    return RungResult("exact", PASSED, None, "; ".join([count, *run.depth, methods]))
 
 
-def symbolic_run(program: Program, derivative: Derivative, sample: Sample) -> SymbolicRun | str:
-    """The run on symbols, or why there is none."""
-    count = sum(sample.values[t.name].size for t in program.inputs if t.dtype == "float")
-    if count > MOST_SYMBOLS:
-        return f"{count} scalars are too many for symbols"
-    return SymbolicRun(program, derivative, sample)
+def symbolic_run(program: Program, derivative: Derivative, seed: int = 0) -> SymbolicRun | str:
+    """The run on symbols at the largest depth that can be written out, or why there is none."""
+    for depth in DEPTHS:
+        sample = draw(program, seed, depth)
+        count = sum(sample.values[t.name].size for t in program.inputs if t.dtype == "float")
+        if count > MOST_SYMBOLS:
+            reason = f"{count} scalars are too many for symbols"
+            continue
+        try:
+            return SymbolicRun(program, derivative, sample)
+        except TooLarge as error:
+            reason = str(error)
+    return reason
 
 
 __all__ = ["SymbolicRun", "brute_force", "exact", "symbolic_run"]

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import sympy as sp
@@ -40,7 +41,7 @@ def check(program: Program, of: str, wrt: Iterable[str] | None = None, seed: int
     derivative = adjoint(small, of, wrt)
     sample, rng = draw(small, seed), np.random.default_rng(seed + 1)
     point = Point.at(small, derivative, sample, rng)
-    symbols, torch = symbolic_run(small, derivative, sample), independent(point, derivative.wrt)
+    symbols, torch = symbolic_run(small, derivative, seed), independent(point, derivative.wrt)
     lowered = RungResult("lowered", NOT_RUN, None, "no generated module")
     gradients = [GradientCertificate(name, (exact(symbols, name, rng), identity(point, name, rng), differences(point, name, rng),
                                             torch[name], lowered)) for name in derivative.wrt]
@@ -62,7 +63,6 @@ def shrunk(program: Program) -> Program:
 
 
 def _resized(program: Program, mapping: dict[sp.Expr, sp.Expr]) -> Program:
-    from dataclasses import replace
     indices = {i: Index(i.name, mapping.get(i.extent, i.extent), i.start) for i in program.indices}
     indices |= {i: Index(i.name, mapping.get(i.extent, i.extent), i.start) for f in program.facts
                 for e in (f.left, f.right) for i in e.atoms(Index)}

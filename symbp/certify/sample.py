@@ -14,7 +14,7 @@ from symbp.interpret import Sizes, interpret, shape_of
 from symbp.language import AXIS0, Access, Equation, Fact, Program, Tensor, accesses
 from symbp.language.functions import Defined, expand_definitions, step
 
-DEPTHS = {"L": 4, "T": 4}
+DEPTH_NAMES = ("L", "T")
 SMALL = (3, 2, 4, 5, 6, 7)
 ATTEMPTS, CLEAR = 40, 1e-3
 
@@ -43,13 +43,13 @@ class Constraint:
         return self == Constraint()
 
 
-def draw(program: Program, seed: int = 0) -> Sample:
+def draw(program: Program, seed: int = 0, depth: int = 4) -> Sample:
     """Random sizes and inputs on the facts, away from kinks and near ties, so that differences are valid.
 
-    Raises `LanguageError` for a fact of a form that the sampler does not know, and quotes it.
+    depth: the value of the sizes L and T.  Raises `LanguageError` for a fact of a form that the sampler does not know, and quotes it.
     """
     rng = np.random.default_rng(seed)
-    sizes, functions = concrete_sizes(program), smooth_functions(program)
+    sizes, functions = concrete_sizes(program, depth), smooth_functions(program)
     for _ in range(ATTEMPTS):
         values = {t.name: draw_tensor(program, t, sizes, rng) for t in program.inputs}
         if is_clear(program, values, sizes, functions):
@@ -57,13 +57,13 @@ def draw(program: Program, seed: int = 0) -> Sample:
     raise LanguageError("no input could be drawn that is away from every kink and tie; the program may be constant at one")
 
 
-def concrete_sizes(program: Program) -> dict[str, Any]:
+def concrete_sizes(program: Program, depth: int) -> dict[str, Any]:
     """A small number for each symbolic extent, all different where possible, and a list for each width n(l)."""
     sizes: dict[str, Any] = {}
     numbers = iter(SMALL * 3)
     for symbol in program.sizes:
         if symbol != AXIS0:
-            sizes[symbol.name] = DEPTHS.get(symbol.name) or next(numbers)
+            sizes[symbol.name] = depth if symbol.name in DEPTH_NAMES else next(numbers)
     for width in program.widths:
         sizes[width.__name__] = [3, 4, 2, 5, 3, 2, 4, 3]
     floor = {s: sp.Integer(sizes[s.name]) for s in program.sizes if s != AXIS0}
