@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,25 +18,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Name the markers."""
-    config.addinivalue_line("markers", "needs_tex: needs pdflatex; skipped without it, but fails in CI or with SYMBP_REQUIRE_TEX=1")
-
-
-def tex_is_required() -> bool:
-    """Return whether a missing TeX is an error here."""
-    return os.environ.get("SYMBP_REQUIRE_TEX") == "1" or os.environ.get("CI", "").lower() == "true"
+    config.addinivalue_line("markers", "needs_tex: needs pdflatex and latexmk; skipped without them")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs TeX where there is none, or fail where there must be one."""
-    if item.get_closest_marker("needs_tex") is None:
-        return
-    from symbp.report.compile import TEX_PACKAGES, tex_available
+    """Skip what needs TeX where there is none."""
+    from symbp.report.compile import tex_available
 
-    if tex_available():
-        return
-    if tex_is_required():
-        pytest.fail(f"TeX is required here and missing: apt install {TEX_PACKAGES}", pytrace=False)
-    pytest.skip("TeX is not installed")
+    if item.get_closest_marker("needs_tex") and not tex_available():
+        pytest.skip("TeX is not installed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """With SYMBP_REQUIRE_ALL=1, a test that is skipped fails."""
+    return _required((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Iterator[None]:
+    """The same for modules that are skipped whole."""
+    return _required((yield))
+
+
+def _required(report: Any) -> Any:
+    if report.skipped and os.environ.get("SYMBP_REQUIRE_ALL") == "1":
+        report.outcome, report.longrepr = "failed", f"skipped, but SYMBP_REQUIRE_ALL=1: {report.longrepr[-1]}"
+    return report
 
 
 @pytest.fixture

@@ -53,11 +53,15 @@ def test_positions_and_counts() -> None:
 
 def test_helpers_of_a_styled_maximum_are_plain() -> None:
     program = running_max().program
-    style = {"symbol": "Q", "cotangent": "q", "auxiliary": True, "cotangent_of": ("a", "b")}
+    style = {"role": "state", "symbol": "Q", "cotangent": "q", "auxiliary": True, "cotangent_of": ("a", "b")}
     styled = tuple(replace(t, **style) if t.name == "m" else t for t in program.tensors)
     for convention, name, symbol in ((running_max(), "m_argmax_k", "k^{*}"), (running_max().split(), "m_ties", "")):
         made = adjoint(replace(convention.program, tensors=styled), "L").program.tensor(name)
-        assert (made.symbol, made.cotangent, made.auxiliary, made.cotangent_of) == (symbol, "", False, None)
+        assert (made.role, made.symbol, made.cotangent, made.auxiliary, made.cotangent_of) == ("intermediate", symbol, "", False, None)
+
+
+def test_names_may_come_from_an_iterator() -> None:
+    assert adjoint(mlp().program, "L", iter(["W1", "b1"])).wrt == ("W1", "b1")
 
 
 def test_labels_and_origins() -> None:

@@ -1,7 +1,6 @@
-"""PyTorch for tests: skipped where it is missing, but an error where SYMBP_REQUIRE_TORCH=1 says that it must be there."""
+"""PyTorch for tests: skipped where it is missing (and failed where SYMBP_REQUIRE_ALL=1, see conftest)."""
 from __future__ import annotations
 
-import os
 from types import ModuleType
 
 import pytest
@@ -9,11 +8,6 @@ import pytest
 
 def load_torch() -> ModuleType:
     """The torch module; skips the calling test module without it."""
-    try:
-        import torch
-    except ImportError:
-        if os.environ.get("SYMBP_REQUIRE_TORCH") == "1":
-            raise
-        pytest.skip("PyTorch is not installed", allow_module_level=True)
+    torch = pytest.importorskip("torch")
     torch.set_num_threads(1)
     return torch

@@ -1,0 +1,61 @@
+# `make` lists what there is.  The environment is .venv; nothing is installed outside it but TeX, and that only by apt,
+# where this user may: as root, or with a sudo that asks no password.
+
+PYTHON ?= python3
+EXTRAS ?= test,exact
+OUT    ?= out
+VENV   := .venv
+BIN    := $(VENV)/bin
+TEX    := texlive-latex-recommended texlive-pictures lmodern latexmk
+DEMO   := examples/mnist_mlp.toml
+
+.PHONY: help demo test lint bench golden mutants tex clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*##/make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: $(VENV)/.installed tex  ## install, derive a network for MNIST, check its gradients, and say where the PDF and the page are
+	@echo; echo "symbp check $(DEMO)"; $(BIN)/symbp check $(DEMO)
+	@echo; echo "symbp derive $(DEMO) --out $(OUT)"; $(BIN)/symbp derive $(DEMO) --out $(OUT)
+
+test: $(VENV)/.with-$(EXTRAS) tex  ## install, and run all tests (EXTRAS=test,exact,torch compares with PyTorch, too)
+	$(BIN)/python -m pytest -q -n auto
+
+lint: $(VENV)/.with-$(EXTRAS)  ## the style of the code
+	$(BIN)/ruff check .
+
+golden: $(VENV)/.with-$(EXTRAS)  ## write the golden files anew; look at the difference before you commit it
+	$(BIN)/python -m pytest -q -n auto --update-golden
+
+bench: $(VENV)/.with-$(EXTRAS)  ## the figures of docs/benchmarks.md
+	$(BIN)/python benchmarks/derive_mlp.py
+	$(BIN)/python benchmarks/derive_items.py
+
+mutants: $(VENV)/.with-$(EXTRAS)  ## each small change of the calculus must fail a test (about an hour)
+	$(BIN)/python benchmarks/mutate.py
+
+clean:  ## remove what was made here
+	rm -rf $(VENV) $(OUT) build dist *.egg-info
+
+tex:
+	@if command -v pdflatex >/dev/null && command -v latexmk >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(TEX); \
+	elif sudo -n true 2>/dev/null && command -v apt-get >/dev/null; then \
+	    sudo apt-get update -q && sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(TEX); \
+	else echo "TeX is missing, so there will be no PDF; to have it: apt install $(TEX)"; fi
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "symbp needs Python 3.11 or newer: apt install python3, or make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    { echo "Python's venv is missing: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.with-$(EXTRAS): $(VENV)/.installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[$(EXTRAS)]'
+	@touch $@
