@@ -98,3 +98,11 @@ def test_a_derivative_cannot_be_changed() -> None:
     derived = adjoint(mlp().program, "L")
     with pytest.raises(FrozenInstanceError):
         derived.of = "W1"
+
+
+def test_new_names_avoid_those_of_tensors_and_indices() -> None:
+    k = Index("x_bar", 3)
+    x, x_dot, s = Tensor("x", (3,), role="parameter"), Tensor("x_dot", (3,), role="input"), Tensor("s")
+    program = Program((x, x_dot, s), (Equation(s[()], x[k] * x_dot[k], over=(k,)),))
+    assert adjoint(program, "s").names["x"] not in ("x_bar", "x", "x_dot", "s")
+    assert tangent(program).names["x"] not in ("x_bar", "x", "x_dot", "s")

@@ -136,3 +136,14 @@ def test_the_positions_and_the_counts_are_tensors_of_the_program() -> None:
     assert first.program.tensor("y_argmax_i").dtype == "int"
     split = adjoint(tied_case("split").program, "y")
     assert interpret(split.program, values)["y_ties"].item() == 2
+
+
+@pytest.mark.parametrize("ties", ["first", "split"])
+def test_what_does_not_depend_on_the_window_gets_every_cotangent(ties: str) -> None:
+    i, k = Index("i", 2), Index("k", 3)
+    x, b, y = Tensor("x", (2, 3), role="parameter"), Tensor("b", role="parameter"), Tensor("y", (2,))
+    program = Program((x, b, y), (Equation(y[i], x[i, k] + b[()], "max", over=(k,)),), conventions=Conventions(ties=ties))
+    derived = adjoint(program, "y")
+    found = interpret(derived.program, {"x": np.array([[1, 4, 4], [2, 0, 1]]), "b": np.array(3), derived.seed: np.array([5, 7])})
+    assert found["b_bar"] == 12
+    assert found["x_bar"].tolist() == ([[0, 5, 0], [7, 0, 0]] if ties == "first" else [[0, 2.5, 2.5], [7, 0, 0]])

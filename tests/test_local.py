@@ -17,7 +17,7 @@ a, b = sp.Symbol("a", real=True), sp.Symbol("b", real=True)
 i = Index("i", 3)
 
 UNARY = [lambda e: sp.exp(e / (1 + e**2)), sp.sin, sp.cos, lambda e: sp.erf(e), lambda e: sp.log(2 + sp.sin(e)),
-         lambda e: sp.Abs(e + 1 / sp.S(3)), lambda e: e**2, lambda e: e**3, lambda e: 1 / (1 + e**2),
+         lambda e: sp.Abs(e + 1 / sp.S(3)) if e.is_real else e, lambda e: e**2, lambda e: e**3, lambda e: 1 / (1 + e**2),
          lambda e: sp.sqrt(1 + e**2), lambda e: -e, lambda e: e / 3, lambda e: 2 ** sp.sin(e)]
 BINARY = [sp.Add, sp.Mul, lambda e, f: e - f, lambda e, f: e / (2 + sp.cos(f)), lambda e, f: (2 + sp.sin(e)) ** sp.cos(f)]
 TREES = st.recursive(st.sampled_from([a, b, sp.Integer(2), sp.Rational(1, 3), sp.pi]),

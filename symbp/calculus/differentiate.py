@@ -121,7 +121,7 @@ class _Pass:
         """A derivative tensor of the same shape for each active tensor, in the program's order."""
         chosen = set(active)
         for tensor in self.program.tensors:
-            if tensor.name in chosen and tensor.dtype == "float":
+            if tensor.name in chosen:
                 self.tensors[tensor.name] = self.counterpart(tensor, self.supply.fresh(tensor.name + self.suffix))
 
     def counterpart(self, tensor: Tensor, name: str) -> Tensor:
@@ -160,34 +160,33 @@ class _Pass:
         target = Access(count.name, *equation.target.indices)
         return [replace(equation, target=target, body=hit, op="sum")], hit / target
 
-    def outside(self, equation: Equation) -> tuple[sp.Expr, ...]:
+    def outside(self, equation: Equation) -> list[sp.Expr]:
         """The conditions of a max's domain on its own indices; the positions found satisfy the others."""
-        return tuple(c for c in equation.domain if not c.free_symbols & set(equation.over))
+        return [c for c in equation.domain if not c.free_symbols & set(equation.over)]
 
     def write(self, source: Equation, target: Access, body: sp.Expr, indices: Iterable[Index],
-              domain: tuple[sp.Expr, ...]) -> Iterator[Equation]:
+              domain: Iterable[sp.Expr]) -> Iterator[Equation]:
         """One derivative equation, unless its body is zero."""
         if body == 0:
             return
         named = {i for e in target.indices for i in indices_of(e)}
-        made = Equation(target, body, over=tuple(i for i in indices if i not in named), domain=domain, label=source.label)
+        made = Equation(target, body, over=[i for i in indices if i not in named], domain=domain, label=source.label)
         self.origin[made] = source
         yield made
 
-    def free(self, indices: Iterable[Index], loops: frozenset[Index]) -> tuple[Index, ...]:
+    def free(self, indices: Iterable[Index], loops: frozenset[Index]) -> list[Index]:
         """The indices that no loop fixes."""
-        return tuple(i for i in indices if i not in loops)
+        return [i for i in indices if i not in loops]
 
-    def finish(self, statements: Iterable[Statement], inputs: Iterable[Tensor] = (), seed: str = "") -> Derivative:
+    def finish(self, statements: tuple[Statement, ...], inputs: Iterable[Tensor] = (), seed: str = "") -> Derivative:
         """The program of the result; a derivative that nothing contributes to is zero, and says so first."""
         inputs = {t.name: t for t in inputs}
         tensors = [inputs.get(t.name, t) for t in self.tensors.values()]
-        given, statements = len(self.program.statements), tuple(statements)
         written = {eq.target.name for eq, _ in walk(statements)} | set(inputs)
-        zeros = tuple(self.everywhere(t, lambda _: sp.S.Zero, "zero") for t in tensors if t.name not in written)
+        zeros = [self.everywhere(t, lambda _: sp.S.Zero, "zero") for t in tensors if t.name not in written]
         program = self.build((*zeros, *statements), (*tensors, *self.extra))
         return Derivative(program, self.of, self.wrt, {k: t.name for k, t in self.tensors.items()}, self.origin,
-                          given if self.suffix == "_bar" else 0, seed)
+                          len(self.program.statements) if self.suffix == "_bar" else 0, seed)
 
     def everywhere(self, tensor: Tensor, value: Callable[[tuple[Index, ...]], sp.Expr], label: str) -> Statement:
         """The statement that gives every element of a tensor a value."""
@@ -280,7 +279,7 @@ class _Tangent(_Pass):
                 yield Loop(statement.index, statement.direction, tuple(self.forward(statement.body)))
                 continue
             yield statement
-            if statement.target.name in self.tensors and statement.op != "argmax" and self.active(statement):
+            if statement.target.name in self.tensors and self.active(statement):
                 yield from self.of_sum(statement) if statement.op == "sum" else self.of_max(statement)
 
     def product(self, eq: Equation) -> sp.Expr:
