@@ -39,6 +39,7 @@ def test_a_seed_is_an_input_only_where_there_are_axes() -> None:
     assert derived.seed == "y_bar" and derived.program.tensor("y_bar").role == "input"
     start = adjoint(mlp().program, "L").statements[0]
     assert (str(start), start.label) == ("L_bar[] += 1", "seed")
+    assert adjoint(lstm().program, "h").statements[0].label == "seed"
 
 
 def test_positions_and_counts() -> None:

@@ -127,7 +127,7 @@ class _Pass:
     def counterpart(self, tensor: Tensor, name: str) -> Tensor:
         """The cotangent or tangent of a tensor."""
         return replace(tensor, name=name, role="intermediate", symbol="", cotangent="", auxiliary=False,
-                       cotangent_of=(self.of or "", tensor.name))
+                       cotangent_of=(self.of, tensor.name))
 
     def active(self, equation: Equation) -> tuple[Access, ...]:
         """The accesses of a body that are differentiated."""
@@ -198,7 +198,7 @@ class _Pass:
         ragged = any(AXIS0 in e.free_symbols for e in tensor.shape)
         return Loop(indices[0], "ascending", (equation,)) if ragged else equation
 
-    def build(self, statements: Iterable[Statement], tensors: Iterable[Tensor]) -> Program:
+    def build(self, statements: tuple[Statement, ...], tensors: Iterable[Tensor]) -> Program:
         return self.program.extended(tensors, statements)
 
 
@@ -227,7 +227,7 @@ class _Adjoint(_Pass):
                 body = tuple(self.backward(statement.body, loops | {statement.index}))
                 if body:
                     yield Loop(statement.index, OPPOSITE[statement.direction], body)
-            elif statement.target.name in self.tensors and statement.op != "argmax":
+            elif statement.target.name in self.tensors:
                 rule = self.of_sum if statement.op == "sum" else \
                     self.of_max_first if self.program.conventions.ties == "first" else self.of_max_split
                 yield from rule(statement, loops)
@@ -268,9 +268,9 @@ class _Tangent(_Pass):
         seeds = [replace(self.tensors[n], role="input") for n in self.wrt]
         return self.finish(tuple(self.forward(self.program.statements)), seeds)
 
-    def build(self, statements: Iterable[Statement], tensors: Iterable[Tensor]) -> Program:
+    def build(self, statements: tuple[Statement, ...], tensors: Iterable[Tensor]) -> Program:
         """Tangent statements stand beside the given ones, so they replace them."""
-        return replace(self.program, tensors=(*self.program.tensors, *tensors), statements=tuple(statements))
+        return replace(self.program, tensors=(*self.program.tensors, *tensors), statements=statements)
 
     def forward(self, statements: tuple[Statement, ...]) -> Iterator[Statement]:
         """Each statement, followed by its tangent."""
