@@ -66,7 +66,7 @@ def _chain(node: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     if node.is_Mul:
         return sp.Add(*(sp.Mul(*node.args[:k], _chain(a, variable), *node.args[k + 1:])
                         for k, a in enumerate(node.args) if a.has(variable)))
-    if node.is_Pow and not isinstance(node, sp.exp):
+    if node.is_Pow:
         return _power(node.base, node.exp, variable)
     return sp.Add(*(outer * _chain(a, variable) for outer, a in zip(_partials(node), node.args) if a.has(variable)))
 
