@@ -68,7 +68,7 @@ def _chain(node: sp.Expr, variable: sp.Symbol) -> sp.Expr:
                         for k, a in enumerate(node.args) if a.has(variable)))
     if node.is_Pow:
         return _power(node.base, node.exp, variable)
-    return sp.Add(*(outer * _chain(a, variable) for outer, a in zip(_partials(node), node.args) if a.has(variable)))
+    return sp.Add(*(outer * _chain(a, variable) for outer, a in zip(_partials(node), node.args)))
 
 
 def _power(base: sp.Expr, exponent: sp.Expr, variable: sp.Symbol) -> sp.Expr:
@@ -78,11 +78,11 @@ def _power(base: sp.Expr, exponent: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     return by_base + base ** exponent * sp.log(base) * _chain(exponent, variable)
 
 
-def _partials(node: sp.Expr) -> tuple[sp.Expr, ...]:
+def _partials(node: sp.Expr) -> list[sp.Expr]:
     """The partial derivatives of a function application by its arguments."""
     if isinstance(node, Defined):
-        return tuple(prime(type(node), k)(*node.args) for k in range(len(node.args)))
-    return tuple(rule(*node.args) for rule in PRIMITIVE[node.func])
+        return [prime(type(node), k)(*node.args) for k in range(len(node.args))]
+    return [rule(*node.args) for rule in PRIMITIVE[node.func]]
 
 
 def _known(body: sp.Expr, variable: sp.Expr) -> None:
