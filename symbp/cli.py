@@ -139,6 +139,8 @@ def load_source(text: str) -> tuple[Any, str]:
     formula = any(c in text for c in "([*+^=") and not text.endswith(".toml")
     if formula and not _exists(path):
         return text, "formula"
+    if not _exists(path) and path.suffix != ".toml":
+        raise SymbpError(f"{text}: there is no such file, and a formula has an access in it, as in \"sum(i, w[i]*x[i])\"")
     from symbp.netfile import load
     network = load(path)
     return network, network.name

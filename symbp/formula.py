@@ -8,8 +8,9 @@ import sympy as sp
 from symbp.errors import LanguageError
 from symbp.language.build import Builder
 from symbp.language.names import NameSupply
-from symbp.language.parse import Scope, parse_expression
+from symbp.language.parse import parse_expression
 from symbp.language.program import Program
+from symbp.language.scope import Scope
 from symbp.language.tensor import Tensor
 from symbp.passes.closed import free_indices
 from symbp.suggest import nearest
@@ -27,6 +28,8 @@ def formula_program(text: str, wrt: tuple[str, ...] | None = None) -> tuple[Prog
     scope = Scope(infer=True)
     expression = parse_expression(text, scope)
     names = NameSupply({*scope.tensors, *scope.indices, *scope.sizes})
+    if not scope.tensors:
+        raise LanguageError(f"in `{text}`: the formula reads no tensor, so there is nothing to differentiate by")
     wanted = tuple(scope.tensors) if wrt is None else wrt
     for name in wanted:
         if name not in scope.tensors:

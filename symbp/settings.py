@@ -126,6 +126,9 @@ def _sentence(mistake: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"{path} = {value} is unknown{nearest(str(mistake.get('input')), valid)}"
     if kind == "string_pattern_mismatch" and context.get("pattern") == NAME:
         return f"{path} = {value} is not a name; a name is a letter, then letters, digits and underscores"
+    if kind in ("too_long", "too_short"):
+        bound = f"at most {context['max_length']}" if kind == "too_long" else f"at least {context['min_length']}"
+        return f"{path} has {context['actual_length']} entries; it must have {bound}"
     if kind in WORDS:
         return f"{path} must be {WORDS[kind]}, not {value}"
     return f"{path} = {value}: {_lower(mistake['msg'])}"
@@ -137,7 +140,7 @@ def _part(step: Any) -> str:
 
 def _is_branch(step: Any) -> bool:
     """Pydantic names the branch of a union in the path; the user did not write it."""
-    return isinstance(step, str) and (step in ("int", "float", "str", "bool") or "[" in step)
+    return isinstance(step, str) and (step in ("int", "float", "str", "bool") or step.startswith("constrained-") or "[" in step)
 
 
 def _lower(message: str) -> str:

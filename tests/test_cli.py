@@ -90,6 +90,8 @@ def test_derive_makes_a_pdf(tmp_path: Path) -> None:
     (["derive", EXAMPLE, "--wrt", ","], "--wrt names no tensor"),
     (["derive", EXAMPLE, "--format", "pfd"], 'did you mean "pdf"'),
     (["derive", EXAMPLE, "--facts", "maybe"], "invalid choice"),
+    (["derive", "7"], "a formula has an access"),
+    (["derive", "sum(i, 1)"], "there is nothing to differentiate by"),
     (["derive"], "required"),
     (["dervie", EXAMPLE], "invalid choice"),
     ([], "required"),

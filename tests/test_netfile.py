@@ -1,7 +1,6 @@
 """The network file: every example loads, every mistake is one paragraph that names the place and the remedy."""
 from __future__ import annotations
 
-import time
 import tomllib
 from pathlib import Path
 
@@ -177,9 +176,7 @@ def test_wrong_files(name: str, tmp_path: Path) -> None:
     raw, part = FILES[name]
     path = tmp_path / "bad.toml"
     path.write_bytes(raw)
-    start = time.perf_counter()
     assert part in failure(path)
-    assert time.perf_counter() - start < 5
 
 
 def test_missing_file_folder_and_impossible_names(tmp_path: Path) -> None:
@@ -187,6 +184,70 @@ def test_missing_file_folder_and_impossible_names(tmp_path: Path) -> None:
     assert "folder" in failure(tmp_path)
     assert "file name" in failure(Path("a\0b.toml"))
     assert "cannot read" in failure(tmp_path / ("x" * 5000))
+
+
+WRITTEN = """
+name = "net"
+[network]
+loss = "L"
+indices = { n = "N", i = 4 }
+tensors.w = { axes = ["i"], role = "parameter" }
+tensors.v = { axes = ["n"], role = "parameter" }
+tensors.x = { axes = ["n", "i"] }
+equations = [EQUATIONS]
+"""
+
+# mistakes in equations: (the equations, what the message must say)
+EQUATIONS = [
+    ('"L = sum(n, i, w[i]*x[n,i]) + sum(i, v[i])"', ["index i", "extent 4", "extent N", "different names"]),
+    ('"L = sum(n, i, v[n]*w[i]*x[n,i+1])"', ["i + 1", "can leave its axis", "x[n, i + 1]", "inside("]),
+    ('"L = sum(n, i, v[n]*w[i]*x[n,i*i])"', ["i**2", "not integer-affine"]),
+    ('"L = sum(n, i, v[n]*q[i]*x[n,i])"', ["unknown tensor 'q'", "valid are"]),
+    ('"L = sum(n, v[n]*w[i]*x[n,i])"', ["index i is neither on the left nor summed over"]),
+    ('"L = __import__(\'os\').system(\'true\')"', ["cannot read", "column 16"]),
+    ('"L = open(v[0])"', ["unknown function 'open'"]),
+    ('"M = sum(n, i, v[n]*w[i]*x[n,i])"', ["no equation assigns it", "assign M"]),
+    ('"x[n,i] = v[n]*w[i]"', ["x has a value already"]),
+    ('"L = sum(n, z[n])", "z[n] = v[n]*sum(i, w[i]*x[n,i])"', ["z is read before it is assigned", "above"]),
+    ('"z[n] = z[n] + v[n]", "L = sum(n, z[n])"', ["z is read before it is assigned"]),
+    ('"z[n+1] = v[n]", "L = sum(n, z[n])"', ["n + 1 is not a plain index"]),
+    ('""', ["ends too early"]), ("3", ["equations.1 must be text"]), ("", ["equations has 0 entries", "at least 1"]),
+    ('"L = sum(i, w[i]^2)"', ["no equation uses the parameter 'v'"]),
+]
+
+
+@pytest.mark.parametrize(("equations", "parts"), EQUATIONS, ids=range(len(EQUATIONS)))
+def test_wrong_equations(equations: str, parts: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(WRITTEN.replace("EQUATIONS", equations), encoding="utf-8")
+    message = failure(path)
+    assert message.startswith(f"{path}: [network]: ")
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize(("old", "new", "parts"), [
+    ("i = 4", "i = -4", ["indices.i = -4", "greater than 0"]),
+    ("i = 4", "i = 1000000000", ["indices.i = 1000000000", "less than or equal"]),
+    ("tensors.w", 'tensors."a b"', ['"a b" is not a name']),
+    ("tensors.w", "tensors.i", ["'i' is an index and a tensor"]),
+    ('role = "parameter" }\ntensors.v', 'role = "param" }\ntensors.v', ["tensors.w", 'did you mean "parameter"']),
+])
+def test_wrong_declarations(old: str, new: str, parts: list[str], tmp_path: Path) -> None:
+    text = WRITTEN.replace("EQUATIONS", '"L = sum(n, i, v[n]*w[i]*x[n,i])"')
+    assert sb.parse(text).loss == "L"
+    assert old in text
+    path = tmp_path / "bad.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    message = failure(path)
+    for part in parts:
+        assert part in message
+
+
+def test_too_many_layers_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(GOOD + '[[layers]]\ntype = "relu"\n' * 3000, encoding="utf-8")
+    assert "layers has 3003 entries; it must have at most 2000" in failure(path)
 
 
 def test_hostile_names_are_shown_harmlessly(tmp_path: Path) -> None:

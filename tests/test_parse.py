@@ -10,7 +10,8 @@ from symbp.errors import SymbpError
 from symbp.language import Access, Index, Tensor
 from symbp.language.build import Guard, Reduce
 from symbp.language.functions import equal, sigmoid
-from symbp.language.parse import Scope, parse_equation, parse_expression, parse_fact
+from symbp.language.parse import parse_equation, parse_expression, parse_fact
+from symbp.language.scope import Scope
 
 X, W, B = Tensor("x", (5, 3)), Tensor("W", (4, 3)), Tensor("b", (4,))
 LABELS = Tensor("t", (5,), dtype="int")
@@ -77,7 +78,15 @@ def test_facts():
     ("open(b[j])", "unknown function 'open'"),
     ("b[j] if 1 else 2", "cannot read"),
     ("", "cannot read"),
-    ("1 +", "cannot read"),
+    ("1 +", "ends too early"),
+    ("sum(j, b[j]", "a bracket is still open"),
+    ("\U0001d465[j]", "Names have the letters"),
+    ("x[n]", "x has 2 axes, but is read with 1 index: x[n]"),
+    ("sum(j, j, b[j])", "index j twice"),
+    ("log(0)*b[j]", "log(0) is no real number"),
+    ("sqrt(-1)*b[j]", "no real number"),
+    ("(-8)^(1/3)", "no real number"),
+    ("1e400*b[j]", "powers of ten go to 308"),
     ("sum(b[j])", "sum needs an index"),
     ("sum(2, b[j])", "is not an index"),
     ("softmax(x[n,i])", "softmax needs its index"),
@@ -85,7 +94,7 @@ def test_facts():
     ("exp(1, 2)", "exp takes 1 argument"),
     ("10^10^10", "exponent"),
     ("2^(0.123456)", "exponent"),
-    ("1e99999", "too many digits"),
+    ("1e99999", "out of range"),
     ("1" * 100, "too many digits"),
     ("1/0", "division by zero"),
     ("0^-1", "division by zero"),

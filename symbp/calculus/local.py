@@ -64,8 +64,7 @@ def _chain(node: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     if node.is_Add:
         return sp.Add(*(_chain(a, variable) for a in node.args))
     if node.is_Mul:
-        return sp.Add(*(sp.Mul(*node.args[:k], _chain(a, variable), *node.args[k + 1:])
-                        for k, a in enumerate(node.args) if a.has(variable)))
+        return sp.Add(*(sp.Mul(*node.args[:k], _chain(a, variable), *node.args[k + 1:]) for k, a in enumerate(node.args)))
     if node.is_Pow:
         return _power(node.base, node.exp, variable)
     return sp.Add(*(outer * _chain(a, variable) for outer, a in zip(_partials(node), node.args)))
@@ -92,7 +91,7 @@ def _known(body: sp.Expr, variable: sp.Expr) -> None:
         size = isinstance(node, (sp.floor, AppliedUndef)) and not node.has(Access, sp.Dummy, variable)
         if size or isinstance(node, Access):
             walk.skip()
-        elif not (isinstance(node, (sp.Add, sp.Mul, sp.Pow, sp.Symbol, *PRIMITIVE, Defined)) or node.is_Atom and node.is_number):
+        elif not (isinstance(node, (sp.Add, sp.Mul, sp.Pow, sp.Symbol, *PRIMITIVE, Defined)) or node.is_number):
             raise LanguageError(f"the function {type(node).__name__} in {node} has no derivative here; write it through "
                                 f"{', '.join(f.__name__ for f in PRIMITIVE)}, powers, or a definition")
 

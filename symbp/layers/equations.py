@@ -9,6 +9,7 @@ into the network's program: new tensor names, the network's index letters, the p
 """
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -21,7 +22,9 @@ from symbp.language import Conventions, Fact, Index, Program, Tensor, size, subs
 from symbp.language.build import Builder
 from symbp.language.functions import DEFINITIONS, PRIMITIVES
 from symbp.language.names import NameSupply
-from symbp.language.parse import WORDS, Scope, learn_indices, parse_equation, parse_fact
+from symbp.language.parse import learn_indices, parse_equation, parse_fact
+from symbp.language.reader import WORDS
+from symbp.language.scope import Scope
 from symbp.language.tensor import Access, names_read
 from symbp.layers.base import Layer, layer
 from symbp.notation import tex
@@ -125,7 +128,10 @@ class Reader:
 
     def read(self, equations: Iterable[str], facts: Iterable[str] = ()) -> None:
         """Read the equations in order, each of which assigns a new tensor, and then the facts."""
-        for text in equations:
+        equations = list(equations)
+        targets = [re.match(r"\s*([A-Za-z_][\w.]*)", text) for text in equations]
+        for k, text in enumerate(equations):
+            self.scope.later = frozenset(t[1] for t in targets[k:] if t) - {*self.scope.tensors, *self.scope.indices}
             name, indices, right = parse_equation(text, self.scope)
             if name in self.scope.tensors:
                 raise NetworkError(f"in `{text[:120]}`: {name} has a value already; each tensor is assigned once")
@@ -133,6 +139,7 @@ class Reader:
             self.declare(name, target)
             self.assigned.append(name)
             self.builder.assign(target[indices], right)
+        self.scope.later = frozenset()
         self.facts += [parse_fact(text, self.scope) for text in facts]
 
     def program(self, conventions: Conventions) -> Program:
