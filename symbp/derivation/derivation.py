@@ -1,0 +1,148 @@
+"""A derivation: an adjoint program and, on demand, the lines of each gradient."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sympy as sp
+
+from symbp.calculus.differentiate import Derivative, adjoint
+from symbp.derivation.kept import kept_cotangents
+from symbp.derivation.lines import Gradient, Line, Step
+from symbp.derivation.options import Options
+from symbp.derivation.rows import Rows, merged
+from symbp.derivation.textbook import Textbook
+from symbp.errors import LanguageError
+from symbp.language.functions import equal
+from symbp.language.program import Program
+from symbp.language.tensor import Access
+from symbp.passes.closed import Writer, fresh_bound, index_names, tidy, unused, writers
+from symbp.passes.sums import collapse
+from symbp.passes.unroll_recurrence import Case
+from symbp.printing.latex import Writer as Printer
+from symbp.suggest import nearest
+
+if TYPE_CHECKING:
+    from symbp.network import Network
+    from symbp.report.model import Report
+    from symbp.report.write import Written
+
+
+class Derivation:
+    """Every gradient of `of`, lazily: `d["W1"]` derives the lines of W1; cotangents are found by `d.cotangent("z1")`.
+
+    program: forward and adjoint statements.  names: the tensors in the order of the backward pass.
+    """
+
+    def __init__(self, forward: Program, of: str, wrt: Iterable[str] | None = None, options: Options | None = None,
+                 title: str = "", network: Network | None = None) -> None:
+        self.forward, self.of, self.title, self.network = forward, of, title, network
+        self.options = options or Options()
+        if not forward.definition(forward.tensor(of).name):
+            computed = [t.name for t in forward.tensors if forward.definition(t.name) and t.dtype == "float"]
+            raise LanguageError(f"{of} is given, not computed, and has no derivative{nearest(of, computed)}")
+        self.derivative: Derivative = adjoint(forward, of, wrt)
+        self.program = self.derivative.program
+        self.wrt = self.derivative.wrt
+        self._gradients: dict[str, Gradient] = {}
+
+    @cached_property
+    def writer(self) -> Printer:
+        """The LaTeX printer of the program."""
+        return Printer(self.program)
+
+    @cached_property
+    def writers(self) -> dict[str, tuple[Writer, ...]]:
+        """What writes each tensor, in closed form."""
+        return writers(self.program)
+
+    @cached_property
+    def kept(self) -> frozenset[str]:
+        """The cotangents that stay by name."""
+        return kept_cotangents(self.derivative, self.writers)
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The cases of cotangents."""
+        return Rows(self.program, self.writers)
+
+    @cached_property
+    def textbook(self) -> Textbook:
+        """The passes that bring a case into textbook form."""
+        return Textbook(self.forward, self.writers, self.options)
+
+    # gradients
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The forward tensors whose cotangents have lines of their own, in the order of the backward pass."""
+        base = {bar: name for name, bar in self.derivative.names.items()}
+        order = dict.fromkeys(eq.target.name for eq in self.program.equations)
+        return tuple(base[b] for b in order if b in self.kept)
+
+    def __getitem__(self, name: str) -> Gradient:
+        return self.cotangent(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.wrt)
+
+    def cotangent(self, name: str) -> Gradient:
+        """The lines of ∂of/∂name; raises `LanguageError` with the nearest name for an unknown one."""
+        if name not in self.derivative.names:
+            raise LanguageError(f"there is no derivative by {name!r} here{nearest(name, self.derivative.names)}")
+        if name not in self._gradients:
+            bar, bars = self.derivative.names[name], {*self.derivative.names.values()}
+            given = {t.name for t in self.program.inputs}
+            cases = self.rows.cases(bar, bars - self.kept - {bar} - given)
+            self._gradients[name] = Gradient(name, tuple(merged([self._line(case) for case in cases])))
+        return self._gradients[name]
+
+    def _line(self, case: Case) -> Line:
+        log = self.textbook.opening(case, self.derivative)
+        right, rest = self.textbook.shortest(tidy(case.expression))
+        return Line(case.target, right, tuple(Step(k, *entry) for k, entry in enumerate([*log, *rest], 1)), self)
+
+    def jacobian(self, name: str) -> list[tuple[Access, Access, sp.Expr]]:
+        """The elements ∂of[q]/∂name[i], for an `of` with axes: the cotangent's lines with [m = q] for the seed.
+
+        Each entry holds the element of `of`, the element of `name`, and the derivative.
+        """
+        target, seed = self.program.tensor(self.of), self.derivative.names[self.of]
+        entries = []
+        for line in self[name].lines:
+            taken = index_names(line.target, line.right)
+            chosen = tuple(i.renamed(unused(i.name, taken)) for i in self.rows.plain(self.of))
+            one = {a: sp.Mul(*(equal(p, q) for p, q in zip(a.indices, chosen))) for a in line.right.atoms(Access) if a.name == seed}
+            value, _ = self.textbook.folded(collapse(line.right.xreplace(one)), self.textbook.hidden(line.right)[0])
+            entries.append((target[chosen], Access(name, *line.target.indices), value))
+        return entries
+
+    # what stands around the gradients
+
+    def forward_lines(self) -> list[tuple[Access, sp.Expr]]:
+        """The forward equations in closed form, helpers written out, in order."""
+        groups: dict[Access, list[sp.Expr]] = {}
+        parts = {w.equation: w for ws in writers(self.forward).values() for w in ws}
+        for equation in self.forward.equations:
+            if not self.forward.tensor(equation.target.name).auxiliary:
+                groups.setdefault(equation.target, []).append(parts[equation].right)
+        return [(target, fresh_bound(self.textbook.write_out(sp.Add(*rights)), index_names(target))) for target, rights in groups.items()]
+
+    def update_lines(self) -> tuple[Program, list[tuple[Access, sp.Expr]]]:
+        """The optimiser's equations and their program, where the source is a network that has an optimiser."""
+        return (self.program, []) if self.network is None else self.network.update_lines(self)
+
+    def report(self) -> Report:
+        """The derivation as a document."""
+        from symbp.report.derivation import derivation_report
+        return derivation_report(self)
+
+    def write(self, folder: str | Path, formats: Iterable[str] = ("pdf", "html", "tex"), stem: str | None = None) -> Written:
+        """Write the document into a folder; the answer has the path for each format, None where it could not be made."""
+        from symbp.report.write import write
+        return write(self.report(), Path(folder), stem or "derivation", formats=tuple(formats))
+
+    def _repr_latex_(self) -> str:
+        return "".join(self[name]._repr_latex_() for name in self.names)

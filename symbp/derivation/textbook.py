@@ -1,0 +1,112 @@
+"""From a case of a cotangent to a textbook's line: the passes in their order, and the steps that are shown.
+
+    chain rule → local derivative → substitution → opened definitions → folded → sums collapsed → fact used → simplified
+
+Stage: closed form → closed form, with a log of what each pass changed.  The shortest of the reader's admitted
+foldings wins.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import sympy as sp
+
+from symbp.calculus.differentiate import Derivative
+from symbp.derivation.lines import is_plain_row
+from symbp.derivation.options import Options
+from symbp.language.facts import Fact
+from symbp.language.functions import Defined
+from symbp.language.program import Program
+from symbp.language.tensor import Access
+from symbp.passes.closed import Writer, index_names, tidy
+from symbp.passes.fold import eliminate, open_definitions
+from symbp.passes.local_step import chain_rule
+from symbp.passes.normal import complexity, shortest
+from symbp.passes.relations import relations
+from symbp.passes.sums import collapse, gather
+from symbp.passes.unroll_recurrence import Case, contributions
+from symbp.passes.use_facts import use_facts
+
+RULES = ("chain rule", "local derivative", "substitution", "definition opened", "folded", "sums collapsed", "fact used",
+         "simplified", "helper written out")
+ROUNDS = 4
+
+Entry: TypeAlias = tuple[str, sp.Expr, sp.Expr, tuple[Fact, ...]]
+"""A logged equality: the rule, both sides, and the facts used."""
+
+
+class Textbook:
+    """Brings the closed forms of one program into the form that the reader chose."""
+
+    def __init__(self, forward: Program, writers: Mapping[str, tuple[Writer, ...]], options: Options) -> None:
+        self.forward, self.writers, self.options = forward, writers, options
+        self.relations = relations(forward)
+        self.helpers = frozenset(t.name for t in forward.tensors if t.auxiliary)
+
+    def opening(self, case: Case, derivative: Derivative) -> list[Entry]:
+        """Chain rule, local derivative, substitution: from the cotangent to its case's closed form."""
+        if not is_plain_row(case.target):
+            return []
+        taken, log = index_names(case.target), []
+        active, _ = contributions(case.target, self.writers, case.facts, taken)
+        local = sp.Add(*(p.right for p in active)) if active else case.expression
+        if active:
+            chain = chain_rule(active, derivative, taken)
+            log.append(("chain rule", case.target, chain, ()))
+            if chain != local:
+                log.append(("local derivative", chain, local, ()))
+        if local != case.expression:
+            log.append(("substitution", local, tidy(case.expression), ()))
+        return log
+
+    def shortest(self, expression: sp.Expr) -> tuple[sp.Expr, list[Entry]]:
+        """The shortest of the reader's admitted foldings, with its log."""
+        choice = self.options.activation_derivatives
+        openings = {"kept": (False,), "folded": (True,), "auto": (False, True)}[choice]
+        if not any(any(f.orders) for f in expression.atoms(Defined)):
+            openings = (False,)
+        results = [self.folded(expression, hide, opened) for opened in openings for hide in self.hidden(expression)]
+        return min(results, key=lambda r: complexity(r[0]))
+
+    def hidden(self, expression: sp.Expr) -> list[frozenset[str]]:
+        """The candidate sets of forward tensors to eliminate."""
+        if self.options.keep is not None:
+            return [frozenset(t.name for t in self.forward.tensors if t.name not in self.options.keep)]
+        sources = frozenset(r.source.name for r in self.relations if isinstance(r.source, Access))
+        reads = {a.name for a in expression.atoms(Access)}
+        return [self.helpers, self.helpers | sources] if (sources - self.helpers) & reads else [self.helpers]
+
+    def folded(self, expression: sp.Expr, hide: frozenset[str], opened: bool = False) -> tuple[sp.Expr, list[Entry]]:
+        """The expression without the tensors in `hide`, its sums collapsed and the facts used; and the log."""
+        log: list[Entry] = []
+
+        def record(rule: str, after: sp.Expr, facts: tuple[Fact, ...] = ()) -> None:
+            nonlocal expression
+            if after != expression:
+                log.append((rule, expression, after, facts))
+                expression = after
+
+        if opened:
+            record("definition opened", open_definitions(expression, self.relations))
+        for _ in range(ROUNDS):
+            start = expression
+            record("folded", shortest(tidy(shortest(eliminate(expression, self.relations, hide), thorough=False)), thorough=False))
+            record("sums collapsed", collapse(expression))
+            if self.options.facts == "used":
+                record("fact used", *use_facts(expression, self.forward.facts))
+            if expression == start:
+                break
+        record("simplified", gather(shortest(expression)))
+        record("helper written out", self.write_out(expression))
+        return expression, log
+
+    def write_out(self, expression: sp.Expr) -> sp.Expr:
+        """Replace helper tensors (auxiliary ones) by what defines them."""
+        while found := [a for a in expression.atoms(Access) if a.name in self.helpers and a.name in self.writers]:
+            access = min(found, key=str)
+            parts, doubt = contributions(access, self.writers, (), index_names(expression))
+            if parts is None or doubt is not None:
+                return expression
+            expression = expression.xreplace({access: sp.Add(*(p.right for p in parts))})
+        return expression
