@@ -7,6 +7,7 @@ produced; `symbp.certify.steps` evaluates both sides.
     kept.py        which cotangents keep a name (δ), all others being substituted
     rows.py        the cases of a recurrence: l = L, l < L
     textbook.py    the passes in their order, with the log that becomes the steps
+    mean.py        where the 1/N of a mean stands
     lines.py       what comes out: Step, Line, Gradient
     options.py     the reader's choices
 """

@@ -11,6 +11,7 @@ import sympy as sp
 from symbp.calculus.differentiate import Derivative, adjoint
 from symbp.derivation.kept import kept_cotangents
 from symbp.derivation.lines import Gradient, Line, Step
+from symbp.derivation.mean import mean, samples
 from symbp.derivation.options import Options
 from symbp.derivation.rows import Rows, merged
 from symbp.derivation.textbook import Textbook
@@ -43,7 +44,9 @@ class Derivation:
         if not forward.definition(forward.tensor(of).name):
             computed = [t.name for t in forward.tensors if forward.definition(t.name) and t.dtype == "float"]
             raise LanguageError(f"{of} is given, not computed, and has no derivative{nearest(of, computed)}")
-        self.derivative: Derivative = adjoint(forward, of, wrt)
+        count = samples(forward, of) if forward.conventions.scale_in == "gradient" else None
+        self.mean = None if count is None else mean(forward, of, wrt, count)
+        self.derivative: Derivative = self.mean.derivative if self.mean else adjoint(forward, of, wrt)
         self.program = self.derivative.program
         self.wrt = self.derivative.wrt
         self._gradients: dict[str, Gradient] = {}
@@ -76,6 +79,11 @@ class Derivation:
     # gradients
 
     @property
+    def gradients(self) -> dict[str, str]:
+        """For each of `wrt` the tensor that holds ∂of/∂wrt."""
+        return self.mean.gradients if self.mean else {name: self.derivative.names[name] for name in self.wrt}
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The forward tensors whose cotangents have lines of their own, in the order of the backward pass."""
         base = {bar: name for name, bar in self.derivative.names.items()}
@@ -96,7 +104,10 @@ class Derivation:
             bar, bars = self.derivative.names[name], {*self.derivative.names.values()}
             given = {t.name for t in self.program.inputs}
             cases = self.rows.cases(bar, bars - self.kept - {bar} - given)
-            self._gradients[name] = Gradient(name, tuple(merged([self._line(case) for case in cases])))
+            lines = merged([self._line(case) for case in cases])
+            if self.mean and name in self.mean.gradients:
+                lines = [self.mean.line(line, name) for line in lines]
+            self._gradients[name] = Gradient(name, tuple(lines))
         return self._gradients[name]
 
     def _line(self, case: Case) -> Line:

@@ -112,7 +112,8 @@ def _cotangent(d: "Derivation", name: str, count: _Counter) -> Section:
         items.append(Formula(line.latex(), number))
         items += [Formula(line.latex("matrix"), number + "'")] if _worth(line.matrix) else []
     letter = d.program.tensor(name).cotangent
-    return Section(f"∂{d.of}/∂{name}{' = ' + plain(letter) if letter else ''}", tuple(items), level=2)
+    of = f"({d.mean.count} {d.of})" if d.mean and name not in d.mean.gradients else d.of
+    return Section(f"∂{of}/∂{name}{' = ' + plain(letter) if letter else ''}", tuple(items), level=2)
 
 
 def plain(latex: str) -> str:
