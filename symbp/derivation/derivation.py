@@ -25,6 +25,7 @@ from symbp.printing.latex import Writer as Printer
 from symbp.suggest import nearest
 
 if TYPE_CHECKING:
+    from symbp.certify.result import CheckReport
     from symbp.network import Network
     from symbp.report.model import Report
     from symbp.report.write import Written
@@ -134,15 +135,21 @@ class Derivation:
         """The optimiser's equations and their program, where the source is a network that has an optimiser."""
         return (self.program, []) if self.network is None else self.network.update_lines(self)
 
-    def report(self) -> Report:
-        """The derivation as a document."""
-        from symbp.report.derivation import derivation_report
-        return derivation_report(self)
+    def check(self, seed: int = 0) -> CheckReport:
+        """The ladder of certainty for every gradient; its answer is what `report` and `write` take as `certificate`."""
+        from symbp.certify import ladder
+        return ladder.check(self.forward, self.of, wrt=self.wrt, seed=seed)
 
-    def write(self, folder: str | Path, formats: Iterable[str] = ("pdf", "html", "tex"), stem: str | None = None) -> Written:
+    def report(self, certificate: CheckReport | None = None) -> Report:
+        """The derivation as a document, with the evidence for its gradients where there is a certificate."""
+        from symbp.report.derivation import derivation_report
+        return derivation_report(self, certificate)
+
+    def write(self, folder: str | Path, formats: Iterable[str] = ("pdf", "html", "tex"), stem: str | None = None,
+              certificate: CheckReport | None = None) -> Written:
         """Write the document into a folder; the answer has the path for each format, None where it could not be made."""
         from symbp.report.write import write
-        return write(self.report(), Path(folder), stem or "derivation", formats=tuple(formats))
+        return write(self.report(certificate), Path(folder), stem or "derivation", formats=tuple(formats))
 
     def _repr_latex_(self) -> str:
         return "".join(self[name]._repr_latex_() for name in self.names)

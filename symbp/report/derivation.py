@@ -1,36 +1,56 @@
-"""The document of a derivation: what is given, the forward pass, every gradient step by step, and a summary.
+"""The document of a derivation: what is given, the forward pass, every gradient step by step, a summary, the evidence.
 
 Stage: Derivation → Report.  Equations are numbered through; a step's sides are the LaTeX of what the passes logged.
 """
 from __future__ import annotations
 
-import unicodedata
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import sympy as sp
 
+from symbp import __version__
 from symbp.language.functions import expand_definitions, step
+from symbp.language.index import Index
 from symbp.language.program import Program
 from symbp.language.tensor import AXIS0, Access, Tensor
 from symbp.passes.matrix_form import MatrixForm, matrix_form
 from symbp.printing.latex import Writer
+from symbp.report.evidence import evidence_section, evidence_warning
 from symbp.report.model import Formula, Item, Math, Paragraph, Parts, Report, Section, StepRow, Steps, Table
 
 if TYPE_CHECKING:
+    from symbp.certify.result import CheckReport
     from symbp.derivation import Derivation, Line, Step
 
 ROLE_WORDS = {"input": "input", "parameter": "parameter", "state": "state", "constant": "constant", "intermediate": "computed"}
 
 
-def derivation_report(derivation: "Derivation") -> Report:
-    """The document; every formula in it is a line or a step of the derivation."""
+def derivation_report(d: "Derivation", certificate: "CheckReport | None" = None) -> Report:
+    """The document; every formula in it is a line or a step of the derivation.
+
+    certificate: what the ladder of certainty said of its gradients; a failure is printed under the title.
+    """
     count = _Counter()
-    sections = [_given(derivation), _forward(derivation, count), *_backward(derivation, count), *_updates(derivation, count),
-                _summary(derivation)]
-    of = derivation.writer.symbol(derivation.program.tensor(derivation.of))
-    names = ", ".join(derivation.wrt)
-    return Report(f"Derivation: {derivation.title or derivation.of}", f"The gradients of {derivation.of} by {names}",
-                  tuple(sections), {"differentiated": of if "\\" not in of else derivation.of})
+    sections = [_given(d), _forward(d, count), *_backward(d, count), *_updates(d, count), _summary(d)]
+    warning: Parts = ()
+    if certificate is not None:
+        sections.append(evidence_section(certificate, lambda name: Math(_gradient_latex(d, name))))
+        warning = evidence_warning(certificate, lambda name: Math(_gradient_latex(d, name)))
+    by = [part for name in d.wrt for part in (", ", Math(_symbol(d, name)))][1:]
+    return Report(f"Derivation: {d.title or d.of}", ("The derivatives of ", Math(_symbol(d, d.of)), " by ", *by), tuple(sections),
+                  {"made by": f"symbp {__version__}"}, warning)
+
+
+def _symbol(d: "Derivation", name: str) -> str:
+    """A tensor's symbol; of one with a row for each layer that of row l."""
+    tensor = d.program.tensor(name)
+    return d.writer.symbol(tensor, sp.Symbol("l") if tensor.level_axis else None)
+
+
+def _gradient_latex(d: "Derivation", name: str) -> str:
+    r"""`\partial L / \partial W^{(1)}`"""
+    return rf"\partial {_symbol(d, d.of)} / \partial {_symbol(d, name)}"
 
 
 class _Counter:
@@ -47,8 +67,7 @@ class _Counter:
 def _given(d: "Derivation") -> Section:
     """The tensors with their shapes, the conventions and the facts."""
     shown = [t for t in d.forward.tensors if not t.auxiliary]
-    rows = tuple((Math(d.writer.symbol(t, sp.Symbol("l") if t.level_axis else None)), Math(shape_latex(d, t)), ROLE_WORDS[t.role])
-                 for t in shown)
+    rows = tuple((Math(_symbol(d, t.name)), Math(shape_latex(d, t)), ROLE_WORDS[t.role]) for t in shown)
     items: list[Item] = [Table(("symbol", "shape", "role"), rows),
                          Paragraph(("Conventions: " + "; ".join(conventions(d)) + ".",))]
     if d.forward.facts:
@@ -105,23 +124,40 @@ def _backward(d: "Derivation", count: _Counter) -> list[Section]:
 
 
 def _cotangent(d: "Derivation", name: str, count: _Counter) -> Section:
+    """The steps of each case; the last of them is the result, which is quoted by its number."""
     items: list[Item] = []
     for line in d[name].lines:
-        number = count.next()
-        items += [Steps(tuple(_row(line, s) for s in line.steps))] * bool(line.steps)
-        items.append(Formula(line.latex(), number))
-        items += [Formula(line.latex("matrix"), number + "'")] if _worth(line.matrix) else []
-    letter = d.program.tensor(name).cotangent
-    return Section(f"∂{d.of}/∂{name}{' = ' + plain(letter) if letter else ''}", tuple(items), level=2)
+        case = case_latex(d, name, line)
+        items += [Paragraph(("For ", Math(case), ":"))] if case else []
+        items += _line(line, count.next())
+    letter = d.writer.symbol(d.program.tensor(d.derivative.names[name]), sp.Symbol("l") if d.program.tensor(name).level_axis else None)
+    lettered = f" = {letter}" if d.program.tensor(name).cotangent else ""
+    return Section(f"∂{d.of}/∂{name}", tuple(items), 2, (Math(_gradient_latex(d, name) + lettered),))
 
 
-def plain(latex: str) -> str:
-    """A letter for a heading: the Greek one for its TeX command, else the text itself."""
-    name = latex.removeprefix("\\")
-    try:
-        return unicodedata.lookup(f"GREEK {'CAPITAL' if name[:1].isupper() else 'SMALL'} LETTER {name.upper()}")
-    except KeyError:
-        return latex
+def _line(line: "Line", number: str) -> list[Item]:
+    """A line as steps, with the matrix form as the last one; as a formula where the steps do not start at its left side."""
+    steps = [_row(line, s) for s in line.steps]
+    form = line.matrix if _worth(line.matrix) else None
+    if line.steps and line.steps[0].before == line.target:
+        steps[-1] = replace(steps[-1], label=number)
+        if form is not None:
+            steps.append(StepRow(str(len(steps) + 1), "matrix form", form.left_latex, form.right_latex, label=number + "'"))
+        return [Steps(tuple(steps))]
+    formulas = [Formula(line.latex(), number)] + ([Formula(line.latex("matrix"), number + "'")] if form is not None else [])
+    return [*([Steps(tuple(steps))] if steps else []), *formulas]
+
+
+def case_latex(d: "Derivation", name: str, line: "Line") -> str:
+    """Which rows of a recurrence a line is about, where the gradient has several lines: `l = L`, `1 \\le l \\le L - 1`."""
+    lines = d[name].lines
+    if len(lines) < 2 or (line.target.name, 0) not in d.rows.row_axes:
+        return ""
+    row = line.target.indices[0]
+    if isinstance(row, Index):
+        return line.rows
+    index = next((other.target.indices[0] for other in lines if isinstance(other.target.indices[0], Index)), sp.Symbol("l"))
+    return f"{d.writer.doprint(index)} = {d.writer.doprint(row)}"
 
 
 def _row(line: "Line", step: "Step") -> StepRow:
