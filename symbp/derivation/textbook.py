@@ -21,7 +21,7 @@ from symbp.language.program import Program
 from symbp.language.tensor import Access
 from symbp.passes.closed import Writer, index_names, tidy
 from symbp.passes.fold import eliminate, open_definitions
-from symbp.passes.local_step import chain_rule
+from symbp.passes.local_step import Local, chain_rule
 from symbp.passes.normal import complexity, shortest
 from symbp.passes.relations import relations
 from symbp.passes.sums import collapse, gather
@@ -45,20 +45,18 @@ class Textbook:
         self.helpers = frozenset(t.name for t in forward.tensors if t.auxiliary)
 
     def opening(self, case: Case, derivative: Derivative) -> list[Entry]:
-        """Chain rule, local derivative, substitution: from the cotangent to its case's closed form."""
+        """Chain rule, local derivative, substitution: from the cotangent to its case's closed form.
+
+        The cotangent ∂L/∂L of a scalar is 1, and stays unsaid; what L's own equation reads needs no chain rule.
+        """
         if not is_plain_row(case.target):
             return []
-        taken, log = index_names(case.target), []
+        taken, unit = index_names(case.target), Access(derivative.names[derivative.of])
         active, _ = contributions(case.target, self.writers, case.facts, taken)
-        local = sp.Add(*(p.right for p in active)) if active else case.expression
-        if active:
-            chain = chain_rule(active, derivative, taken)
-            log.append(("chain rule", case.target, chain, ()))
-            if chain != local:
-                log.append(("local derivative", chain, local, ()))
-        if local != case.expression:
-            log.append(("substitution", local, tidy(case.expression), ()))
-        return log
+        forms = [("chain rule", chain_rule(active, derivative, taken)), ("local derivative", sp.Add(*(p.right for p in active)))]
+        plain = [(rule, tidy(form.xreplace({unit: sp.S.One}))) for rule, form in forms if active]
+        stages = [(rule, form) for rule, form in plain if not isinstance(form, Local)]
+        return _log(case.target, [*stages, ("substitution", tidy(case.expression))])
 
     def shortest(self, expression: sp.Expr) -> tuple[sp.Expr, list[Entry]]:
         """The shortest of the reader's admitted foldings, with its log."""
@@ -91,8 +89,12 @@ class Textbook:
             record("definition opened", open_definitions(expression, self.relations))
         for _ in range(ROUNDS):
             start = expression
-            record("folded", shortest(tidy(shortest(eliminate(expression, self.relations, hide), thorough=False)), thorough=False))
-            record("sums collapsed", collapse(expression))
+            eliminated = eliminate(expression, self.relations, hide)
+            record("folded" if eliminated != expression else "simplified",
+                   shortest(tidy(shortest(eliminated, thorough=False)), thorough=False))
+            collapsed = collapse(expression)
+            if gather(shortest(collapsed)) != gather(shortest(expression)):
+                record("sums collapsed", collapsed)
             if self.options.facts == "used":
                 record("fact used", *use_facts(expression, self.forward.facts))
             if expression == start:
@@ -110,3 +112,13 @@ class Textbook:
                 return expression
             expression = expression.xreplace({access: sp.Add(*(p.right for p in parts))})
         return expression
+
+
+def _log(start: sp.Expr, stages: list[tuple[str, sp.Expr]]) -> list[Entry]:
+    """The equalities from one stage to the next, without those that change nothing."""
+    log: list[Entry] = []
+    for rule, after in stages:
+        if after != start:
+            log.append((rule, start, after, ()))
+            start = after
+    return log
