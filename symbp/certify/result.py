@@ -6,7 +6,7 @@ from typing import Any
 
 PASSED, FAILED, NOT_RUN, NOT_APPLICABLE = "passed", "failed", "not run", "not applicable"
 RUNGS = {
-    "exact": "SymPy's derivative of the written-out result, symbol by symbol on small shapes",
+    "exact": "SymPy's derivative of the written-out result, on small shapes",
     "identity": "the derivative in a random direction by forward mode",
     "differences": "central differences in double precision",
     "independent": "the forward equations printed as PyTorch and differentiated by autograd",

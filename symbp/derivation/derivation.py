@@ -124,12 +124,25 @@ class Derivation:
 
     def forward_lines(self) -> list[tuple[Access, sp.Expr]]:
         """The forward equations in closed form, helpers written out, in order."""
+        return [(target, fresh_bound(self.textbook.write_out(right), index_names(target)))
+                for target, right in self._closed_forms() if target.name not in self.textbook.helpers]
+
+    def helper_lines(self) -> list[tuple[Access, sp.Expr]]:
+        """What defines the helpers that the steps of some gradient mention, in order."""
+        sides = [e for name in self.names for step in self[name].steps for e in (step.before, step.after)]
+        shown = {a.name for e in sides for a in e.atoms(Access)}
+        lines = [(target, right) for target, right in self._closed_forms() if target.name in self.textbook.helpers]
+        while (wider := shown | {a.name for target, right in lines if target.name in shown for a in right.atoms(Access)}) != shown:
+            shown = wider
+        return [(target, fresh_bound(right, index_names(target))) for target, right in lines if target.name in shown]
+
+    def _closed_forms(self) -> list[tuple[Access, sp.Expr]]:
+        """What the forward program writes, contributions added up, in order."""
         groups: dict[Access, list[sp.Expr]] = {}
         parts = {w.equation: w for ws in writers(self.forward).values() for w in ws}
         for equation in self.forward.equations:
-            if not self.forward.tensor(equation.target.name).auxiliary:
-                groups.setdefault(equation.target, []).append(parts[equation].right)
-        return [(target, fresh_bound(self.textbook.write_out(sp.Add(*rights)), index_names(target))) for target, rights in groups.items()]
+            groups.setdefault(equation.target, []).append(parts[equation].right)
+        return [(target, sp.Add(*rights)) for target, rights in groups.items()]
 
     def update_lines(self) -> tuple[Program, list[tuple[Access, sp.Expr]]]:
         """The optimiser's equations and their program, where the source is a network that has an optimiser."""

@@ -55,11 +55,10 @@ class Line:
     @property
     def rows(self) -> str:
         """Which rows of a recurrence the line is about, where it is about some only: `1 \\le l \\le L - 1`."""
-        doprint = self.derivation.writer.doprint
         row = self.target.indices[0] if self.target.indices else None
         if not isinstance(row, Index) or (row.extent, row.start) == (self.tensor.shape[0], self.tensor.origin[0]):
             return ""
-        return rf"{doprint(row.start)} \le {doprint(row)} \le {doprint(sp.expand(row.last))}"
+        return self.derivation.writer.range(row)
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex('matrix')}$"

@@ -82,7 +82,8 @@ class Textbook:
         def record(rule: str, after: sp.Expr, facts: tuple[Fact, ...] = ()) -> None:
             nonlocal expression
             if after != expression:
-                log.append((rule, expression, after, facts))
+                joins = rule == "simplified" and bool(log) and log[-1][0] == rule
+                log.append((rule, log.pop()[1] if joins else expression, after, facts))
                 expression = after
 
         if opened:

@@ -51,12 +51,16 @@ class Size(Node):
 
 @dataclass(frozen=True)
 class Leaf(Node):
-    """A tensor with so many axes; `row` is its layer or time step, where it has one for each."""
+    """A tensor with so many axes; `row` is its layer or time step, where it has one for each.
+
+    constant, gradient: what kind of tensor it is, which decides where it stands in print.
+    """
 
     name: str
     row: sp.Expr | None
     axes: int
     constant: bool = field(default=False, repr=False)
+    gradient: bool = field(default=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

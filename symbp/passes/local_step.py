@@ -42,7 +42,28 @@ def _chained(part: Contribution, derivative: Derivative, taken: Collection[str])
         return part.right
     bar = Access(derivative.names[source.target.name], *source.target.indices)
     chained = _same_sum(part.writer, equation, bar * Local(source.target, x, source.body))
-    return at(chained, part.element, taken, rename_data=False).right
+    absorbed = _absorbed(at(chained, part.element, taken, rename_data=False).right)
+    return part.right if absorbed is None else absorbed
+
+
+def _absorbed(expression: sp.Expr) -> sp.Expr | None:
+    """Sums over what y itself sums belong into ∂y/∂x: for y = Σ_j x a_j it is ∂y/∂x, and no Σ_j ∂y/∂x.
+
+    None where such a sum is bounded by conditions, which it shares with the sums around it.
+    """
+    mapping = {}
+    for node in expression.atoms(Reduce):
+        local = next((f for f in sp.Mul.make_args(node.body) if isinstance(f, Local)), None)
+        if local is None or node.op != "sum":
+            continue
+        bar = node.body / local
+        inner = tuple(i for i in node.over if not any(e.has(i) for e in (bar, *local.args[:2])))
+        if inner and node.domain:
+            return None
+        if inner:
+            summed = Local(*local.args[:2], reduced("sum", local.args[2], inner))
+            mapping[node] = reduced("sum", bar * summed, [i for i in node.over if i not in inner])
+    return expression.xreplace(mapping)
 
 
 def _same_sum(writer: Writer, equation: Equation, body: sp.Expr) -> Writer:

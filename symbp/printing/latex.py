@@ -180,6 +180,10 @@ class Writer(LatexPrinter):
     def _join(self, indices: Iterable[Index]) -> str:
         return ", ".join(self.doprint(i) for i in indices)
 
+    def range(self, index: Index) -> str:
+        """The values of an index: `1 \\le l \\le L`."""
+        return rf"{self.doprint(index.start)} \le {self.doprint(index)} \le {self.doprint(sp.expand(index.last))}"
+
     def brackets(self, domain: Iterable[sp.Expr]) -> str:
         """Iverson brackets of a domain, two-sided where two conditions bound the same expression."""
         rest, texts = list(domain), []
@@ -224,8 +228,9 @@ class Writer(LatexPrinter):
         factors = sp.Mul.make_args(term)
         constant = not term.is_number and all(map(self._is_constant, factors))
         gradient = any(self.program.tensor(a.name).cotangent_of for a in term.atoms(Access))
+        text = self.doprint(term)
         return (term.could_extract_minus_sign(), not term.is_number, constant, not term.has(Reduce), any(f.is_Add for f in factors),
-                gradient, -sum(1 for _ in term.atoms(Access)), self.doprint(term))
+                gradient, -sum(1 for _ in term.atoms(Access)), text.count("-"), text)
 
     def _print_Mul(self, expr: sp.Expr) -> str:
         coefficient, rest = expr.as_coeff_Mul()

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import sympy as sp
 
 from symbp import __version__
-from symbp.language.functions import expand_definitions, step
+from symbp.language.build import Reduce
+from symbp.language.equation import walk
+from symbp.language.functions import Defined, expand_definitions, step
 from symbp.language.index import Index
-from symbp.language.program import Program
 from symbp.language.tensor import AXIS0, Access, Tensor
 from symbp.passes.matrix_form import MatrixForm, matrix_form
 from symbp.printing.latex import Writer
@@ -49,7 +50,9 @@ def _symbol(d: "Derivation", name: str) -> str:
 
 
 def _gradient_latex(d: "Derivation", name: str) -> str:
-    r"""`\partial L / \partial W^{(1)}`"""
+    r"""`\partial L / \partial W^{(1)}`; `\bar{W}` where what is differentiated has axes."""
+    if d.program.tensor(d.of).shape:
+        return d.writer.symbol(d.program.tensor(d.derivative.names[name]))
     return rf"\partial {_symbol(d, d.of)} / \partial {_symbol(d, name)}"
 
 
@@ -68,11 +71,30 @@ def _given(d: "Derivation") -> Section:
     """The tensors with their shapes, the conventions and the facts."""
     shown = [t for t in d.forward.tensors if not t.auxiliary]
     rows = tuple((Math(_symbol(d, t.name)), Math(shape_latex(d, t)), ROLE_WORDS[t.role]) for t in shown)
-    items: list[Item] = [Table(("symbol", "shape", "role"), rows),
-                         Paragraph(("Conventions: " + "; ".join(conventions(d)) + ".",))]
+    items: list[Item] = [Table(("symbol", "shape", "role"), rows)]
+    items += [Paragraph((f"Conventions: {'; '.join(found)}.",))] if (found := conventions(d)) else []
+    functions = [part for known in functions_used(d) for part in ("; ", *known)][1:]
+    items += [Paragraph(("Functions: ", *functions, "."))] if functions else []
     if d.forward.facts:
         items.append(Paragraph(("Facts about the inputs: ", *_facts(d, d.forward.facts), ".")))
     return Section("What is given", tuple(items))
+
+
+def functions_used(d: "Derivation") -> list[Parts]:
+    """The definitions of the functions in the forward equations, and of those that they use: σ(u) = 1/(1 + e^(-u))."""
+    u, found = sp.Symbol("u"), {}
+    todo = [f for eq in d.forward.equations for f in sorted(eq.body.atoms(Defined), key=str)]
+    while todo:
+        function = type(todo.pop(0))
+        if function in found or len(function.parameters) != 1:
+            continue
+        if function.definition is None:
+            found[function] = (Math(function.latex_name), " is any differentiable function")
+            continue
+        body = function.definition.xreplace({function.parameters[0]: u})
+        found[function] = (Math(rf"{d.writer.doprint(function(u))} = {d.writer.doprint(body)}"),)
+        todo += sorted(body.atoms(Defined), key=str)
+    return list(found.values())
 
 
 def conventions(d: "Derivation") -> list[str]:
@@ -80,14 +102,15 @@ def conventions(d: "Derivation") -> list[str]:
     functions = {f for eq in d.forward.equations for f in expand_definitions(eq.body).atoms(sp.Function)}
     kinks, maxima = any(isinstance(f, step) for f in functions), any(eq.op == "max" for eq in d.forward.equations)
     relu, ties, *others = d.forward.conventions.sentences()
-    return [relu] * kinks + [ties] * maxima + others
+    return [relu] * kinks + [ties] * maxima + (others if d.network is not None and d.network.records else [])
 
 
 def shape_latex(d: "Derivation", tensor: Tensor) -> str:
     """A shape as LaTeX, `N \\times 10`; a scalar is "1"; of a tensor with a row for each layer the shape of row l."""
     axes = tensor.shape[1:] if tensor.level_axis else tensor.shape
-    extents = [d.writer.doprint(e.xreplace({AXIS0: sp.Symbol("l")})) for e in axes]
-    return r" \times ".join(extents) or "1"
+    extents = [e.xreplace({AXIS0: sp.Symbol("l")}) for e in axes]
+    texts = [rf"\left({d.writer.doprint(e)}\right)" if e.is_Add and len(axes) > 1 else d.writer.doprint(e) for e in extents]
+    return r" \times ".join(texts) or "1"
 
 
 def _facts(d: "Derivation", facts: tuple) -> Parts:
@@ -98,18 +121,21 @@ def _facts(d: "Derivation", facts: tuple) -> Parts:
 
 
 def _forward(d: "Derivation", count: _Counter) -> Section:
-    """The forward equations in closed form, in index and in matrix form."""
-    return Section("Forward pass", tuple(_equations(d.forward_lines(), d.forward, count)))
-
-
-def _equations(lines: list[tuple[Access, sp.Expr]], program: Program, count: _Counter) -> list[Item]:
-    """Numbered equations, each with its matrix form under the same number with a prime."""
+    """The forward equations in closed form, in index and in matrix form; and the helpers that occur in steps."""
     items: list[Item] = []
-    for target, right in lines:
-        number, form = count.next(), matrix_form(target, right, program)
-        items.append(Formula(Writer(program).equation(target, right), number))
+    for target, right in d.forward_lines():
+        number, form = count.next(), matrix_form(target, right, d.forward)
+        items.append(Formula(d.writer.equation(target, right) + _running(d, target), number))
         items += [Formula(form.latex, number + "'")] if _worth(form) else []
-    return items
+    helpers = [Formula(d.writer.equation(target, right), count.next()) for target, right in d.helper_lines()]
+    return Section("Forward pass", (*items, *([Paragraph(("The steps below also use:",)), *helpers] if helpers else [])))
+
+
+def _running(d: "Derivation", target: Access) -> str:
+    """For an equation in a loop, the rows that it computes."""
+    row = next((lp.index for eq, loops in walk(d.forward.statements) for lp in loops
+                if eq.target == target and target.indices[0].has(lp.index)), None)
+    return rf" \qquad \left({d.writer.range(row)}\right)" if row is not None else ""
 
 
 def _worth(form: MatrixForm | None) -> bool:
@@ -119,8 +145,13 @@ def _worth(form: MatrixForm | None) -> bool:
 
 def _backward(d: "Derivation", count: _Counter) -> list[Section]:
     """A section for each cotangent and gradient, in the order of the backward pass."""
-    return [Section("Backward pass", (Paragraph(("Each line follows from the chain rule; the steps are equalities.",)),)),
-            *(_cotangent(d, name, count) for name in d.names)]
+    opening: Parts = ("Each line follows from the chain rule; the steps are equalities.",)
+    if d.program.tensor(d.of).shape:
+        axes = d.rows.plain(d.of)
+        seed, of = Access(d.derivative.names[d.of], *axes), Access(d.of, *axes)
+        total = Math(d.writer.doprint(Reduce("sum", seed * of, axes)))
+        opening += (" A bar marks the derivative of ", total, ", for any ", Math(d.writer.doprint(seed)), ".")
+    return [Section("Backward pass", (Paragraph(opening),)), *(_cotangent(d, name, count) for name in d.names)]
 
 
 def _cotangent(d: "Derivation", name: str, count: _Counter) -> Section:
@@ -131,7 +162,7 @@ def _cotangent(d: "Derivation", name: str, count: _Counter) -> Section:
         items += [Paragraph(("For ", Math(case), ":"))] if case else []
         items += _line(line, count.next())
     letter = d.writer.symbol(d.program.tensor(d.derivative.names[name]), sp.Symbol("l") if d.program.tensor(name).level_axis else None)
-    lettered = f" = {letter}" if d.program.tensor(name).cotangent else ""
+    lettered = f" = {letter}" if d.program.tensor(name).cotangent and not d.program.tensor(d.of).shape else ""
     return Section(f"∂{d.of}/∂{name}", tuple(items), 2, (Math(_gradient_latex(d, name) + lettered),))
 
 
@@ -165,15 +196,18 @@ def _row(line: "Line", step: "Step") -> StepRow:
     d, note = line.derivation, ()
     if step.rule == "local derivative" and step is not line.steps[-1]:
         form = matrix_form(line.target, step.after, d.program)
-        note = ("in matrix form ", Math(form.latex)) if _worth(form) else ()
+        said = form is not None and line.matrix is not None and form.latex == line.matrix.latex
+        note = ("in matrix form ", Math(form.latex)) if _worth(form) and not said else ()
     return StepRow(str(step.number), step.rule, d.writer.doprint(step.before), d.writer.doprint(step.after),
                    facts=_facts(d, step.facts), note=note)
 
 
 def _updates(d: "Derivation", count: _Counter) -> list[Section]:
-    """The optimiser's equations, where the source has an optimiser."""
+    """The optimiser's equations, where the source has an optimiser: elementwise, so that the matrix form says it all."""
     program, lines = d.update_lines()
-    return [Section("Parameter update", tuple(_equations(lines, program, count)))] if lines else []
+    forms = [matrix_form(target, right, program) or Writer(program).equation(target, right) for target, right in lines]
+    formulas = tuple(Formula(form if isinstance(form, str) else form.latex, count.next()) for form in forms)
+    return [Section("Parameter update", formulas)] if lines else []
 
 
 def _summary(d: "Derivation") -> Section:

@@ -127,7 +127,8 @@ def _section(section: Section, known: frozenset[str], numbered: bool = True) -> 
 def _item(item: Item, known: frozenset[str]) -> str:
     """One item of a section."""
     if isinstance(item, Paragraph):
-        return _inline(item.parts, known)
+        leads = isinstance(item.parts[-1], str) and item.parts[-1].rstrip().endswith(":") if item.parts else False
+        return _inline(item.parts, known) + (r"\nopagebreak" if leads else "")
     if isinstance(item, Formula):
         return _formula(item, known)
     if isinstance(item, Steps):
