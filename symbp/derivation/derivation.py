@@ -10,7 +10,7 @@ import sympy as sp
 
 from symbp.calculus.differentiate import Derivative, adjoint
 from symbp.derivation.kept import kept_cotangents
-from symbp.derivation.lines import Gradient, Line, Step
+from symbp.derivation.lines import Gradient, Line, Step, is_plain_row
 from symbp.derivation.options import Options
 from symbp.derivation.rows import Rows, merged
 from symbp.derivation.textbook import Textbook
@@ -108,15 +108,20 @@ class Derivation:
     def jacobian(self, name: str) -> list[tuple[Access, Access, sp.Expr]]:
         """The elements ∂of[q]/∂name[i], for an `of` with axes: the cotangent's lines with [m = q] for the seed.
 
-        Each entry holds the element of `of`, the element of `name`, and the derivative.
+        Each entry holds the element of `of`, the element of `name`, and the derivative.  A line that cannot be written
+        without other cotangents, as in a recurrence, has no entry, nor has one of many contributions.
         """
         target, seed = self.program.tensor(self.of), self.derivative.names[self.of]
+        others = {*self.derivative.names.values()} - {seed}
         entries = []
         for line in self[name].lines:
-            taken = index_names(line.target, line.right)
+            right = tidy(self.textbook.write_out(line.right, others))
+            if not is_plain_row(line.target) or any(a.name in others for a in right.atoms(Access)):
+                continue
+            taken = index_names(line.target, right)
             chosen = tuple(i.renamed(unused(i.name, taken)) for i in self.rows.plain(self.of))
-            one = {a: sp.Mul(*(equal(p, q) for p, q in zip(a.indices, chosen))) for a in line.right.atoms(Access) if a.name == seed}
-            value, _ = self.textbook.folded(collapse(line.right.xreplace(one)), self.textbook.hidden(line.right)[0])
+            one = {a: sp.Mul(*(equal(p, q) for p, q in zip(a.indices, chosen))) for a in right.atoms(Access) if a.name == seed}
+            value, _ = self.textbook.folded(collapse(right.xreplace(one)), self.textbook.hidden(right)[0])
             entries.append((target[chosen], Access(name, *line.target.indices), value))
         return entries
 

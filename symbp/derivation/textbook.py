@@ -7,7 +7,7 @@ foldings wins.
 """
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeAlias
 
 import sympy as sp
@@ -30,7 +30,7 @@ from symbp.passes.use_facts import use_facts
 
 RULES = ("chain rule", "local derivative", "substitution", "definition opened", "folded", "sums collapsed", "fact used",
          "simplified", "helper written out")
-ROUNDS = 4
+ROUNDS, MOST_WRITTEN_OUT = 4, 100
 
 Entry: TypeAlias = tuple[str, sp.Expr, sp.Expr, tuple[Fact, ...]]
 """A logged equality: the rule, both sides, and the facts used."""
@@ -55,7 +55,7 @@ class Textbook:
         active, _ = contributions(case.target, self.writers, case.facts, taken)
         forms = [("chain rule", chain_rule(active, derivative, taken)), ("local derivative", sp.Add(*(p.right for p in active)))]
         plain = [(rule, tidy(form.xreplace({unit: sp.S.One}))) for rule, form in forms if active]
-        stages = [(rule, form) for rule, form in plain if not isinstance(form, Local)]
+        stages = [(rule, form) for rule, form in plain if rule != "chain rule" or form.has(Local)]
         return _log(case.target, [*stages, ("substitution", tidy(case.expression))])
 
     def shortest(self, expression: sp.Expr) -> tuple[sp.Expr, list[Entry]]:
@@ -104,13 +104,17 @@ class Textbook:
         record("helper written out", self.write_out(expression))
         return expression, log
 
-    def write_out(self, expression: sp.Expr) -> sp.Expr:
-        """Replace helper tensors (auxiliary ones) by what defines them."""
-        while found := [a for a in expression.atoms(Access) if a.name in self.helpers and a.name in self.writers]:
+    def write_out(self, expression: sp.Expr, names: Collection[str] | None = None) -> sp.Expr:
+        """Replace tensors (the auxiliary ones, if none are named) by what defines them, as far as they have closed forms."""
+        names = self.helpers if names is None else names
+        for _ in range(MOST_WRITTEN_OUT):
+            found = [a for a in expression.atoms(Access) if a.name in names and a.name in self.writers]
+            if not found:
+                break
             access = min(found, key=str)
             parts, doubt = contributions(access, self.writers, (), index_names(expression))
             if parts is None or doubt is not None:
-                return expression
+                break
             expression = expression.xreplace({access: sp.Add(*(p.right for p in parts))})
         return expression
 

@@ -27,14 +27,17 @@ class Local(sp.Expr):
 
 
 def chain_rule(active: Iterable[Contribution], derivative: Derivative, taken: Collection[str]) -> sp.Expr:
-    """The contributions with unevaluated local derivatives; a seed or a max's share stays as it is."""
+    """The contributions with unevaluated local derivatives; a seed or a max's share stays as it is.
+
+    So does what a scalar's own equation contributes: beside other terms, its ∂L/∂x would read as the whole derivative.
+    """
     return sp.Add(*(_chained(part, derivative, taken) for part in active))
 
 
 def _chained(part: Contribution, derivative: Derivative, taken: Collection[str]) -> sp.Expr:
     equation = part.writer.equation
     source = derivative.origin.get(equation)
-    if source is None or source.op != "sum":
+    if source is None or source.op != "sum" or (source.target.name == derivative.of and not source.target.indices):
         return part.right
     base = next(name for name, bar in derivative.names.items() if bar == equation.target.name)
     x = next((a for a in accesses(source.body) if a.name == base and a.indices == equation.target.indices), None)
