@@ -172,19 +172,22 @@ class LevelSum(Node):
     body: Node
 
 
+BRACKETED: dict[type, tuple[type, ...]] = {
+    Product: (Sum, Hadamard, Quotient), Hadamard: (Sum, Product), Transpose: (Sum, Hadamard, Quotient, Product)}
+BRACKETS = 2
 WEIGHTS: dict[type, int] = {Leaf: 4, Size: 4, Ones: 9, Diag: 12}
 
 
 @lru_cache(maxsize=4096)
 def cost(node: Node) -> int:
-    """How long an expression looks; ones and diagonal matrices count most.
+    """How long an expression looks; ones and diagonal matrices count most, and brackets around operands count.
 
     >>> A = Leaf("A", None, 2)
     >>> cost(A) < cost(Transpose(A)) < cost(Product((A, A))) < cost(Diag(Leaf("v", None, 1)))
     True
     """
     own = 3 - isinstance(node.body, (Leaf, Ones)) if isinstance(node, Transpose) else WEIGHTS.get(type(node), 1)
-    return own + sum(map(cost, node.children))
+    return own + sum(cost(c) + BRACKETS * isinstance(c, BRACKETED.get(type(node), ())) for c in node.children)
 
 
 def shortest(*choices: Node) -> Node:
