@@ -10,7 +10,7 @@ import sympy as sp
 
 from symbp.calculus.differentiate import Derivative, adjoint
 from symbp.derivation.kept import kept_cotangents
-from symbp.derivation.lines import Gradient, Line, Step
+from symbp.derivation.lines import Gradient, Line, Step, is_plain_row
 from symbp.derivation.mean import mean, samples
 from symbp.derivation.options import Options
 from symbp.derivation.rows import Rows, merged
@@ -26,6 +26,7 @@ from symbp.printing.latex import Writer as Printer
 from symbp.suggest import nearest
 
 if TYPE_CHECKING:
+    from symbp.certify.result import CheckReport
     from symbp.network import Network
     from symbp.report.model import Report
     from symbp.report.write import Written
@@ -118,15 +119,20 @@ class Derivation:
     def jacobian(self, name: str) -> list[tuple[Access, Access, sp.Expr]]:
         """The elements ∂of[q]/∂name[i], for an `of` with axes: the cotangent's lines with [m = q] for the seed.
 
-        Each entry holds the element of `of`, the element of `name`, and the derivative.
+        Each entry holds the element of `of`, the element of `name`, and the derivative.  A line that cannot be written
+        without other cotangents, as in a recurrence, has no entry, nor has one of many contributions.
         """
         target, seed = self.program.tensor(self.of), self.derivative.names[self.of]
+        others = {*self.derivative.names.values()} - {seed}
         entries = []
         for line in self[name].lines:
-            taken = index_names(line.target, line.right)
+            right = tidy(self.textbook.write_out(line.right, others))
+            if not is_plain_row(line.target) or any(a.name in others for a in right.atoms(Access)):
+                continue
+            taken = index_names(line.target, right)
             chosen = tuple(i.renamed(unused(i.name, taken)) for i in self.rows.plain(self.of))
-            one = {a: sp.Mul(*(equal(p, q) for p, q in zip(a.indices, chosen))) for a in line.right.atoms(Access) if a.name == seed}
-            value, _ = self.textbook.folded(collapse(line.right.xreplace(one)), self.textbook.hidden(line.right)[0])
+            one = {a: sp.Mul(*(equal(p, q) for p, q in zip(a.indices, chosen))) for a in right.atoms(Access) if a.name == seed}
+            value, _ = self.textbook.folded(collapse(right.xreplace(one)), self.textbook.hidden(right)[0])
             entries.append((target[chosen], Access(name, *line.target.indices), value))
         return entries
 
@@ -134,26 +140,45 @@ class Derivation:
 
     def forward_lines(self) -> list[tuple[Access, sp.Expr]]:
         """The forward equations in closed form, helpers written out, in order."""
+        return [(target, fresh_bound(self.textbook.write_out(right), index_names(target)))
+                for target, right in self._closed_forms() if target.name not in self.textbook.helpers]
+
+    def helper_lines(self) -> list[tuple[Access, sp.Expr]]:
+        """What defines the helpers that the steps of some gradient mention, in order."""
+        sides = [e for name in self.names for step in self[name].steps for e in (step.before, step.after)]
+        shown = {a.name for e in sides for a in e.atoms(Access)}
+        lines = [(target, right) for target, right in self._closed_forms() if target.name in self.textbook.helpers]
+        while (wider := shown | {a.name for target, right in lines if target.name in shown for a in right.atoms(Access)}) != shown:
+            shown = wider
+        return [(target, fresh_bound(right, index_names(target))) for target, right in lines if target.name in shown]
+
+    def _closed_forms(self) -> list[tuple[Access, sp.Expr]]:
+        """What the forward program writes, contributions added up, in order."""
         groups: dict[Access, list[sp.Expr]] = {}
         parts = {w.equation: w for ws in writers(self.forward).values() for w in ws}
         for equation in self.forward.equations:
-            if not self.forward.tensor(equation.target.name).auxiliary:
-                groups.setdefault(equation.target, []).append(parts[equation].right)
-        return [(target, fresh_bound(self.textbook.write_out(sp.Add(*rights)), index_names(target))) for target, rights in groups.items()]
+            groups.setdefault(equation.target, []).append(parts[equation].right)
+        return [(target, sp.Add(*rights)) for target, rights in groups.items()]
 
     def update_lines(self) -> tuple[Program, list[tuple[Access, sp.Expr]]]:
         """The optimiser's equations and their program, where the source is a network that has an optimiser."""
         return (self.program, []) if self.network is None else self.network.update_lines(self)
 
-    def report(self) -> Report:
-        """The derivation as a document."""
-        from symbp.report.derivation import derivation_report
-        return derivation_report(self)
+    def check(self, seed: int = 0) -> CheckReport:
+        """The ladder of certainty for every gradient; its answer is what `report` and `write` take as `certificate`."""
+        from symbp.certify import ladder
+        return ladder.check(self.forward, self.of, wrt=self.wrt, seed=seed)
 
-    def write(self, folder: str | Path, formats: Iterable[str] = ("pdf", "html", "tex"), stem: str | None = None) -> Written:
+    def report(self, certificate: CheckReport | None = None) -> Report:
+        """The derivation as a document, with the evidence for its gradients where there is a certificate."""
+        from symbp.report.derivation import derivation_report
+        return derivation_report(self, certificate)
+
+    def write(self, folder: str | Path, formats: Iterable[str] = ("pdf", "html", "tex"), stem: str | None = None,
+              certificate: CheckReport | None = None) -> Written:
         """Write the document into a folder; the answer has the path for each format, None where it could not be made."""
         from symbp.report.write import write
-        return write(self.report(), Path(folder), stem or "derivation", formats=tuple(formats))
+        return write(self.report(certificate), Path(folder), stem or "derivation", formats=tuple(formats))
 
     def _repr_latex_(self) -> str:
         return "".join(self[name]._repr_latex_() for name in self.names)

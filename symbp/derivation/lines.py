@@ -50,15 +50,15 @@ class Line:
         """The line as LaTeX, in "index" form, or in "matrix" form where there is one (else in index form)."""
         text = self.matrix.latex if form == "matrix" and self.matrix is not None else \
             self.derivation.writer.equation(self.target, self.right, adds=not is_plain_row(self.target))
-        return text + self.rows_latex()
+        return text + (rf" \qquad \left({self.rows}\right)" if self.rows else "")
 
-    def rows_latex(self) -> str:
-        """Which rows of a recurrence the line is about, where it is not about all: `\\qquad (1 \\le l \\le L - 1)`."""
-        doprint = self.derivation.writer.doprint
+    @property
+    def rows(self) -> str:
+        """Which rows of a recurrence the line is about, where it is about some only: `1 \\le l \\le L - 1`."""
         row = self.target.indices[0] if self.target.indices else None
         if not isinstance(row, Index) or (row.extent, row.start) == (self.tensor.shape[0], self.tensor.origin[0]):
             return ""
-        return rf" \qquad \left({doprint(row.start)} \le {doprint(row)} \le {doprint(sp.expand(row.last))}\right)"
+        return self.derivation.writer.range(row)
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex('matrix')}$"

@@ -18,6 +18,7 @@ from symbp.passes.closed import Writer, at
 from symbp.passes.unroll_recurrence import Case, unroll_recurrence
 
 LETTERS = "hwrsqvm"
+LARGE = 10**6
 
 
 class Rows:
@@ -68,14 +69,22 @@ def _is_plain(access: Access) -> bool:
 
 
 def merged(lines: list[Line]) -> list[Line]:
-    """Join a single row to a range of rows next to it where the same formula holds; single rows come first."""
-    lines = sorted(lines, key=lambda line: _row_index(line) is not None)
+    """Join a single row to a range of rows next to it where the same formula holds; the last rows come first."""
+    lines = sorted(lines, key=_last_row, reverse=True)
     for line in [x for x in lines if _row_index(x) is not None]:
         for single in [x for x in lines if x.target.indices and _row_index(x) is None]:
             joined = _joined(line, single)
             if joined is not None:
                 return merged([joined if x is line else x for x in lines if x is not single])
     return lines
+
+
+def _last_row(line: Line) -> int:
+    """The last row that a line is about, with large sizes: L before L − 1 before 1."""
+    first = line.target.indices[0] if line.target.indices else sp.S.Zero
+    last = sp.sympify(first.last if isinstance(first, Index) else first)
+    value = last.xreplace({s: sp.Integer(LARGE) for s in last.free_symbols})
+    return int(value) if value.is_Integer else 0
 
 
 def _row_index(line: Line) -> Index | None:

@@ -7,7 +7,7 @@ foldings wins.
 """
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeAlias
 
 import sympy as sp
@@ -21,7 +21,7 @@ from symbp.language.program import Program
 from symbp.language.tensor import Access
 from symbp.passes.closed import Writer, index_names, tidy
 from symbp.passes.fold import eliminate, open_definitions
-from symbp.passes.local_step import chain_rule
+from symbp.passes.local_step import Local, chain_rule
 from symbp.passes.normal import complexity, shortest
 from symbp.passes.relations import relations
 from symbp.passes.sums import collapse, gather
@@ -30,7 +30,7 @@ from symbp.passes.use_facts import use_facts
 
 RULES = ("chain rule", "local derivative", "substitution", "definition opened", "folded", "sums collapsed", "fact used",
          "simplified", "helper written out")
-ROUNDS = 4
+ROUNDS, MOST_WRITTEN_OUT = 4, 100
 
 Entry: TypeAlias = tuple[str, sp.Expr, sp.Expr, tuple[Fact, ...]]
 """A logged equality: the rule, both sides, and the facts used."""
@@ -45,20 +45,18 @@ class Textbook:
         self.helpers = frozenset(t.name for t in forward.tensors if t.auxiliary)
 
     def opening(self, case: Case, derivative: Derivative) -> list[Entry]:
-        """Chain rule, local derivative, substitution: from the cotangent to its case's closed form."""
+        """Chain rule, local derivative, substitution: from the cotangent to its case's closed form.
+
+        The cotangent ∂L/∂L of a scalar is 1, and stays unsaid; what L's own equation reads needs no chain rule.
+        """
         if not is_plain_row(case.target):
             return []
-        taken, log = index_names(case.target), []
+        taken, unit = index_names(case.target), Access(derivative.names[derivative.of])
         active, _ = contributions(case.target, self.writers, case.facts, taken)
-        local = sp.Add(*(p.right for p in active)) if active else case.expression
-        if active:
-            chain = chain_rule(active, derivative, taken)
-            log.append(("chain rule", case.target, chain, ()))
-            if chain != local:
-                log.append(("local derivative", chain, local, ()))
-        if local != case.expression:
-            log.append(("substitution", local, tidy(case.expression), ()))
-        return log
+        forms = [("chain rule", chain_rule(active, derivative, taken)), ("local derivative", sp.Add(*(p.right for p in active)))]
+        plain = [(rule, tidy(form.xreplace({unit: sp.S.One}))) for rule, form in forms if active]
+        stages = [(rule, form) for rule, form in plain if rule != "chain rule" or form.has(Local)]
+        return _log(case.target, [*stages, ("substitution", tidy(case.expression))])
 
     def shortest(self, expression: sp.Expr) -> tuple[sp.Expr, list[Entry]]:
         """The shortest of the reader's admitted foldings, with its log."""
@@ -84,15 +82,20 @@ class Textbook:
         def record(rule: str, after: sp.Expr, facts: tuple[Fact, ...] = ()) -> None:
             nonlocal expression
             if after != expression:
-                log.append((rule, expression, after, facts))
+                joins = rule == "simplified" and bool(log) and log[-1][0] == rule
+                log.append((rule, log.pop()[1] if joins else expression, after, facts))
                 expression = after
 
         if opened:
             record("definition opened", open_definitions(expression, self.relations))
         for _ in range(ROUNDS):
             start = expression
-            record("folded", shortest(tidy(shortest(eliminate(expression, self.relations, hide), thorough=False)), thorough=False))
-            record("sums collapsed", collapse(expression))
+            eliminated = eliminate(expression, self.relations, hide)
+            record("folded" if eliminated != expression else "simplified",
+                   shortest(tidy(shortest(eliminated, thorough=False)), thorough=False))
+            collapsed = collapse(expression)
+            if gather(shortest(collapsed)) != gather(shortest(expression)):
+                record("sums collapsed", collapsed)
             if self.options.facts == "used":
                 record("fact used", *use_facts(expression, self.forward.facts))
             if expression == start:
@@ -101,12 +104,26 @@ class Textbook:
         record("helper written out", self.write_out(expression))
         return expression, log
 
-    def write_out(self, expression: sp.Expr) -> sp.Expr:
-        """Replace helper tensors (auxiliary ones) by what defines them."""
-        while found := [a for a in expression.atoms(Access) if a.name in self.helpers and a.name in self.writers]:
+    def write_out(self, expression: sp.Expr, names: Collection[str] | None = None) -> sp.Expr:
+        """Replace tensors (the auxiliary ones, if none are named) by what defines them, as far as they have closed forms."""
+        names = self.helpers if names is None else names
+        for _ in range(MOST_WRITTEN_OUT):
+            found = [a for a in expression.atoms(Access) if a.name in names and a.name in self.writers]
+            if not found:
+                break
             access = min(found, key=str)
             parts, doubt = contributions(access, self.writers, (), index_names(expression))
             if parts is None or doubt is not None:
-                return expression
+                break
             expression = expression.xreplace({access: sp.Add(*(p.right for p in parts))})
         return expression
+
+
+def _log(start: sp.Expr, stages: list[tuple[str, sp.Expr]]) -> list[Entry]:
+    """The equalities from one stage to the next, without those that change nothing."""
+    log: list[Entry] = []
+    for rule, after in stages:
+        if after != start:
+            log.append((rule, start, after, ()))
+            start = after
+    return log
