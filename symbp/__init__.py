@@ -68,10 +68,8 @@ def check(source: Any, of: str | None = None, wrt: Any = None, *, seed: int = 0)
 
     of, wrt: as for `derive`.  The answer has `.passed`, `.table()` and `.to_json()`.
     """
-    from symbp.certify import ladder
     from symbp.derivation import derive
-    derivation = derive(source, of, wrt)
-    return ladder.check(derivation.forward, derivation.of, wrt=derivation.wrt, seed=seed)
+    return derive(source, of, wrt).check(seed)
 
 
 def __dir__() -> list[str]:

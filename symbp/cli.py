@@ -17,7 +17,9 @@ from symbp.errors import SymbpError
 from symbp.suggest import nearest
 
 if TYPE_CHECKING:
+    from symbp.certify.result import CheckReport
     from symbp.derivation import Derivation
+    from symbp.report.write import Written
 
 FORMATS = ("pdf", "html", "tex", "md", "json")
 
@@ -68,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     derive.add_argument("--out", metavar="DIR", default="out", help="the folder to write into, made if missing (default: out)")
     derive.add_argument("--format", type=_formats, default=FORMATS, metavar="LIST", help=f"some of {','.join(FORMATS)} (default: all)")
     derive.add_argument("--activation-derivatives", choices=("auto", "kept", "folded"), help="print σ'(z), a(1 − a), or the shorter one")
+    derive.add_argument("--no-check", action="store_true", help="leave out the checks of the gradients, and the evidence in the document")
     derive.add_argument("--facts", choices=("used", "ignored"), help="whether facts such as Σ t = 1 may be used")
     check = _command(commands, "check", _check, "check every gradient in independent ways")
     _source(check)
@@ -102,21 +105,37 @@ def _formats(text: str) -> tuple[str, ...]:
 def _derive(options: argparse.Namespace) -> int:
     derivation, stem = _derivation(options, activation_derivatives=options.activation_derivatives, facts=options.facts)
     derivation.report()
-    folder = _folder(options.out)
-    written = derivation.write(folder, formats=options.format, stem=stem)
+    certificate = None if options.no_check else _certificate(derivation)
+    written = derivation.write(_folder(options.out), formats=options.format, stem=stem, certificate=certificate)
     gradients = {name: derivation[name].latex() for name in derivation.wrt}
     if options.json:
         files = {name: path and str(path) for name, path in written.files.items()}
-        print(json.dumps({"of": derivation.of, "gradients": gradients, "files": files, "messages": list(written.messages)}, indent=2))
-        return 0
+        print(json.dumps({"of": derivation.of, "gradients": gradients, "check": certificate and certificate.to_json(), "files": files,
+                          "messages": list(written.messages)}, indent=2))
+    else:
+        _print_derived(gradients, certificate, written)
+    return 0 if certificate is None or certificate.passed else 1
+
+
+def _certificate(derivation: Derivation) -> CheckReport:
+    """The checks of the gradients."""
+    try:
+        return derivation.check()
+    except SymbpError as error:
+        raise SymbpError(f"the gradients cannot be checked: {error}; --no-check writes them unchecked") from None
+
+
+def _print_derived(gradients: dict[str, str], certificate: CheckReport | None, written: Written) -> None:
+    """What was derived, how the check went (in full where it failed), and what was written."""
     for name, formula in gradients.items():
         print(f"{name}:  {formula}")
+    if certificate is not None:
+        print(certificate.verdict if certificate.passed else certificate.table())
     for path in written.files.values():
         if path is not None:
             print(f"wrote {path}")
     for message in written.messages:
         print(message)
-    return 0
 
 
 def _derivation(options: argparse.Namespace, **choices: str | None) -> tuple[Derivation, str]:
@@ -166,9 +185,8 @@ def _folder(name: str) -> Path:
 # check and doctor
 
 def _check(options: argparse.Namespace) -> int:
-    from symbp.certify import ladder
     derivation, _ = _derivation(options)
-    result = ladder.check(derivation.forward, derivation.of, wrt=derivation.wrt, seed=options.seed)
+    result = derivation.check(options.seed)
     if options.json:
         answer = result.to_json()
         print(answer if isinstance(answer, str) else json.dumps(answer, indent=2))

@@ -63,16 +63,19 @@ class Network:
         """The layers in order."""
         return tuple(record.layer for record in self.records)
 
-    def update(self, derivative: Derivative) -> Update | None:
-        """The optimiser's equations behind those of the gradients; None without an optimiser."""
+    def update(self, derivative: Derivative, gradients: Mapping[str, str] | None = None) -> Update | None:
+        """The optimiser's equations behind those of the gradients; None without an optimiser.
+
+        gradients: for each parameter the tensor of its gradient (default: its cotangent).
+        """
         if self.optimizer is None:
             return None
-        gradients = {name: derivative.names[name] for name in derivative.wrt}
+        gradients = gradients or {name: derivative.names[name] for name in derivative.wrt}
         return self.optimizer.update(derivative.program, gradients, self.notation.learning_rate)
 
     def update_lines(self, derivation: Derivation) -> tuple[Program, list[tuple[Access, Expr]]]:
         """The program with the optimiser's equations, and these as (target, right side), for a document."""
-        made = self.update(derivation.derivative)
+        made = self.update(derivation.derivative, derivation.gradients)
         if made is None:
             return derivation.program, []
         return made.extended(), [(eq.target, eq.body) for eq, _ in walk(made.statements)]

@@ -1,7 +1,14 @@
 """The documents that the tests of the report print: a rich one, and hostile strings."""
 from __future__ import annotations
 
-from symbp.report.model import Formula, Math, Paragraph, Ref, Report, Section, StepRow, Steps, Table
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from symbp.certify.result import FAILED, NOT_RUN, PASSED, RungResult
+from symbp.report.model import Evidence, EvidenceRow, Formula, Math, Paragraph, Ref, Report, Section, StepRow, Steps, Table
 
 HOSTILE = (r"""\input{/etc/passwd} 100% of $x_1$ & #2 <script>alert("1")</script> ~^ 中文 😀 ﬁ x² ½ Σσ' `a` *b* [c](d) """
            "| {e} \x07\x00\u202e")
@@ -23,7 +30,7 @@ def _notation() -> Section:
 
 def _forward() -> Section:
     note = ("The convolution, with stride ", Math("s"), " and padding ", Math("p"), ".")
-    return Section("Forward equations", (
+    return Section("Forward equations", heading=("Forward equations for ", Math("Y")), items=(
         Formula(r"Y_{n f i j} = " + _SUM + " " + _INSIDE + " + b_f", "1", note),
         Formula(r"a^{(1)}_{n j} = \begin{cases} z^{(1)}_{n j} & z^{(1)}_{n j} > 0 \\ 0 & \text{otherwise} \end{cases}", "2"),
         Formula(r"p_{n k} = \frac{\exp\left(z_{n k}\right)}{\sum_{m} \exp\left(z_{n m}\right)}", "3"),
@@ -39,7 +46,8 @@ def _output_layer() -> Steps:
         StepRow("1", "chain rule", start, chain),
         StepRow("2", "derivative of softmax", chain, inserted, (Math(r"p_{n k} > 0"),), ("The bracket is 1 where ", Math("j = k"), ".")),
         StepRow("3", "sum over a bracket", inserted, summed),
-        StepRow("4", "targets add up to one", summed, r"\frac{1}{N} \left(p_{n j} - t_{n j}\right)", (Math(r"\sum_{k} t_{n k} = 1"),))))
+        StepRow("4", "targets add up to one", summed, r"\frac{1}{N} \left(p_{n j} - t_{n j}\right)",
+                (Math(r"\sum_{k} t_{n k} = 1"),), ("as in ", Math(r"\frac{a}{b}")), "6'")))
 
 
 def _long_steps() -> Steps:
@@ -66,14 +74,29 @@ def _backward() -> Section:
                 r"y = \max_{i,j} \log\left(x_{ij}\right) + \operatorname{softmax}_k(z)", "5")))
 
 
+def _evidence() -> Section:
+    missing = RungResult("lowered", NOT_RUN, None, "no generated module")
+    good = (RungResult("exact", PASSED, None, "6 of 12 elements; prime field"), RungResult("differences", PASSED, 3.25e-11), missing)
+    bad = (RungResult("exact", NOT_RUN, None, "400 scalars are too many"), RungResult("differences", FAILED, 0.02, "by 2 %"), missing)
+    return Section("Evidence", (Evidence((EvidenceRow(Math(r"\partial L / \partial K"), good), EvidenceRow("b & c", bad))),))
+
+
 def rich_report() -> Report:
     """A report with every kind of item, and formulas too long for a line."""
-    return Report("Backpropagation through a small convolutional network", "derived from its forward equations", (
+    return Report("Backpropagation through a small convolutional network", ("derived from ", Math("Y"), ", its forward equations"), (
         _notation(), _forward(),
         Section("The output layer", (Paragraph(("The loss ", Ref("4"), " meets the softmax ", Ref("3"), ":")), _output_layer())),
-        _backward(), Section("Steps that do not fit on a line", (_long_steps(),), level=2),
+        _backward(), _evidence(), Section("Steps that do not fit on a line", (_long_steps(),), level=2),
         Section("Names that nobody should choose: " + HOSTILE, (
             Paragraph((HOSTILE, " stays text, and so does the missing reference ", Ref("99"), ".")),
             Table(("name", "value"), (
                 (HOSTILE, Math(r"\left\lfloor \frac{H - U + 2p}{s} \right\rfloor + 1")), ("naïve café – Łódź", "‘quoted’ … x² → y")),)))),
-        {"symbp": "0.1", "facts": "Σ_k t[n,k] = 1, p > 0", "seed": "0"})
+        {"symbp": "0.1", "facts": "Σ_k t[n,k] = 1, p > 0", "seed": "0"},
+        ("The differences check of ", Math(r"\partial L / \partial b"), " FAILED & more."))
+
+
+def text_of(pdf: Path) -> str:
+    """The text of a PDF, laid out as on its pages."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext (poppler-utils) is not installed")
+    return subprocess.run(["pdftotext", "-layout", str(pdf), "-"], capture_output=True, check=True).stdout.decode()

@@ -9,10 +9,11 @@ import sympy as sp
 from programs import CASES
 
 import symbp as sb
-from symbp.certify.steps import check_steps, evaluate
+from symbp.certify.steps import check_steps, closed_values, evaluate
 from symbp.derivation import RULES, Derivation, derive
 from symbp.errors import LanguageError
 from symbp.interpret import interpret
+from symbp.language import Access
 from symbp.language.build import Reduce
 from symbp.passes.matrix_form import MatrixForm
 from symbp.passes.sums import gather
@@ -69,6 +70,32 @@ def test_the_jacobian_of_softmax():
     d = derive("softmax(z[k])")
     (entry,) = d.jacobian("z")
     assert jacobian_latex(d, *entry).endswith(r"= y_{k} \left(\left[k = k''\right] - y_{k''}\right)")
+
+
+@pytest.mark.parametrize("name", ["conv2d", "conv1d", "avg_pool2d", "causal attention", "layer norm", "window log-sum-exp", "embedding"])
+def test_jacobians_are_what_unit_seeds_give(name: str):
+    """∂y_q/∂x_i holds no cotangent, and equals the adjoint run with 1 at y_q and 0 elsewhere."""
+    derivation, arrays, sizes = run(name)
+    bars, seed = derivation.derivative.names, derivation.derivative.names[derivation.of]
+    given = {t.name: arrays[t.name] for t in derivation.program.inputs}
+    for wrt in derivation.wrt:
+        for of, by, value in derivation.jacobian(wrt):
+            assert not {a.name for a in value.atoms(Access)} & set(bars.values())
+            found = closed_values(derivation.program, value, Access("jacobian", *of.indices, *by.indices), arrays, sizes)
+            for cell in [*np.ndindex(arrays[seed].shape)][::7]:
+                unit = np.zeros_like(arrays[seed])
+                unit[cell] = 1
+                assert np.allclose(found[cell], interpret(derivation.program, {**given, seed: unit}, sizes)[bars[wrt]])
+
+
+def test_what_the_loss_reads_itself_stands_as_its_value_in_the_chain_rule():
+    """∂L/∂h = … + ∂L/∂h would say nothing."""
+    derivation, _, _ = run("lstm")
+    chains = [s for n in derivation.names for s in derivation[n].steps if s.rule == "chain rule"]
+    assert chains
+    for step in chains:
+        left = derivation.writer.doprint(step.before)
+        assert left not in derivation.writer.doprint(step.after)
 
 
 def test_a_parameter_without_influence_has_derivative_zero():

@@ -4,6 +4,7 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
+from symbp.derivation import derive
 from symbp.language import Access, Equation, Fact, Index, Program, Tensor, size
 from symbp.language.build import Reduce
 from symbp.language.functions import equal, relu, sigmoid, step
@@ -98,3 +99,28 @@ def test_a_vector_valued_result_has_barred_cotangents():
     program = Program((Tensor("w", (3,), role="parameter"), Tensor("y", (3,))), (Equation(Access("y", i), Access("w", i)**2),))
     writer = Writer(adjoint(program, "y").program)
     assert writer.doprint(Access("w_bar", i)) == r"\bar{w}_{i}"
+
+
+def test_a_log_without_brackets_stands_last():
+    d = derive("-sum(n, (1 - y[n])*log(1 - a[n]) + (q[n] + r[n])*log(a[n]))")
+    assert r"\left(1 - y_{n}\right) \log\left(1 - a_{n}\right)" in d.writer.doprint(d.forward_lines()[-1][1])
+    assert r"\left(q_{n} + r_{n}\right) \log a_{n}" in d.writer.doprint(d.forward_lines()[-1][1])
+
+
+def test_exponents_stay_on_one_line():
+    x, T = Tensor("x", (3,), role="input"), Tensor("T", (), role="constant")
+    i = Index("i", 3)
+    writer = Writer(Program((x, T), ()))
+    assert writer.doprint(sp.exp(x[i] / T[()])) == "e^{x_{i} / T}"
+    assert writer.doprint(sp.exp(-x[i] / (2 * T[()]))) == r"e^{-x_{i} / \left(2 T\right)}"
+    assert writer.doprint(sp.exp(x[i] - T[()])) == "e^{x_{i} - T}"
+
+
+def test_scalars_stand_in_a_fraction_and_tensors_beside_it():
+    x, e = Tensor("x", (3,), role="input"), Tensor("e", (), role="constant", symbol=r"\epsilon")
+    i = Index("i", 3)
+    writer = Writer(Program((x, e), ()))
+    assert writer.doprint(e[()] / 5) == r"\frac{\epsilon}{5}"
+    assert writer.doprint(x[i] * e[()] / (5 * N)) == r"\frac{\epsilon}{5 N} x_{i}"
+    assert writer.doprint(x[i] / (N * e[()])) == r"\frac{1}{N \epsilon} x_{i}"
+    assert writer.doprint((1 - e[()]) * x[i] + e[()] / 5) == r"\left(1 - \epsilon\right) x_{i} + \frac{\epsilon}{5}"

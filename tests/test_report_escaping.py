@@ -134,6 +134,7 @@ def test_mathml_is_well_formed_for_anything(latex: str) -> None:
 def test_mathml_keeps_what_browsers_do_not_know() -> None:
     assert "𝜹" in mathml(r"\boldsymbol{\delta}")
     assert "ℝ" in mathml(r"\mathbb{R}")
+    assert "<mo>:=</mo>" in mathml(r"W := W - \alpha", True)
     assert "<munder>" in mathml(r"\operatorname*{arg\,max}_{u} x", True)
     assert mathml(r"\begin{aligned} a &= b \\ &= c \end{aligned}", True).count("<mtr>") == 2
     assert 'form="prefix">−' in mathml("a = -b")

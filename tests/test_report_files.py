@@ -2,13 +2,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from report_sample import HOSTILE, rich_report
+from report_sample import HOSTILE, rich_report, text_of
 
 from symbp import resources
 from symbp.errors import SymbpError
@@ -28,12 +27,6 @@ SMALL = Report("A small report", "", (Section("One", (Paragraph(("Text with ", M
 
 def document(body: str) -> str:
     return f"\\documentclass{{article}}\n\\begin{{document}}\n{body}\n\\end{{document}}\n"
-
-
-def text_of(pdf: Path) -> str:
-    if shutil.which("pdftotext") is None:
-        pytest.skip("pdftotext (poppler-utils) is not installed")
-    return subprocess.run(["pdftotext", "-layout", str(pdf), "-"], capture_output=True, check=True).stdout.decode()
 
 
 @pytest.mark.parametrize(("suffix", "render"), [("tex", to_tex), ("html", to_html), ("md", to_markdown), ("json", to_json)])

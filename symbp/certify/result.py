@@ -5,6 +5,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 PASSED, FAILED, NOT_RUN, NOT_APPLICABLE = "passed", "failed", "not run", "not applicable"
+RUNGS = {
+    "exact": "SymPy's derivative of the written-out result, on small shapes",
+    "identity": "the derivative in a random direction by forward mode",
+    "differences": "central differences in double precision",
+    "independent": "the forward equations printed as PyTorch and differentiated by autograd",
+    "lowered": "what the generated code computes",
+}
+"""The rungs of the ladder, and what each compares the gradient with."""
+INDEPENDENT = ("exact", "differences", "independent")
+"""The rungs that compare with something that symbp did not derive."""
 
 
 @dataclass(frozen=True)
@@ -15,6 +25,11 @@ class RungResult:
     status: str
     figure: float | None = None
     detail: str = ""
+
+    @property
+    def decides(self) -> bool:
+        """Whether the rung was run and has a verdict."""
+        return self.status in (PASSED, FAILED)
 
     def __str__(self) -> str:
         figure = "" if self.figure is None else f" {self.figure:.1e}"
@@ -43,9 +58,12 @@ class CheckReport:
     @property
     def passed(self) -> bool:
         """Whether the gradients can be trusted."""
-        independent = ("exact", "differences", "independent")
-        return bool(self.gradients) and not self.failures and all(
-            any(r.status == PASSED and r.rung in independent for r in g.rungs) for g in self.gradients)
+        return bool(self.gradients) and not self.failures and not self.uncertain
+
+    @property
+    def uncertain(self) -> tuple[str, ...]:
+        """The gradients that passed no rung of the independent ones."""
+        return tuple(g.name for g in self.gradients if not any(r.status == PASSED and r.rung in INDEPENDENT for r in g.rungs))
 
     @property
     def failures(self) -> tuple[tuple[str, RungResult], ...]:
@@ -59,8 +77,12 @@ class CheckReport:
         for gradient in self.gradients:
             lines.append(f"∂{self.of}/∂{gradient.name}")
             lines += [f"  {r.rung:<{width}}  {r}" for r in gradient.rungs]
-        verdict = f"{len(self.gradients)} gradients checked: " + ("all hold" if self.passed else "NOT certified")
-        return "\n".join([*lines, verdict])
+        return "\n".join([*lines, self.verdict])
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in one line."""
+        return f"{len(self.gradients)} gradients checked: " + ("all hold" if self.passed else "NOT certified")
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain data."""

@@ -23,7 +23,8 @@ class Conventions:
     relu_at_zero: the value of relu'(0).  ties: a tied maximum hands its cotangent to the first hit or splits
     it evenly.  batch_loss: mean or sum over the batch.  storage: a weight matrix is out×in (`W x`) or in×out
     (`x W`).  samples: rows of a batch (`X W^⊤ + b`), or one column vector (`W x + b`), which says the program
-    for a single sample.  scale_in: where a display puts the 1/N of a mean, in δ or in the parameters' gradients.
+    for a single sample.  scale_in: where a derivation puts the 1/N of a mean, in δ, or in the parameters' gradients
+    (δ is then ∂(N L)/∂z).
 
     >>> Conventions(ties="split").ties
     'split'
@@ -47,6 +48,7 @@ class Conventions:
         ties = "goes to the first hit" if self.ties == "first" else "is split evenly"
         storage = "out × in" if self.storage == "out_in" else "in × out"
         samples = "rows of a batch" if self.samples == "rows" else "one column vector"
+        scale = ("1/N stands in the gradients of the parameters, not in δ",) * (self.scale_in == "gradient")
         return (f"relu′(0) = {self.relu_at_zero}", f"the cotangent of a tied maximum {ties}",
                 f"the loss is the {self.batch_loss} over the batch" if self.samples == "rows" else "the loss is that of one sample",
-                f"weight matrices are stored {storage}", f"samples are {samples}")
+                f"weight matrices are stored {storage}", f"samples are {samples}", *scale)

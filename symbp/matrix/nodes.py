@@ -51,12 +51,16 @@ class Size(Node):
 
 @dataclass(frozen=True)
 class Leaf(Node):
-    """A tensor with so many axes; `row` is its layer or time step, where it has one for each."""
+    """A tensor with so many axes; `row` is its layer or time step, where it has one for each.
+
+    constant, gradient: what kind of tensor it is, which decides where it stands in print.
+    """
 
     name: str
     row: sp.Expr | None
     axes: int
     constant: bool = field(default=False, repr=False)
+    gradient: bool = field(default=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -168,19 +172,22 @@ class LevelSum(Node):
     body: Node
 
 
+BRACKETED: dict[type, tuple[type, ...]] = {
+    Product: (Sum, Hadamard, Quotient), Hadamard: (Sum, Product), Transpose: (Sum, Hadamard, Quotient, Product)}
+BRACKETS = 2
 WEIGHTS: dict[type, int] = {Leaf: 4, Size: 4, Ones: 9, Diag: 12}
 
 
 @lru_cache(maxsize=4096)
 def cost(node: Node) -> int:
-    """How long an expression looks; ones and diagonal matrices count most.
+    """How long an expression looks; ones and diagonal matrices count most, and brackets around operands count.
 
     >>> A = Leaf("A", None, 2)
     >>> cost(A) < cost(Transpose(A)) < cost(Product((A, A))) < cost(Diag(Leaf("v", None, 1)))
     True
     """
     own = 3 - isinstance(node.body, (Leaf, Ones)) if isinstance(node, Transpose) else WEIGHTS.get(type(node), 1)
-    return own + sum(map(cost, node.children))
+    return own + sum(cost(c) + BRACKETS * isinstance(c, BRACKETED.get(type(node), ())) for c in node.children)
 
 
 def shortest(*choices: Node) -> Node:

@@ -22,11 +22,12 @@ def _rank(node: Node) -> int:
 
 
 def sum_key(node: Node) -> tuple:
-    """Terms of a sum: those without minus first, and of either kind products, the others, those with ones, scalars."""
+    """Terms of a sum: those without minus first; of either kind products, the others, gradients, those with ones, scalars."""
     parts = list(_walk(node))
     leaves = sum(isinstance(n, Leaf) for n in parts)
     return (isinstance(node, Negative), is_scalar(node), any(isinstance(n, Ones) for n in parts),
-            not any(isinstance(n, (Product, LevelSum)) for n in parts), -leaves, cost(node), repr(node))
+            not any(isinstance(n, (Product, LevelSum)) for n in parts), any(isinstance(n, Leaf) and n.gradient for n in parts),
+            -leaves, cost(node), repr(node))
 
 
 def _walk(node: Node):

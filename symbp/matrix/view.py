@@ -39,7 +39,8 @@ class View:
         axes = access.indices[counted:]
         if len(axes) > 2 or not all(self._is_whole(i, *of) for i, *of in [*_axes(tensor, access)][counted:]):
             raise NoForm(f"{access} is no element of a matrix")
-        return Leaf(access.name, access.indices[0] if counted else None, len(axes), tensor.role == "constant"), axes
+        return Leaf(access.name, access.indices[0] if counted else None, len(axes), tensor.role == "constant",
+                    tensor.cotangent_of is not None), axes
 
     def _is_whole(self, position: sp.Expr, extent: sp.Expr, origin: sp.Expr) -> bool:
         """Whether a position is an index that runs over its whole axis."""

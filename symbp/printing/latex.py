@@ -156,6 +156,15 @@ class Writer(LatexPrinter):
         power = f"^{{{exp}}}" if exp else ""
         return rf"\log{power} {inner}" if isinstance(argument, (Access, sp.Symbol)) else rf"\log{power}\left({inner}\right)"
 
+    def _print_ExpBase(self, expr: sp.Expr, exp: str | None = None) -> str:
+        """e with its exponent on one line: `e^{z / T}`."""
+        above, below = sp.fraction(expr.exp)
+        text = self.doprint(expr.exp)
+        if below != 1 and not expr.exp.is_Add:
+            text = " / ".join(rf"\left({self.doprint(p)}\right)" if p.is_Add or k and p.is_Mul else self.doprint(p)
+                              for k, p in enumerate((above, below)))
+        return self._do_exponent(f"e^{{{text}}}", exp)
+
     def _print_Reduce(self, node: Reduce) -> str:
         over = self._join(node.over)
         operator = {"sum": r"\sum", "max": r"\max", "softmax": r"\operatorname{softmax}"}[node.op]
@@ -170,6 +179,10 @@ class Writer(LatexPrinter):
 
     def _join(self, indices: Iterable[Index]) -> str:
         return ", ".join(self.doprint(i) for i in indices)
+
+    def range(self, index: Index) -> str:
+        """The values of an index: `1 \\le l \\le L`."""
+        return rf"{self.doprint(index.start)} \le {self.doprint(index)} \le {self.doprint(sp.expand(index.last))}"
 
     def brackets(self, domain: Iterable[sp.Expr]) -> str:
         """Iverson brackets of a domain, two-sided where two conditions bound the same expression."""
@@ -212,9 +225,12 @@ class Writer(LatexPrinter):
         return text
 
     def _term_key(self, term: sp.Expr) -> tuple:
-        bracketed = any(f.is_Add for f in sp.Mul.make_args(term))
-        return (term.could_extract_minus_sign(), not term.is_number, not term.has(Reduce), bracketed,
-                -sum(1 for _ in term.atoms(Access)), self.doprint(term))
+        factors = sp.Mul.make_args(term)
+        constant = not term.is_number and all(map(self._is_constant, factors))
+        gradient = any(self.program.tensor(a.name).cotangent_of for a in term.atoms(Access))
+        text = self.doprint(term)
+        return (term.could_extract_minus_sign(), not term.is_number, constant, not term.has(Reduce), any(f.is_Add for f in factors),
+                gradient, -sum(1 for _ in term.atoms(Access)), text.count("-"), text)
 
     def _print_Mul(self, expr: sp.Expr) -> str:
         coefficient, rest = expr.as_coeff_Mul()
@@ -229,14 +245,18 @@ class Writer(LatexPrinter):
         return sign + self._quotient(top, bottom)
 
     def _quotient(self, top: list[sp.Expr], bottom: list[sp.Expr]) -> str:
-        """A fraction; sums and brackets stand beside a fraction of numbers and sizes."""
+        """A fraction; sums, brackets and tensors stand beside a fraction of numbers, sizes and scalar constants."""
         if not bottom:
             return self._factors(top) if top else "1"
-        plain = all(b.is_number or b.is_Symbol for b in bottom)
-        aside = [f for f in top if plain and not f.is_number]
+        aside = [f for f in top if not self._is_constant(f)] if all(map(self._is_constant, bottom)) else []
         above = [f for f in top if f not in aside]
         fraction = rf"\frac{{{self._factors(above) if above else 1}}}{{{self._factors(bottom)}}}"
         return f"{fraction} {self._factors(aside, alone=False)}" if aside else fraction
+
+    def _is_constant(self, node: sp.Expr) -> bool:
+        """A number, a size, or a scalar constant such as ε."""
+        return node.is_number or node.is_Symbol or isinstance(node, Access) and not node.indices and \
+            self.program.tensor(node.name).role == "constant"
 
     def _factors(self, factors: list[sp.Expr], alone: bool = True) -> str:
         ordered = sorted(factors, key=self._factor_key)
@@ -252,16 +272,20 @@ class Writer(LatexPrinter):
 
     def _factor_key(self, factor: sp.Expr) -> tuple:
         base = factor.base if factor.is_Pow and not isinstance(factor, sp.exp) else factor
+        return self._rank(base), 1 if isinstance(base, Access) else 0 if base.is_Symbol else 2, str(factor)
+
+    def _rank(self, base: sp.Expr) -> int:
+        """Numbers; constants; parameters; cotangents; tensors; functions; brackets; sums; σ'(z); and log, which has no brackets."""
         if base.is_number:
-            rank = 0
-        elif isinstance(base, Access):
+            return 0
+        if isinstance(base, Access):
             tensor = self.program.tensor(base.name)
-            rank = 3 if tensor.cotangent_of else ROLE_ORDER.get(tensor.role, 4)
-        else:
-            derived = isinstance(base, Defined) and any(base.orders)
-            names = {self.program.tensor(a.name).role for a in base.atoms(Access)}
-            rank = 7 if isinstance(base, Reduce) else 1 if base.is_Add and names <= {"constant"} else 6 if base.is_Add else 1 if isinstance(base, sp.Symbol) else 8 if derived else 5
-        return rank, 0 if isinstance(base, Access) else 1, str(factor)
+            return 3 if tensor.cotangent_of else ROLE_ORDER.get(tensor.role, 4)
+        if base.is_Add:
+            return 1 if {self.program.tensor(a.name).role for a in base.atoms(Access)} <= {"constant"} else 6
+        if isinstance(base, Defined) and any(base.orders):
+            return 8
+        return 7 if isinstance(base, Reduce) else 1 if isinstance(base, sp.Symbol) else 9 if isinstance(base, sp.log) else 5
 
     # equations
 

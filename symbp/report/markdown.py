@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from functools import partial
 
+from symbp.report.evidence import evidence_table
 from symbp.report.model import (
+    Evidence,
     Formula,
     Inline,
     Item,
@@ -40,7 +42,8 @@ def to_markdown(report: Report) -> str:
     """Return the report as Markdown."""
     known = formula_numbers(report)
     blocks = [f"# {_text(report.title)}"]
-    blocks += [f"*{_text(report.subtitle).strip()}*"] if report.subtitle.strip() else []
+    blocks += [_subtitle(report.subtitle_parts, known)] if report.subtitle_parts else []
+    blocks += ["> **Warning.** " + _inline(report.warning, known)] if report.warning else []
     for section in report.sections:
         blocks += _section(section, known)
     if report.meta:
@@ -102,7 +105,7 @@ def _display(latex: str, number: str | None = None) -> str:
 
 def _section(section: Section, known: frozenset[str]) -> list[str]:
     depth = "#" * (min(max(section.level, 1), 3) + 1)
-    return [f"{depth} {_text(section.title)}", *(_item(item, known) for item in section.items)]
+    return [f"{depth} {_inline(section.shown, known)}", *(_item(item, known) for item in section.items)]
 
 
 def _item(item: Item, known: frozenset[str]) -> str:
@@ -113,16 +116,21 @@ def _item(item: Item, known: frozenset[str]) -> str:
         return _display(item.latex, item.number) + note
     if isinstance(item, Steps):
         return "\n\n".join(_chain(rows, known) for rows in chains(item.rows))
-    return _table(item, known)
+    return _table(evidence_table(item) if isinstance(item, Evidence) else item, known)
+
+
+def _subtitle(parts: Parts, known: frozenset[str]) -> str:
+    """Text in italics; with mathematics in it, on which renderers would trip inside of asterisks, upright."""
+    return _inline(parts, known) if any(isinstance(p, Math) for p in parts) else "*" + "".join(_part(p, known) for p in parts).strip() + "*"
 
 
 def _chain(steps: tuple[StepRow, ...], known: frozenset[str]) -> str:
     blocks = []
     for i, step in enumerate(steps):
         facts = "; ".join(_part(fact, known) for fact in step.facts)
-        remarks = ([f"using {facts}."] if facts else []) + ([_inline(step.note, known)] if step.note else [])
-        blocks.append(" ".join([f"**{_text(step.number)}** *{_text(step.rule)}*", *remarks]))
-        blocks.append(_display(("" if i else step.before) + " = " + step.after))
+        blocks.append(f"**{_text(step.number)}** *{_text(step.rule)}*" + (f" using {facts}." if facts else ""))
+        blocks.append(_display(("" if i else step.before) + " = " + step.after, step.label))
+        blocks += [_inline(step.note, known)] if step.note else []
     return "\n\n".join(blocks)
 
 

@@ -50,6 +50,7 @@ def mathml(latex: str, display: bool = False) -> str:
 def _repair(root: ET.Element, display: bool) -> None:
     """Mend the tree in place."""
     for element in root.iter():
+        _assignment(element)
         _merge_letters(element)
         _alphabet(element)
         _attributes(element)
@@ -59,6 +60,14 @@ def _repair(root: ET.Element, display: bool) -> None:
         _spaces_around_names(element)
         _signs(element)
         _fences(element)
+
+
+def _assignment(element: ET.Element) -> None:
+    """`:=` is one operator."""
+    for colon, equals in list(pairwise(element)):
+        if (colon.text, equals.text) == (":", "="):
+            colon.tag, colon.text = "mo", ":="
+            element.remove(equals)
 
 
 def _merge_letters(element: ET.Element) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
+from symbp.certify.result import RungResult
+
 
 @dataclass(frozen=True)
 class Math:
@@ -47,7 +49,11 @@ class Formula:
 
 @dataclass(frozen=True)
 class StepRow:
-    """One step of a derivation: the equality `before = after` (LaTeX), by `rule`, using `facts`."""
+    """One step of a derivation: the equality `before = after` (LaTeX), by `rule`, using `facts`.
+
+    label: the number by which the equality of the chain's start with `after` is quoted, printed at its side; `note`
+    stands below it.
+    """
 
     number: str
     rule: str
@@ -55,6 +61,7 @@ class StepRow:
     after: str
     facts: Parts = ()
     note: Parts = ()
+    label: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,32 +81,67 @@ class Table:
     rows: tuple[Parts, ...]
 
 
-Item: TypeAlias = Paragraph | Formula | Steps | Table
+@dataclass(frozen=True)
+class EvidenceRow:
+    """What each rung of the ladder of certainty said of one gradient."""
+
+    gradient: Inline
+    rungs: tuple[RungResult, ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How far each gradient was checked; JSON has every figure, the other formats print `evidence_table`."""
+
+    kind: ClassVar[str] = "evidence"
+    rows: tuple[EvidenceRow, ...]
+
+
+Item: TypeAlias = Paragraph | Formula | Steps | Table | Evidence
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it; `level` 1 to 3, subsections follow as sections of a deeper level."""
+    """A heading and what stands below it; `level` 1 to 3, subsections follow as sections of a deeper level.
+
+    heading: the title with mathematics in it, where the plain `title` is for outlines.
+    """
 
     title: str
     items: tuple[Item, ...] = ()
     level: int = 1
+    heading: Parts = ()
+
+    @property
+    def shown(self) -> Parts:
+        """The heading, or else the title."""
+        return self.heading or (self.title,)
 
 
 @dataclass(frozen=True)
 class Report:
-    """A whole document; `meta` (version, date, seeds …) is printed in its order as a small table at the end."""
+    """A whole document; `meta` (version, date, seeds …) is printed in its order as a small table at the end.
+
+    warning: what the reader must know before anything else, printed right under the title.
+    """
 
     title: str
-    subtitle: str = ""
+    subtitle: str | Parts = ""
     sections: tuple[Section, ...] = ()
     meta: dict[str, str] = field(default_factory=dict)
+    warning: Parts = ()
+
+    @property
+    def subtitle_parts(self) -> Parts:
+        """The subtitle; nothing for an empty one."""
+        return self.subtitle if isinstance(self.subtitle, tuple) else (self.subtitle,) if self.subtitle.strip() else ()
 
 
 def formula_numbers(report: Report) -> frozenset[str]:
-    """Return the numbers that some formula of the report carries, the targets that a `Ref` can have."""
-    items = (item for section in report.sections for item in section.items)
-    return frozenset(item.number for item in items if isinstance(item, Formula) and item.number is not None)
+    """Return the numbers that some formula or step of the report carries, the targets that a `Ref` can have."""
+    items = [item for section in report.sections for item in section.items]
+    labels = [row.label for item in items if isinstance(item, Steps) for row in item.rows]
+    return frozenset(n for n in [*(item.number for item in items if isinstance(item, Formula)), *labels] if n is not None)
 
 
 def chains(rows: tuple[StepRow, ...]) -> list[tuple[StepRow, ...]]:

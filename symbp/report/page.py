@@ -4,6 +4,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from symbp.report.evidence import evidence_table
 from symbp.report.layout import Row, chain_rows, formula_rows
 from symbp.report.mathml import mathml
 from symbp.report.model import Formula, Inline, Math, Parts, Ref, Report, StepRow, chains, formula_numbers
@@ -25,7 +26,7 @@ def to_html(report: Report) -> str:
     known = formula_numbers(report)
     environment = _environment()
     environment.filters |= {"inline": partial(_inline, known=known), "text": visible, "math": _math, "formula": _formula,
-                            "chains": _chains, "anchor": anchor}
+                            "chains": _chains, "anchor": anchor, "evidence": evidence_table}
     return environment.get_template("report.html.j2").render(report=report)
 
 
@@ -42,19 +43,19 @@ def _math(latex: str, display: bool = False) -> Markup:
     return Markup(mathml(visible(latex), display))
 
 
-def _inline(parts: Parts | Inline, known: frozenset[str]) -> Markup:
+def _inline(parts: Parts | Inline, display: bool = False, *, known: frozenset[str]) -> Markup:
     """Text, mathematics and references of a paragraph."""
     from markupsafe import Markup
 
     parts = parts if isinstance(parts, tuple) else (parts,)
-    return Markup("").join(_part(part, known) for part in parts)
+    return Markup("").join(_part(part, known, display) for part in parts)
 
 
-def _part(part: Inline, known: frozenset[str]) -> Markup:
+def _part(part: Inline, known: frozenset[str], display: bool = False) -> Markup:
     from markupsafe import Markup, escape
 
     if isinstance(part, Math):
-        return _math(part.latex)
+        return _math(part.latex, display)
     if isinstance(part, Ref):
         text = f"({visible(part.number)})"
         return Markup('<a href="#{}">{}</a>').format(anchor("eq", part.number), text) if part.number in known else escape(text)
@@ -69,7 +70,8 @@ def _chains(rows: tuple[StepRow, ...]) -> list[list[tuple[StepRow, tuple[Row, ..
     """The steps of each chain with their displayed rows."""
     found = []
     for steps in chains(rows):
-        display = chain_rows(steps[0].before, ["= " + step.after for step in steps], LINE)
+        room = LINE - (NUMBER if any(step.label for step in steps) else 0)
+        display = chain_rows(steps[0].before, ["= " + step.after for step in steps], room)
         found.append([(step, tuple(map(_infix, shown))) for step, shown in zip(steps, display, strict=True)])
     return found
 

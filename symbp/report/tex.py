@@ -9,9 +9,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from symbp.report.evidence import evidence_table
 from symbp.report.layout import Row, chain_rows, formula_rows
 from symbp.report.measure import text_width, width
 from symbp.report.model import (
+    Evidence,
     Formula,
     Inline,
     Item,
@@ -60,6 +62,8 @@ _PREAMBLE = r"""
 \newcommand{\codepoint}[1]{{\scriptsize\textsf{[U+#1]}}\allowbreak}
 % the heading of a step: number, rule, what it uses
 \newcommand{\step}[3]{\noindent\textbf{#1}\enspace\textit{#2}\quad{\small #3}}
+% what the reader must know first
+\newcommand{\warning}[1]{\noindent\fbox{\parbox{\dimexpr\linewidth-2\fboxsep-2\fboxrule}{\textbf{Warning.} #1}}\par}
 % a note below a formula
 \newcommand{\formulanote}[1]{\hspace*{\mathindent}\parbox[t]{\dimexpr\linewidth-\mathindent}{\small\raggedright #1}}
 % a row that cannot be broken is shrunk to the line where it is wider
@@ -74,10 +78,10 @@ def to_tex(report: Report) -> str:
     from pylatex import NoEscape
 
     document = _document(report)
-    document.append(NoEscape(_title(report)))
+    known = formula_numbers(report)
+    document.append(NoEscape(_title(report, known)))
     if len(report.sections) >= _CONTENTS_FROM:
         document.append(NoEscape("\\tableofcontents\n"))
-    known = formula_numbers(report)
     for section in report.sections:
         document.append(_section(section, known))
     if report.meta:
@@ -100,10 +104,11 @@ def _document(report: Report) -> pylatex.Document:
     return document
 
 
-def _title(report: Report) -> str:
-    subtitle = rf"\par\vspace{{0.3em}}{{\large {tex_text(report.subtitle)}\par}}" if report.subtitle else ""
+def _title(report: Report, known: frozenset[str]) -> str:
+    subtitle = rf"\par\vspace{{0.3em}}{{\large {_inline(report.subtitle_parts, known)}\par}}" if report.subtitle_parts else ""
+    warning = rf"\warning{{{_inline(report.warning, known)}}}" + "\n\n" if report.warning else ""
     return (rf"\pagestyle{{plain}}{{\raggedright{{\LARGE\bfseries {tex_text(report.title)}\par}}{subtitle}"
-            "}\n\\vspace{0.4em}\\hrule\\vspace{1em}\n")
+            "}\n\\vspace{0.4em}\\hrule\\vspace{1em}\n" + warning)
 
 
 def _section(section: Section, known: frozenset[str], numbered: bool = True) -> pylatex.section.Section:
@@ -111,7 +116,7 @@ def _section(section: Section, known: frozenset[str], numbered: bool = True) -> 
     from pylatex import Section as TopSection
 
     kind = (TopSection, Subsection, Subsubsection)[min(max(section.level, 1), 3) - 1]
-    shown, outline = tex_text(section.title), pdf_string(section.title)
+    shown, outline = _inline(section.shown, known), pdf_string(section.title)
     heading = shown if shown == outline else rf"\texorpdfstring{{{shown}}}{{{outline}}}"
     made = kind(NoEscape(heading), numbering=numbered, label=False)
     for item in section.items:
@@ -122,21 +127,22 @@ def _section(section: Section, known: frozenset[str], numbered: bool = True) -> 
 def _item(item: Item, known: frozenset[str]) -> str:
     """One item of a section."""
     if isinstance(item, Paragraph):
-        return _inline(item.parts, known)
+        leads = isinstance(item.parts[-1], str) and item.parts[-1].rstrip().endswith(":") if item.parts else False
+        return _inline(item.parts, known) + (r"\nopagebreak" if leads else "")
     if isinstance(item, Formula):
         return _formula(item, known)
     if isinstance(item, Steps):
         return "\n\n".join(_chain(rows, known) for rows in chains(item.rows))
-    return _table(item, known)
+    return _table(evidence_table(item) if isinstance(item, Evidence) else item, known)
 
 
-def _inline(parts: Parts, known: frozenset[str]) -> str:
-    return "".join(map(partial(_part, known=known), parts))
+def _inline(parts: Parts, known: frozenset[str], display: bool = False) -> str:
+    return "".join(map(partial(_part, known=known, display=display), parts))
 
 
-def _part(part: Inline, known: frozenset[str]) -> str:
+def _part(part: Inline, known: frozenset[str], display: bool = False) -> str:
     if isinstance(part, Math):
-        return f"${tex_math(part.latex)}$"
+        return ("$\\displaystyle " if display else "$") + f"{tex_math(part.latex)}$"
     if isinstance(part, Ref):
         text = f"({tex_text(part.number)})"
         return rf"\hyperref[{anchor('eq', part.number)}]{{{text}}}" if part.number in known else text
@@ -152,9 +158,8 @@ def _row(row: Row) -> str:
 
 
 def _formula(item: Formula, known: frozenset[str]) -> str:
-    number = item.number
-    rows = formula_rows(item.latex, LINE if number is None else LINE - 2.5 - text_width(number))
-    tag = "" if number is None else rf"\tag{{{tex_text(number)}}}\label{{{anchor('eq', number)}}}"
+    number, tag = item.number, _tag(item.number)
+    rows = formula_rows(item.latex, LINE - _tag_width(number))
     star = "*" if number is None else ""
     note = f"\n\\formulanote{{{_inline(item.note, known)}}}" if item.note else ""
     if len(rows) == 1 and not rows[0].left and not rows[0].wide:
@@ -163,23 +168,32 @@ def _formula(item: Formula, known: frozenset[str]) -> str:
     return f"\\begin{{align{star}}}\n{joint.join(map(_row, rows))}{tag}\n\\end{{align{star}}}" + note
 
 
+def _tag(number: str | None) -> str:
+    """What numbers a row of a display."""
+    return "" if number is None else rf"\tag{{{tex_text(number)}}}\label{{{anchor('eq', number)}}}"
+
+
+def _tag_width(number: str | None) -> float:
+    return 0 if number is None else 2.5 + text_width(number)
+
+
 def _chain(steps: tuple[StepRow, ...], known: frozenset[str]) -> str:
-    """Steps that go on from each other, as one alignment with the rules between its rows."""
-    display = chain_rows(steps[0].before, ["= " + step.after for step in steps], LINE)
-    text = ""
+    """Steps that go on from each other, as one alignment with the rules and notes between its rows."""
+    room = LINE - max(_tag_width(step.label) for step in steps)
+    display = chain_rows(steps[0].before, ["= " + step.after for step in steps], room)
+    text, note = "", ""
     for step, rows in zip(steps, display, strict=True):
-        heading = _heading(step, known)
+        heading = note + _heading(step, known)
         text += f" \\\\\n\\intertext{{{heading}}}\n" if text else f"{heading}\n\\begin{{align*}}\n"
-        text += " \\\\\n".join(map(_row, rows))
-    return text + "\n\\end{align*}"
+        text += " \\\\\n".join(map(_row, rows)) + _tag(step.label)
+        note = rf"\formulanote{{{_inline(step.note, known, display=True)}}}\endgraf " if step.note else ""
+    return text + "\n\\end{align*}" + (f"\n{note}" if note else "")
 
 
 def _heading(step: StepRow, known: frozenset[str]) -> str:
-    """Number and rule of a step, the facts that it uses, and its note."""
+    """Number and rule of a step, and the facts that it uses."""
     facts = "; ".join(_part(fact, known) for fact in step.facts)
-    remarks = [f"using {facts}."] if facts else []
-    remarks += [_inline(step.note, known)] if step.note else []
-    return rf"\step{{{tex_text(step.number)}}}{{{tex_text(step.rule)}}}{{{' '.join(remarks)}}}"
+    return rf"\step{{{tex_text(step.number)}}}{{{tex_text(step.rule)}}}{{{f'using {facts}.' if facts else ''}}}"
 
 
 def _cell_width(cell: Inline) -> float:
@@ -189,17 +203,26 @@ def _cell_width(cell: Inline) -> float:
 
 
 def _columns(table: Table) -> str:
-    """The column specification: natural widths where the table fits, else the wide columns share what is left."""
+    """The column specification: natural widths where the table fits, else the wide columns share what is left.
+
+    No column gets narrower than its longest word.
+    """
     rows = [row for row in (table.header, *table.rows) if row]
-    needs = [max(map(_cell_width, column)) for column in zip(*rows, strict=True)]
+    columns = list(zip(*rows, strict=True))
+    needs = [max(map(_cell_width, column)) for column in columns]
     room = PAGE - 1.2 * len(needs)
     if sum(needs) <= room:
         return "l" * len(needs)
-    narrow = [need <= room / len(needs) for need in needs]
-    left = room - sum(need for need, small in zip(needs, narrow, strict=True) if small)
-    wanted = sum(min(need, room) for need, small in zip(needs, narrow, strict=True) if not small)
-    return "".join("l" if small else rf">{{\raggedright\arraybackslash}}p{{{left * min(need, room) / wanted:.1f}em}}"
-                   for need, small in zip(needs, narrow, strict=True))
+    floors = [need if need <= room / len(needs) else min(need, max(map(_word_width, column)))
+              for need, column in zip(needs, columns, strict=True)]
+    share = max(room - sum(floors), 0) / (sum(needs) - sum(floors) or 1)
+    return "".join("l" if need == floor else rf">{{\raggedright\arraybackslash}}p{{{floor + share * (need - floor):.1f}em}}"
+                   for need, floor in zip(needs, floors, strict=True))
+
+
+def _word_width(cell: Inline) -> float:
+    """The width of the longest word of a cell, in bold; mathematics does not break."""
+    return max((1.15 * text_width(word) for word in cell.split()), default=0) if isinstance(cell, str) else _cell_width(cell)
 
 
 def _table(table: Table, known: frozenset[str]) -> str:

@@ -56,7 +56,7 @@ def pdf_string(text: str) -> str:
     >>> pdf_string("50% {a}")
     '50\\\\% (a)'
     """
-    plain = visible(text).translate(str.maketrans({"{": "(", "}": ")", "\\": "/", "^": " ", "~": " ", "$": " "}))
+    plain = visible(text).translate(str.maketrans({"{": "(", "}": ")", "\\": "/", "^": " ", "~": " ", "$": " ", "∂": "d"}))
     return "".join(re.sub(r"([%#&_])", r"\\\1", c) if " " <= c < "\x7f" else c if c in "äöüÄÖÜßéèêáàâçñ" else code_point(c)
                    for c in plain)
 

@@ -32,9 +32,9 @@ def visible(text: str) -> str:
 
 
 def anchor(prefix: str, name: str) -> str:
-    """Return a name for a link target, made of letters, digits and hyphens only.
+    """Return a name for a link target, made of letters, digits and hyphens only; 6 and 6' are two targets.
 
-    >>> anchor("eq", "3.1a")
-    'eq-3-1a'
+    >>> anchor("eq", "3.1a"), anchor("eq", "6'")
+    ('eq-3-1a', 'eq-6p')
     """
-    return prefix + "-" + (re.sub(r"[^0-9A-Za-z]+", "-", name).strip("-") or "x")
+    return prefix + "-" + (re.sub(r"[^0-9A-Za-z]+", "-", name.replace("'", "p")).strip("-") or "x")
