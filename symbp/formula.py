@@ -8,8 +8,10 @@ import sympy as sp
 from symbp.errors import LanguageError
 from symbp.language.build import Builder
 from symbp.language.names import NameSupply
-from symbp.language.parse import Scope, parse_expression
+from symbp.language.parse import parse_expression
 from symbp.language.program import Program
+from symbp.language.scope import Scope
+from symbp.language.syntax import short
 from symbp.language.tensor import Tensor
 from symbp.passes.closed import free_indices
 from symbp.suggest import nearest
@@ -26,11 +28,13 @@ def formula_program(text: str, wrt: tuple[str, ...] | None = None) -> tuple[Prog
     """
     scope = Scope(infer=True)
     expression = parse_expression(text, scope)
+    if not scope.tensors:
+        raise LanguageError(f"in `{short(text)}`: there is no name to differentiate by; write a formula such as sum(i, w[i]*x[i])^2")
     names = NameSupply({*scope.tensors, *scope.indices, *scope.sizes})
     wanted = tuple(scope.tensors) if wrt is None else wrt
     for name in wanted:
         if name not in scope.tensors:
-            raise LanguageError(f"in `{text}`: there is no {name!r} to differentiate by{nearest(name, scope.tensors)}")
+            raise LanguageError(f"in `{short(text)}`: there is no {name!r} to differentiate by{nearest(name, scope.tensors)}")
     free = free_indices_of_value(expression)
     letter = next((c for c in "yfsvgq" if names.free(c)), "y")
     value = Tensor(names.fresh(letter), tuple(i.extent for i in free), origin=tuple(i.start for i in free))

@@ -230,7 +230,7 @@ def test_a_network_of_equations_with_data_dependent_indices() -> None:
     ("L = (lambda: 1)()", "cannot read"),
     ("L = x.__class__", "unknown"),
     ("L = 9**9**9**9", "exponent"),
-    ("L = " + "(" * 200 + "1" + ")" * 200, "nested brackets"),
+    ("L = " + "(" * 200 + "1" + ")" * 200, "brackets are nested"),
     ("L = 1/0", "division by zero"),
     ("L = sum(n, i, x[n])", "2 axes"),
     ("L[n] = sum(i, x[n,i])", "one number"),
