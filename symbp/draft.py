@@ -75,6 +75,7 @@ class Draft:
         self.statements: list[Any] = []
         self.facts: list[Fact] = []
         self._taken = {"n", "N", "l"}
+        self._sizes = {"N"}
         self._printed: set[tuple[str, str]] = set()
 
     # names
@@ -85,6 +86,12 @@ class Draft:
         if self.names.fresh(name) != name:
             raise NetworkError(f"{what} cannot be called {name!r}, since something else has that name; rename one of them")
         return name
+
+    def size(self, letter: str) -> sp.Symbol:
+        """The symbolic extent of a letter, which means the same in every layer."""
+        if letter not in self._sizes:
+            self._sizes.add(self.claim(letter, "an extent"))
+        return size(letter)
 
     def index(self, extent: SizeLike, wanted: str = "") -> Index:
         """An index of its own letter: the wanted one where it is free, else the next of the alphabet."""

@@ -3,16 +3,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import sympy as sp
-
 from symbp.errors import LanguageError
-from symbp.language.build import Builder
+from symbp.language.build import Builder, free_indices
 from symbp.language.names import NameSupply
 from symbp.language.parse import parse_expression
 from symbp.language.program import Program
 from symbp.language.scope import Scope
+from symbp.language.syntax import short
 from symbp.language.tensor import Tensor
-from symbp.passes.closed import free_indices
 from symbp.suggest import nearest
 
 
@@ -27,14 +25,14 @@ def formula_program(text: str, wrt: tuple[str, ...] | None = None) -> tuple[Prog
     """
     scope = Scope(infer=True)
     expression = parse_expression(text, scope)
-    names = NameSupply({*scope.tensors, *scope.indices, *scope.sizes})
     if not scope.tensors:
-        raise LanguageError(f"in `{text}`: the formula reads no tensor, so there is nothing to differentiate by")
+        raise LanguageError(f"in `{short(text)}`: there is no name to differentiate by; write a formula such as sum(i, w[i]*x[i])^2")
+    names = NameSupply({*scope.tensors, *scope.indices, *scope.sizes})
     wanted = tuple(scope.tensors) if wrt is None else wrt
     for name in wanted:
         if name not in scope.tensors:
-            raise LanguageError(f"in `{text}`: there is no {name!r} to differentiate by{nearest(name, scope.tensors)}")
-    free = free_indices_of_value(expression)
+            raise LanguageError(f"in `{short(text)}`: there is no {name!r} to differentiate by{nearest(name, scope.tensors)}")
+    free = free_indices(expression)
     letter = next((c for c in "yfsvgq" if names.free(c)), "y")
     value = Tensor(names.fresh(letter), tuple(i.extent for i in free), origin=tuple(i.start for i in free))
     builder = Builder(names)
@@ -42,10 +40,3 @@ def formula_program(text: str, wrt: tuple[str, ...] | None = None) -> tuple[Prog
     inputs = [replace(t, role="parameter") if n in wanted else t for n, t in scope.tensors.items()]
     return Program((*inputs, *builder.tensors, value), builder.equations), value.name
 
-
-def free_indices_of_value(expression: sp.Expr) -> tuple:
-    """The indices of a formula's value; a softmax's own index stays free."""
-    from symbp.language.build import Reduce
-    own = {i for r in expression.atoms(Reduce) if r.op == "softmax" for i in r.over}
-    shown = expression.replace(lambda e: isinstance(e, Reduce) and e.op == "softmax", lambda e: e.body)
-    return tuple(dict.fromkeys((*(i for i in free_indices(shown)), *sorted(own - set(free_indices(shown)), key=lambda i: i.name))))

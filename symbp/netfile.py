@@ -23,13 +23,12 @@ from symbp.network import Network
 from symbp.notation import Notation
 from symbp.optim import OPTIMIZERS
 from symbp.report.text import visible
-from symbp.settings import Count, Identifier, NetworkError, Settings, place, quoted, read_typed
+from symbp.settings import FILE_NAME, Count, Identifier, NetworkError, Settings, place, quoted, read_typed
 from symbp.suggest import nearest
 
 LARGEST = 1_000_000
 MOST_LAYERS = 2_000
 LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){40}""")
-NETWORK_NAME = r"^[A-Za-z][A-Za-z0-9_-]*$"
 
 Table = dict[str, Any]
 
@@ -50,7 +49,7 @@ class Choices(Settings):
 class Data(Settings):
     """The data to train on: the name of a known set, and a folder where its files lie, if they are the user's."""
 
-    name: Annotated[str, Field(pattern=NETWORK_NAME, max_length=60)]
+    name: Annotated[str, Field(pattern=FILE_NAME, max_length=60)]
     folder: str | None = None
 
 
@@ -84,7 +83,7 @@ class Written(Settings):
 class Contents(Settings):
     """The tables of a network file."""
 
-    name: Annotated[str, Field(pattern=NETWORK_NAME, max_length=60)]
+    name: Annotated[str, Field(pattern=FILE_NAME, max_length=60)]
     title: Annotated[str, Field(max_length=300)] = ""
     input: Table | None = None
     target: Table = Field(default_factory=dict)

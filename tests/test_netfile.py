@@ -211,7 +211,7 @@ EQUATIONS = [
     ('"L = sum(n, z[n])", "z[n] = v[n]*sum(i, w[i]*x[n,i])"', ["z is read before it is assigned", "above"]),
     ('"z[n] = z[n] + v[n]", "L = sum(n, z[n])"', ["z is read before it is assigned"]),
     ('"z[n+1] = v[n]", "L = sum(n, z[n])"', ["n + 1 is not a plain index"]),
-    ('""', ["ends too early"]), ("3", ["equations.1 must be text"]), ("", ["equations has 0 entries", "at least 1"]),
+    ('""', ["at its end", "one sign ="]), ("3", ["equations.1 must be text"]), ("", ["equations = []", "at least 1 entries"]),
     ('"L = sum(i, w[i]^2)"', ["no equation uses the parameter 'v'"]),
 ]
 
@@ -228,7 +228,7 @@ def test_wrong_equations(equations: str, parts: list[str], tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("old", "new", "parts"), [
     ("i = 4", "i = -4", ["indices.i = -4", "greater than 0"]),
-    ("i = 4", "i = 1000000000", ["indices.i = 1000000000", "less than or equal"]),
+    ("i = 4", "i = 1000000000", ["indices.i = 1000000000", "at most 10000000"]),
     ("tensors.w", 'tensors."a b"', ['"a b" is not a name']),
     ("tensors.w", "tensors.i", ["'i' is an index and a tensor"]),
     ('role = "parameter" }\ntensors.v', 'role = "param" }\ntensors.v', ["tensors.w", 'did you mean "parameter"']),
@@ -247,7 +247,7 @@ def test_wrong_declarations(old: str, new: str, parts: list[str], tmp_path: Path
 def test_too_many_layers_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "bad.toml"
     path.write_text(GOOD + '[[layers]]\ntype = "relu"\n' * 3000, encoding="utf-8")
-    assert "layers has 3003 entries; it must have at most 2000" in failure(path)
+    assert "must have at most 2000 entries" in failure(path)
 
 
 def test_hostile_names_are_shown_harmlessly(tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ def test_a_network_of_equations_with_data_dependent_indices() -> None:
     ("L = (lambda: 1)()", "cannot read"),
     ("L = x.__class__", "unknown"),
     ("L = 9**9**9**9", "exponent"),
-    ("L = " + "(" * 200 + "1" + ")" * 200, "nested brackets"),
+    ("L = " + "(" * 200 + "1" + ")" * 200, "brackets are nested"),
     ("L = 1/0", "division by zero"),
     ("L = sum(n, i, x[n])", "2 axes"),
     ("L[n] = sum(i, x[n,i])", "one number"),

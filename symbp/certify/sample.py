@@ -83,6 +83,8 @@ def constraint(program: Program, tensor: Tensor) -> Constraint:
     for fact in program.facts:
         if tensor.name in fact.tensors:
             found = _add(found, fact, tensor)
+    if found.low > found.high:
+        raise LanguageError(f"the facts about {tensor.name} contradict each other: no number is above {found.low:g} and below {found.high:g}")
     return found
 
 

@@ -58,7 +58,7 @@ def implies(facts: Iterable[sp.Expr], goal: sp.Expr) -> bool:
     goal = sp.expand(goal * _denominator(goal))
     if goal.is_Number:
         return bool(goal >= 0)
-    if not _whole(goal):
+    if not is_whole(goal):
         return False
     facts = _connected(facts, goal)
     system = [_linear(f) for f in (*facts, -goal - 1)]
@@ -107,7 +107,7 @@ def _bounds_of_unknowns(expressions: Iterable[sp.Expr]) -> list[sp.Expr]:
         for floor in e.atoms(sp.floor):
             inner = sp.expand(floor.args[0])
             q = _denominator(inner)
-            step = sp.Rational(1, q) if _whole(sp.expand(inner * q)) else sp.S.Zero
+            step = sp.Rational(1, q) if is_whole(sp.expand(inner * q)) else sp.S.Zero
             bounds.setdefault(inner - floor)
             bounds.setdefault(floor - inner + 1 - step)
             bounds.update(dict.fromkeys(_bounds_of_unknowns([inner])))
@@ -119,8 +119,12 @@ def _denominator(expression: sp.Expr) -> int:
     return sp.ilcm(1, *(t.as_coeff_Mul()[0].q for t in sp.Add.make_args(sp.expand(expression))))
 
 
-def _whole(expression: sp.Expr) -> bool:
-    """Whether a sum of products with whole coefficients is a whole number: no 1/s and no root stands in it."""
+def is_whole(expression: sp.Expr) -> bool:
+    """Whether a sum of products with whole coefficients is a whole number: no 1/s and no root stands in it.
+
+    >>> is_whole(sp.Integer(2)), is_whole(sp.Rational(1, 2)), is_whole(sp.pi)
+    (True, False, False)
+    """
     powers = {p for t in sp.Add.make_args(expression) for f in sp.Mul.make_args(t) for p in [f.as_base_exp()]}
     return all(e.is_Integer and e > 0 and (b.is_integer or isinstance(b, (Access, AppliedUndef))) for b, e in powers)
 

@@ -111,7 +111,7 @@ class Builder:
         """A helper tensor for a nested sum, max or softmax, indexed by what is free in it."""
         if node.op == "softmax":
             return self._softmax(node)
-        free = [i for i in _free(node) if i not in node.over]
+        free = free_indices(node)
         tensor = self._tensor({"sum": "S", "max": "M"}[node.op], free)
         self.assign(tensor[tuple(free)], Reduce(node.op, node.body, node.over, node.domain))
         return tensor[tuple(free)]
@@ -119,7 +119,7 @@ class Builder:
     def _softmax(self, node: Reduce) -> sp.Expr:
         """softmax over k as equations: z, e = exp(z), S = Σ_k e, and the value e/S."""
         (index,) = node.over
-        free = _free(node.body)
+        free = free_indices(node.body)
         if index not in free:
             raise LanguageError(f"softmax over {index.name}: {node.body} does not depend on {index.name}")
         score = node.body
@@ -133,16 +133,25 @@ class Builder:
         self._add(Equation(norm, power, over=(index,), label="softmax"))
         return power / norm
 
-    def _tensor(self, base: str, free: list[Index]) -> Tensor:
+    def _tensor(self, base: str, free: Iterable[Index]) -> Tensor:
         tensor = Tensor(self.names.fresh(base), tuple(i.extent for i in free), origin=tuple(i.start for i in free),
                         auxiliary=True)
         self.tensors.append(tensor)
         return tensor
 
 
-def _free(expression: sp.Expr) -> list[Index]:
-    bound = {i for r in expression.atoms(Reduce) for i in r.over if r is not expression}
-    return [i for i in indices_of(expression) if i not in bound]
+def free_indices(expression: sp.Basic) -> tuple[Index, ...]:
+    """The indices that an expression's value depends on, in order of appearance; a softmax has its own index, too.
+
+    >>> i, j, W = Index("i", 3), Index("j", 2), Tensor("W", (2, 3))
+    >>> free_indices(total(i, W[j, i])), free_indices(Reduce("softmax", W[j, i], [i]))
+    ((j,), (j, i))
+    """
+    if isinstance(expression, Index):
+        return (expression,)
+    found = dict.fromkeys(i for a in expression.args for i in free_indices(a))
+    bound = expression.over if isinstance(expression, Reduce) and expression.op != "softmax" else ()
+    return tuple(i for i in found if i not in bound)
 
 
 def _outermost(expression: sp.Expr, kind: type) -> list[sp.Expr]:

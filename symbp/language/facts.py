@@ -15,6 +15,7 @@ from symbp.language.index import Index
 from symbp.language.tensor import accesses
 
 RELATIONS = {"==": "=", ">": ">", ">=": r"\ge", "<": "<", "<=": r"\le"}
+TRUTH = {"==": sp.Eq, ">": sp.Gt, ">=": sp.Ge, "<": sp.Lt, "<=": sp.Le}
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Fact:
         object.__setattr__(self, "left", _sympify(self.left))
         object.__setattr__(self, "right", _sympify(self.right))
         object.__setattr__(self, "over", tuple(self.over))
+        if not self.over and TRUTH[self.relation](self.left, self.right) == False:  # noqa: E712  SymPy's answer may be open
+            raise LanguageError(f"the fact {self} is false, whatever the values are")
 
     @property
     def tensors(self) -> tuple[str, ...]:

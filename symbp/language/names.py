@@ -1,7 +1,24 @@
 """Fresh names, so that a pass can be applied twice and bound names are never captured."""
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+from symbp.errors import LanguageError
+
+NAME, LONGEST = r"^[A-Za-z][A-Za-z0-9_]*$", 40
+"""What a user's name is made of, and its most characters."""
+
+
+def check_name(name: str) -> None:
+    """Raise `LanguageError` for what is no name.
+
+    >>> check_name("__class__")
+    Traceback (most recent call last):
+    symbp.errors.LanguageError: '__class__' is not a name; a name is a letter, then letters, digits and underscores, at most 40
+    """
+    if not re.fullmatch(NAME, name) or len(name) > LONGEST:
+        raise LanguageError(f"{name[:LONGEST]!r} is not a name; a name is a letter, then letters, digits and underscores, at most {LONGEST}")
 
 
 class NameSupply:

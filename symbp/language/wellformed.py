@@ -5,13 +5,15 @@ Each error quotes the equation, the index and the extents, and says what would b
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sympy as sp
 
 from symbp.errors import LanguageError
-from symbp.language.affine import coefficients, implies, range_facts
+from symbp.language.affine import coefficients, implies, is_whole, range_facts
 from symbp.language.equation import Equation, Loop, walk
+from symbp.language.facts import Fact
 from symbp.language.index import Index, indices_of
 from symbp.language.order import check_order
 from symbp.language.tensor import AXIS0, Access, Tensor, all_accesses
@@ -22,6 +24,16 @@ if TYPE_CHECKING:
 MOST_POINTS = 200_000
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where accesses stand: the text of an equation or a fact, the loops around it, its indices and its domain."""
+
+    text: str
+    loops: tuple[Index, ...]
+    indices: tuple[Index, ...]
+    domain: tuple[sp.Expr, ...] = ()
+
+
 def check(program: "Program") -> None:
     """Raise `LanguageError` for the first thing that is wrong with the program."""
     _check_tensors(program)
@@ -29,9 +41,13 @@ def check(program: "Program") -> None:
     names: dict[str, Index] = {}
     for equation, loops in walk(program.statements):
         _check_indices(equation, loops, names)
+        _check_domain(program, equation)
+        place = _Place(str(equation), tuple(loop.index for loop in loops), equation.indices, equation.domain)
         for access in all_accesses(sp.Tuple(equation.target, *equation.expressions)):
-            _check_access(program, equation, loops, access, rows)
+            _check_access(program, place, access, rows)
         _check_target(program, equation, loops)
+    for fact in program.facts:
+        _check_fact(program, fact, rows)
     check_order(program)
 
 
@@ -65,66 +81,79 @@ def _check_indices(equation: Equation, loops: tuple[Loop, ...], names: dict[str,
         if index not in allowed:
             raise LanguageError(f"in `{equation}`: the index {index.name} is neither on the left nor summed over; "
                                 f"add it to the left side or sum over it")
-    for condition in equation.domain:
-        if coefficients(condition) is None:
-            raise LanguageError(f"in `{equation}`: the condition {condition} >= 0 of the domain is not integer-affine")
     target = {i for e in equation.target.indices for i in indices_of(e)}
     for index in equation.over:
         if index in target or index in outer:
             raise LanguageError(f"in `{equation}`: the bound index {index.name} also stands on the left or is a loop's")
 
 
-def _check_access(program: "Program", equation: Equation, loops: tuple[Loop, ...], access: Access,
-                  rows: set[tuple[str, int]]) -> None:
+def _check_domain(program: "Program", equation: Equation) -> None:
+    """Conditions are sums of integer multiples of indices, sizes and integer tensors."""
+    for condition in equation.domain:
+        parts = coefficients(condition)
+        floats = [a for a in parts[0] if isinstance(a, Access) and program.tensor(a.name).dtype != "int"] if parts is not None else []
+        if parts is None or floats or not is_whole(parts[1]):
+            raise LanguageError(f"in `{equation}`: the condition {condition} >= 0 of the domain is not integer-affine "
+                                f"(a sum of integer multiples of indices and integer tensors)")
+
+
+def _check_fact(program: "Program", fact: Fact, rows: set[tuple[str, int]]) -> None:
+    """A fact's accesses are those of a program; one without tensors and sizes is true."""
+    both = sp.Tuple(fact.left, fact.right)
+    place = _Place(str(fact), (), indices_of(both))
+    for access in all_accesses(both):
+        _check_access(program, place, access, rows)
+
+
+def _check_access(program: "Program", place: _Place, access: Access, rows: set[tuple[str, int]]) -> None:
     tensor = program.tensor(access.name)
     if len(access.indices) != len(tensor.shape):
-        raise LanguageError(f"in `{equation}`: {tensor.name} has {len(tensor.shape)} axes {tensor.shape}, "
+        raise LanguageError(f"in `{place.text}`: {tensor.name} has {len(tensor.shape)} axes {tensor.shape}, "
                             f"but {access} gives {len(access.indices)} indices")
     for axis, (position, extent) in enumerate(zip(access.indices, tensor.extents(access))):
         parts = coefficients(position)
-        if parts is None:
-            raise LanguageError(f"in `{equation}`: the index {position} of {access} is not integer-affine "
+        if parts is None or not is_whole(parts[1]):
+            raise LanguageError(f"in `{place.text}`: the index {position} of {access} is not integer-affine "
                                 f"(a sum of integer multiples of indices and integer tensors)")
         reads = [a for a in parts[0] if isinstance(a, Access)]
         for inner in reads:
             if program.tensor(inner.name).dtype != "int":
-                raise LanguageError(f"in `{equation}`: {inner} is used as an index of {tensor.name}, "
+                raise LanguageError(f"in `{place.text}`: {inner} is used as an index of {tensor.name}, "
                                     f"but {inner.name} is a float tensor; give it dtype int")
         if not reads:
-            _check_range(program, equation, loops, access, axis, (tensor.name, axis) in rows)
+            _check_range(program, place, access, axis, (tensor.name, axis) in rows)
 
 
-def _check_range(program: "Program", equation: Equation, loops: tuple[Loop, ...], access: Access, axis: int,
-                 is_row: bool) -> None:
+def _check_range(program: "Program", place: _Place, access: Access, axis: int, is_row: bool) -> None:
     """An index alone on an axis has the axis' extent; any other expression provably stays inside."""
     tensor = program.tensor(access.name)
     position, origin, extent = access.indices[axis], tensor.origin[axis], tensor.extents(access)[axis]
     if isinstance(position, Index) and position.extent == extent and position.start == origin:
         return
-    loop_indices = {loop.index for loop in loops}
-    if isinstance(position, Index) and position not in loop_indices and not is_row and not equation.domain:
+    if isinstance(position, Index) and position not in place.loops and not is_row and not place.domain:
         if sp.expand(position.extent - extent) != 0 or position.start != origin:
-            raise LanguageError(f"in `{equation}`: the index {position} of extent {position.extent} stands alone on axis {axis} "
+            raise LanguageError(f"in `{place.text}`: the index {position} of extent {position.extent} stands alone on axis {axis} "
                                 f"of {access}, whose extent is {extent}; the two must be equal")
     for goal, side in ((position - origin, "below"), (origin + extent - 1 - position, "above")):
-        _prove(program.size_facts, equation, loops, access, axis, extent, goal, side)
+        _prove(program, place, access, axis, goal, side)
 
 
-def _prove(known: tuple[sp.Expr, ...], equation: Equation, loops: tuple[Loop, ...], access: Access, axis: int,
-           extent: sp.Expr, goal: sp.Expr, side: str) -> None:
-    indices = {*equation.indices, *(lp.index for lp in loops)}
+def _prove(program: "Program", place: _Place, access: Access, axis: int, goal: sp.Expr, side: str) -> None:
+    tensor = program.tensor(access.name)
+    indices = {*place.indices, *place.loops}
     indices |= {j for i in indices for j in i.extent.atoms(Index)}
-    facts = [*range_facts(sorted(indices, key=lambda i: i.name)), *equation.domain, *known]
+    facts = [*range_facts(sorted(indices, key=lambda i: i.name)), *place.domain, *program.size_facts]
     if implies(facts, goal):
         return
-    point = _counterexample(sorted(indices, key=lambda i: i.name), equation.domain, goal)
+    point = _counterexample(sorted(indices, key=lambda i: i.name), place.domain, goal)
     if point is None:
         return
     at = f" (at {', '.join(f'{i.name} = {v}' for i, v in point.items())} it is {access.indices[axis].xreplace(point)})" if point else ""
-    ranges = ", ".join(f"{i.name} in {i.start}..{i.last}" for i in equation.indices if i in access.indices[axis].free_symbols)
-    raise LanguageError(f"in `{equation}`: the index {access.indices[axis]} of {access} can leave its axis {side}{at}; "
-                        f"axis {axis} has extent {extent} and {ranges or 'no index varies'}. A layer that pads says so: "
-                        f"write inside({access}), or give the equation a domain")
+    ranges = ", ".join(f"{i.name} in {i.start}..{i.last}" for i in place.indices if i in access.indices[axis].free_symbols)
+    remedy = (f"A layer that pads says so: write inside({access}), or give the equation a domain" if ranges
+              else f"Its positions are counted from {tensor.origin[axis]}")
+    raise LanguageError(f"in `{place.text}`: the index {access.indices[axis]} of {access} can leave its axis {side}{at}; axis {axis} has "
+                        f"extent {tensor.extents(access)[axis]} and {ranges or 'no index varies'}. {remedy}")
 
 
 def _counterexample(indices: list[Index], domain: tuple[sp.Expr, ...], goal: sp.Expr) -> dict | None:

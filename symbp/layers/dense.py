@@ -12,7 +12,7 @@ from symbp.language.equation import Equation
 from symbp.layers.activations import Elementwise, activate, function
 from symbp.layers.base import Layer, layer
 from symbp.notation import tex
-from symbp.settings import Count, NetworkError
+from symbp.settings import CAPITAL, Count, NetworkError
 
 WIDTH = sp.Function("n")
 """The width n(l) of layer l, where the depth is symbolic."""
@@ -35,9 +35,9 @@ class Dense(Layer):
     type: Literal["dense"] = "dense"
     units: Count | None = None
     bias: bool = True
-    activation: Elementwise | Literal["softmax"] = "identity"
+    activation: Literal[Elementwise, "softmax"] = "identity"
     init: Literal["auto", "he", "xavier", "normal", "zeros"] = "auto"
-    repeat: Annotated[str, Field(pattern="^[A-Z]$")] | None = None
+    repeat: Annotated[str, Field(pattern=CAPITAL)] | None = None
 
     def model_post_init(self, _context: object) -> None:
         """Refuse a layer without widths, or with two kinds of them."""

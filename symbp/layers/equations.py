@@ -20,11 +20,10 @@ from pydantic import Field
 from symbp.draft import Draft, Signal
 from symbp.language import Conventions, Fact, Index, Program, Tensor, size, substitute
 from symbp.language.build import Builder
-from symbp.language.functions import DEFINITIONS, PRIMITIVES
 from symbp.language.names import NameSupply
 from symbp.language.parse import learn_indices, parse_equation, parse_fact
-from symbp.language.reader import WORDS
-from symbp.language.scope import Scope
+from symbp.language.scope import Scope, check_free
+from symbp.language.syntax import short
 from symbp.language.tensor import Access, names_read
 from symbp.layers.base import Layer, layer
 from symbp.notation import tex
@@ -33,7 +32,6 @@ from symbp.suggest import nearest
 
 Extent = Count | Identifier
 Initial = Literal["he", "xavier", "normal", "zeros", "ones"]
-RESERVED = {*DEFINITIONS, *PRIMITIVES, *WORDS, "pi", "e"}
 
 
 @layer
@@ -61,6 +59,8 @@ class Equations(Layer):
     def build(self, draft: Draft, x: Signal) -> Signal:
         """Read the equations in their own names and write them in those of the network."""
         whole = (*x.batch, *x.axes)
+        for letter in (e for e in self.indices.values() if isinstance(e, str)):
+            draft.size(letter)
         samples = {i.name: i.extent.name for i in x.batch}
         reader = Reader({**samples, **self.indices})
         reader.declare("x", Tensor("x", tuple(i.extent for i in whole), role="input"))
@@ -91,19 +91,27 @@ class Reader:
     def __init__(self, indices: Mapping[str, int | str], sizes: Mapping[str, sp.Expr] | None = None) -> None:
         self.scope = Scope(sizes=dict(sizes or {}))
         for name, extent in indices.items():
-            _free_of_meaning(name)
+            check_free(name)
             if isinstance(extent, str):
-                extent = self.scope.sizes.setdefault(extent, size(extent))
+                extent = self._size(extent, f"the index {name}", indices)
             self.scope.indices[name] = Index(name, extent)
         self.assigned: list[str] = []
         self.facts: list[Fact] = []
         self.builder = Builder(NameSupply({*self.scope.indices, *self.scope.sizes}))
 
+    def _size(self, letter: str, of: str, indices: Mapping[str, int | str]) -> sp.Symbol:
+        """The symbolic extent of that letter."""
+        check_free(letter)
+        if letter in indices:
+            raise NetworkError(f"the extent of {of} is {letter!r}, which is an index; take another letter")
+        return self.scope.sizes.setdefault(letter, size(letter))
+
     def declare(self, name: str, tensor: Tensor) -> None:
         """Make a tensor known under a name."""
-        _free_of_meaning(name)
-        if name in self.scope.indices:
-            raise NetworkError(f"{name!r} is an index and a tensor; give one of them another name")
+        check_free(name)
+        for other, what in ((self.scope.indices, "an index"), (self.scope.sizes, "an extent")):
+            if name in other:
+                raise NetworkError(f"{name!r} is {what} and a tensor; give one of them another name")
         self.builder.names.fresh(name)
         self.scope.tensors[name] = tensor
 
@@ -134,7 +142,7 @@ class Reader:
             self.scope.later = frozenset(t[1] for t in targets[k:] if t) - {*self.scope.tensors, *self.scope.indices}
             name, indices, right = parse_equation(text, self.scope)
             if name in self.scope.tensors:
-                raise NetworkError(f"in `{text[:120]}`: {name} has a value already; each tensor is assigned once")
+                raise NetworkError(f"in `{short(text)}`: {name} has a value already; each tensor is assigned once")
             target = Tensor(name, tuple(i.extent for i in indices), origin=tuple(i.start for i in indices))
             self.declare(name, target)
             self.assigned.append(name)
@@ -150,11 +158,6 @@ class Reader:
         if idle is not None:
             raise NetworkError(f"no equation uses the parameter {idle!r}; remove it, or use it")
         return program
-
-
-def _free_of_meaning(name: str) -> None:
-    if name in RESERVED:
-        raise NetworkError(f"{name!r} is a word of the expression language; take another name")
 
 
 @dataclass

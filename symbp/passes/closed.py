@@ -121,12 +121,6 @@ def bound_indices(expression: sp.Expr) -> set[Index]:
     return {i for r in expression.atoms(Reduce) for i in r.over}
 
 
-def free_indices(expression: sp.Expr) -> tuple[Index, ...]:
-    """The indices that no sum binds, in order of appearance."""
-    bound = bound_indices(expression)
-    return tuple(i for i in indices_of(expression) if i not in bound)
-
-
 def fresh_bound(expression: sp.Expr, taken: Iterable[str]) -> sp.Expr:
     """Rename bound indices whose names are taken: k becomes k′."""
     names = set(taken)
