@@ -91,7 +91,7 @@ def test_derive_makes_a_pdf(tmp_path: Path) -> None:
     (["derive", EXAMPLE, "--format", "pfd"], 'did you mean "pdf"'),
     (["derive", EXAMPLE, "--facts", "maybe"], "invalid choice"),
     (["derive", "7"], "a formula has an access"),
-    (["derive", "sum(i, 1)"], "there is nothing to differentiate by"),
+    (["derive", "sum(i, 1)"], "no name to differentiate by"),
     (["derive"], "required"),
     (["dervie", EXAMPLE], "invalid choice"),
     ([], "required"),
@@ -105,6 +105,14 @@ def test_derive_makes_a_pdf(tmp_path: Path) -> None:
 def test_mistakes_are_one_paragraph(arguments: list, part: str, tmp_path: Path) -> None:
     assert part in refused(*arguments, cwd=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_network_without_parameters(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text('name = "n"\n[network]\nindices = { n = "N" }\ntensors.x = { axes = ["n"] }\nequations = ["L = sum(n, x[n]^2)"]\n',
+                    encoding="utf-8")
+    assert "no tensor has the role parameter" in refused("derive", path, "--out", tmp_path / "out")
+    assert symbp("derive", path, "--wrt", "x", "--out", tmp_path / "out", "--format", "md").returncode == 0
 
 
 def test_a_bad_file_leaves_nothing_behind(tmp_path: Path) -> None:

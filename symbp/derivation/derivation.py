@@ -51,6 +51,9 @@ class Derivation:
         self.program = self.derivative.program
         self.wrt = self.derivative.wrt
         self._gradients: dict[str, Gradient] = {}
+        if not self.wrt:
+            raise LanguageError(f"there is nothing to differentiate {of} by: no tensor has the role parameter; give one that role, "
+                                f"or name tensors (--wrt)")
 
     @cached_property
     def writer(self) -> Printer:
