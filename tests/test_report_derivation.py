@@ -157,3 +157,8 @@ def test_a_column_is_never_narrower_than_its_words():
 
 def test_a_lead_in_stays_with_what_follows():
     assert r"$l = L$:\nopagebreak" in to_tex(derivation_of("bp_general").report())
+
+
+def test_only_the_loss_updates_parameters():
+    report = derive(sb.load(EXAMPLES[0].parent / "xor.toml"), of="z1").report()
+    assert "Parameter update" not in [s.title for s in report.sections]
