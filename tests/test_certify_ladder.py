@@ -194,7 +194,8 @@ def test_the_same_seed_gives_the_same_figures():
     assert check(program, "L", seed=3).to_json() == check(program, "L", seed=3).to_json()
 
 
-@pytest.mark.parametrize("formula", ["sum(i, log(x[i]))", "sum(i, sqrt(x[i]))", "sum(i, x[i]^(1/3)*log(1 - x[i]))", "log(sum(i, w[i]*x[i]))"])
+@pytest.mark.parametrize("formula", ["sum(i, log(x[i]))", "sum(i, sqrt(x[i]))", "sum(i, x[i]^(1/3)*log(1 - x[i]))",
+                                     "log(sum(i, w[i]*x[i]))"])
 def test_a_draw_stays_where_logs_and_roots_are_defined(formula: str, recwarn: pytest.WarningsRecorder):
     for seed in range(3):
         report = sb.check(formula, seed=seed)

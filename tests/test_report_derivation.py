@@ -17,7 +17,8 @@ from symbp.report.tex import _columns, to_tex
 from symbp.report.text import anchor
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.toml"))
-SOURCES = [*(p.stem for p in EXAMPLES), *ALL, "softmax(sum(i, W[k,i]*x[i]) + b[k])", "sum(i, j, x[i]*A[i,j]*y[j])^2", "log(sum(i, exp(z[i])))"]
+SOURCES = [*(p.stem for p in EXAMPLES), *ALL, "softmax(sum(i, W[k,i]*x[i]) + b[k])", "sum(i, j, x[i]*A[i,j]*y[j])^2",
+           "log(sum(i, exp(z[i])))"]
 
 
 def derivation_of(source: str) -> Derivation:
