@@ -192,3 +192,17 @@ def test_nothing_passes_without_an_independent_rung():
 def test_the_same_seed_gives_the_same_figures():
     program = mlp()
     assert check(program, "L", seed=3).to_json() == check(program, "L", seed=3).to_json()
+
+
+@pytest.mark.parametrize("formula", ["sum(i, log(x[i]))", "sum(i, sqrt(x[i]))", "sum(i, x[i]^(1/3)*log(1 - x[i]))",
+                                     "log(sum(i, w[i]*x[i]))"])
+def test_a_draw_stays_where_logs_and_roots_are_defined(formula: str, recwarn: pytest.WarningsRecorder):
+    for seed in range(3):
+        report = sb.check(formula, seed=seed)
+        assert report.passed, report.table()
+    assert not recwarn.list
+
+
+def test_what_is_nowhere_finite_is_said():
+    with pytest.raises(LanguageError, match="finite"):
+        sb.check("sum(i, log(-x[i]^2))")

@@ -4,7 +4,27 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy as sp
-from classifiers import K, L, N, a, binary, epsilon, integer, log_sum_exp, n, one_hot, p, run_values, smoothed, squared, t, tau, tempered, y, z
+from classifiers import (
+    K,
+    L,
+    N,
+    a,
+    binary,
+    epsilon,
+    integer,
+    log_sum_exp,
+    n,
+    one_hot,
+    p,
+    run_values,
+    smoothed,
+    squared,
+    t,
+    tau,
+    tempered,
+    y,
+    z,
+)
 from classifiers import k as kk
 
 from symbp.certify.steps import check_steps

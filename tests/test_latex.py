@@ -4,12 +4,12 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
+from symbp.calculus.differentiate import adjoint
+from symbp.calculus.local import prime
 from symbp.derivation import derive
 from symbp.language import Access, Equation, Fact, Index, Program, Tensor, size
 from symbp.language.build import Reduce
 from symbp.language.functions import equal, relu, sigmoid, step
-from symbp.calculus.differentiate import adjoint
-from symbp.calculus.local import prime
 from symbp.printing.latex import Writer, name_latex
 
 N = size("N")

@@ -17,7 +17,8 @@ from symbp.report.tex import _columns, to_tex
 from symbp.report.text import anchor
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.toml"))
-SOURCES = [*(p.stem for p in EXAMPLES), *ALL, "softmax(sum(i, W[k,i]*x[i]) + b[k])", "sum(i, j, x[i]*A[i,j]*y[j])^2", "log(sum(i, exp(z[i])))"]
+SOURCES = [*(p.stem for p in EXAMPLES), *ALL, "softmax(sum(i, W[k,i]*x[i]) + b[k])", "sum(i, j, x[i]*A[i,j]*y[j])^2",
+           "log(sum(i, exp(z[i])))"]
 
 
 def derivation_of(source: str) -> Derivation:
@@ -157,3 +158,8 @@ def test_a_column_is_never_narrower_than_its_words():
 
 def test_a_lead_in_stays_with_what_follows():
     assert r"$l = L$:\nopagebreak" in to_tex(derivation_of("bp_general").report())
+
+
+def test_only_the_loss_updates_parameters():
+    report = derive(sb.load(EXAMPLES[0].parent / "xor.toml"), of="z1").report()
+    assert "Parameter update" not in [s.title for s in report.sections]

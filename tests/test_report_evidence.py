@@ -84,7 +84,8 @@ def test_the_rungs_are_described_once() -> None:
 
 def test_a_rung_that_never_ran_has_no_column() -> None:
     missing = RungResult("independent", NOT_RUN, None, "PyTorch is not installed")
-    rows = tuple(EvidenceRow(n, (RungResult("exact", *said), missing)) for n, said in (("W", (PASSED, None, "3 of 3")), ("b", (NOT_RUN, None, "large"))))
+    said = {"W": RungResult("exact", PASSED, None, "3 of 3"), "b": RungResult("exact", NOT_RUN, None, "large")}
+    rows = tuple(EvidenceRow(name, (result, missing)) for name, result in said.items())
     table = evidence_table(Evidence(rows))
     assert table.header == ("gradient", "exact")
     assert table.rows == (("W", "passed (3 of 3)"), ("b", "not run (large)"))
@@ -122,7 +123,8 @@ def test_derive_with_a_failed_check_writes_and_is_1(tmp_path: Path, monkeypatch:
     assert "NOT certified" in capsys.readouterr().out
 
 
-def test_what_cannot_be_checked_is_refused_with_a_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_what_cannot_be_checked_is_refused_with_a_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                          capsys: pytest.CaptureFixture) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise sb.LanguageError("inputs cannot be drawn on x^3 == 2")
 

@@ -46,15 +46,20 @@ class Constraint:
 def draw(program: Program, seed: int = 0, depth: int = 4) -> Sample:
     """Random sizes and inputs on the facts, away from kinks and near ties, so that differences are valid.
 
+    Where a draw leaves the domain of a log or a root, the next one is between 0 and 1.
     depth: the value of the sizes L and T.  Raises `LanguageError` for a fact of a form that the sampler does not know, and quotes it.
     """
     rng = np.random.default_rng(seed)
     sizes, functions = concrete_sizes(program, depth), smooth_functions(program)
+    inside = False
     for _ in range(ATTEMPTS):
-        values = {t.name: draw_tensor(program, t, sizes, rng) for t in program.inputs}
-        if is_clear(program, values, sizes, functions):
+        values = {t.name: draw_tensor(program, t, sizes, rng, inside) for t in program.inputs}
+        if not is_finite(program, values, sizes, functions):
+            inside = not inside
+        elif is_clear(program, values, sizes, functions):
             return Sample(sizes, values, functions)
-    raise LanguageError("no input could be drawn that is away from every kink and tie; the program may be constant at one")
+    raise LanguageError("no input could be drawn at which everything is finite and away from every kink and tie; state what is positive "
+                        "as a fact, or the program may be constant at a kink")
 
 
 def concrete_sizes(program: Program, depth: int) -> dict[str, Any]:
@@ -102,8 +107,8 @@ def _add(known: Constraint, fact: Fact, tensor: Tensor) -> Constraint:
                         f"and bounds by numbers (`{tensor.name}[…] > 0`)")
 
 
-def draw_tensor(program: Program, tensor: Tensor, sizes: Sizes, rng: np.random.Generator) -> np.ndarray:
-    """One input: integers within the axes that they index, else numbers on the facts."""
+def draw_tensor(program: Program, tensor: Tensor, sizes: Sizes, rng: np.random.Generator, inside: bool = False) -> np.ndarray:
+    """One input: integers within the axes that they index, else numbers on the facts; between 0 and 1 if `inside`."""
     size = shape(tensor, sizes)
     if tensor.dtype == "int":
         low, high = _index_range(program, tensor, sizes)
@@ -119,7 +124,7 @@ def draw_tensor(program: Program, tensor: Tensor, sizes: Sizes, rng: np.random.G
         low = rule.low if np.isfinite(rule.low) else rule.high - 2
         high = rule.high if np.isfinite(rule.high) else rule.low + 2
         return low + (high - low) * rng.uniform(0.05, 0.95, size)
-    return rng.uniform(0.2, 0.9, size) if tensor.role == "constant" else rng.normal(size=size)
+    return rng.uniform(0.2, 0.9, size) if inside or tensor.role == "constant" else rng.normal(size=size)
 
 
 def _index_range(program: Program, tensor: Tensor, sizes: Sizes) -> tuple[int, int]:
@@ -131,6 +136,13 @@ def _index_range(program: Program, tensor: Tensor, sizes: Sizes) -> tuple[int, i
                 origin = int(program.tensor(access.name).origin[axis])
                 low, high = origin, origin + shape(program.tensor(access.name), sizes)[axis]
     return low, high
+
+
+def is_finite(program: Program, values: Mapping[str, np.ndarray], sizes: Sizes, functions: Mapping[str, Callable]) -> bool:
+    """Whether everything that the program computes is a finite number."""
+    with np.errstate(all="ignore"):
+        arrays = interpret(program, values, sizes, functions=functions)
+    return all(np.all(np.isfinite(a)) for n, a in arrays.items() if program.definition(n) and a.dtype.kind == "f")
 
 
 def is_clear(program: Program, values: Mapping[str, np.ndarray], sizes: Sizes, functions: Mapping[str, Callable]) -> bool:

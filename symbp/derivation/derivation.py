@@ -164,8 +164,8 @@ class Derivation:
         return [(target, sp.Add(*rights)) for target, rights in groups.items()]
 
     def update_lines(self) -> tuple[Program, list[tuple[Access, sp.Expr]]]:
-        """The optimiser's equations and their program, where the source is a network that has an optimiser."""
-        return (self.program, []) if self.network is None else self.network.update_lines(self)
+        """The optimiser's equations and their program, where a network's loss is differentiated and it has an optimiser."""
+        return (self.program, []) if self.network is None or self.of != self.network.loss else self.network.update_lines(self)
 
     def check(self, seed: int = 0) -> CheckReport:
         """The ladder of certainty for every gradient; its answer is what `report` and `write` take as `certificate`."""
