@@ -72,8 +72,6 @@ def _chain(node: sp.Expr, variable: sp.Symbol) -> sp.Expr:
 
 def _power(base: sp.Expr, exponent: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     by_base = exponent * base ** (exponent - 1) * _chain(base, variable)
-    if not exponent.has(variable):
-        return by_base
     return by_base + base ** exponent * sp.log(base) * _chain(exponent, variable)
 
 
