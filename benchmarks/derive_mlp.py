@@ -27,7 +27,7 @@ def command_seconds(code: str) -> float:
     return statistics.median(a - b for a, b in pairs)
 
 
-def network(depth: int) -> "Network":
+def network(depth: int) -> Network:
     """A sigmoid MLP of `depth` layers of width 16 with a softmax cross-entropy."""
     from symbp.layers.activations import Activation
     from symbp.layers.dense import Dense

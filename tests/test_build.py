@@ -10,11 +10,11 @@ from symbp.errors import LanguageError
 from symbp.interpret import interpret
 from symbp.language import Access, Equation, Index, NameSupply, Program, Tensor, inside, size
 from symbp.language.build import Builder, Guard, Reduce, total
+from symbp.language.facts import Fact
 from symbp.language.functions import equal, sigmoid
 from symbp.passes.closed import Writer, at, closed, fresh_bound, reduced, tidy, unify
 from symbp.passes.sums import collapse
 from symbp.passes.use_facts import use_facts
-from symbp.language.facts import Fact
 
 i, j, k = Index("i", 3), Index("j", 4), Index("k", 3)
 W, x, b, y = Tensor("W", (4, 3), role="parameter"), Tensor("x", (3,), role="input"), Tensor("b", (4,), role="parameter"), Tensor("y", (4,))

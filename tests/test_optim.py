@@ -8,9 +8,9 @@ import pytest
 
 import symbp as sb
 from symbp.calculus.differentiate import adjoint
-from symbp.printing.latex import Writer
 from symbp.interpret import interpret
 from symbp.optim import Optimizer
+from symbp.printing.latex import Writer
 
 RNG = np.random.default_rng(2)
 STEPS, N, D, K = 5, 7, 3, 2

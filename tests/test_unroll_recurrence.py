@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from recurrences import ALL, over_time, residual, skip_over_two, softmax_last, tied, of_any_activation, of_widths
+from recurrences import ALL, of_any_activation, of_widths, over_time, residual, skip_over_two, softmax_last, tied
 
 from symbp.certify.steps import check_steps, evaluate
 from symbp.derivation import Derivation

@@ -26,7 +26,7 @@ class Point:
     arrays: Mapping[str, np.ndarray]
 
     @classmethod
-    def at(cls, program: Program, derivative: Derivative, sample: Sample, rng: np.random.Generator) -> "Point":
+    def at(cls, program: Program, derivative: Derivative, sample: Sample, rng: np.random.Generator) -> Point:
         """Run the adjoint program; an `of` with axes is seeded with random numbers."""
         size = shape(program.tensor(derivative.of), sample.sizes)
         seed = rng.normal(size=size) if size else np.array(1.0)

@@ -189,8 +189,8 @@ class Writer(LatexPrinter):
         rest, texts = list(domain), []
         while rest:
             first = rest.pop(0)
-            linear = sp.expand(first - first.subs({i: 0 for i in first.atoms(Index)}))
-            other = next((c for c in rest if sp.expand(c - c.subs({i: 0 for i in c.atoms(Index)}) + linear) == 0), None)
+            linear = sp.expand(first - first.subs(dict.fromkeys(first.atoms(Index), 0)))
+            other = next((c for c in rest if sp.expand(c - c.subs(dict.fromkeys(c.atoms(Index), 0)) + linear) == 0), None)
             texts.append(self._bracket(first, linear, other))
             if other is not None:
                 rest.remove(other)

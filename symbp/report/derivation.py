@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ROLE_WORDS = {"input": "input", "parameter": "parameter", "state": "state", "constant": "constant", "intermediate": "computed"}
 
 
-def derivation_report(d: "Derivation", certificate: "CheckReport | None" = None) -> Report:
+def derivation_report(d: Derivation, certificate: CheckReport | None = None) -> Report:
     """The document; every formula in it is a line or a step of the derivation.
 
     certificate: what the ladder of certainty said of its gradients; a failure is printed under the title.
@@ -43,13 +43,13 @@ def derivation_report(d: "Derivation", certificate: "CheckReport | None" = None)
                   {"made by": f"symbp {__version__}"}, warning)
 
 
-def _symbol(d: "Derivation", name: str) -> str:
+def _symbol(d: Derivation, name: str) -> str:
     """A tensor's symbol; of one with a row for each layer that of row l."""
     tensor = d.program.tensor(name)
     return d.writer.symbol(tensor, sp.Symbol("l") if tensor.level_axis else None)
 
 
-def _gradient_latex(d: "Derivation", name: str) -> str:
+def _gradient_latex(d: Derivation, name: str) -> str:
     r"""`\partial L / \partial W^{(1)}`; `\bar{W}` where what is differentiated has axes."""
     if d.program.tensor(d.of).shape:
         return d.writer.symbol(d.program.tensor(d.derivative.names[name]))
@@ -68,7 +68,7 @@ class _Counter:
         return str(self.last)
 
 
-def _given(d: "Derivation") -> Section:
+def _given(d: Derivation) -> Section:
     """The tensors with their shapes, the conventions and the facts."""
     shown = [t for t in d.forward.tensors if not t.auxiliary]
     rows = tuple((Math(_symbol(d, t.name)), Math(shape_latex(d, t)), ROLE_WORDS[t.role]) for t in shown)
@@ -81,7 +81,7 @@ def _given(d: "Derivation") -> Section:
     return Section("What is given", tuple(items))
 
 
-def functions_used(d: "Derivation") -> list[Parts]:
+def functions_used(d: Derivation) -> list[Parts]:
     """The definitions of the functions in the forward equations, and of those that they use: σ(u) = 1/(1 + e^(-u))."""
     u, found = sp.Symbol("u"), {}
     todo = [f for eq in d.forward.equations for f in sorted(eq.body.atoms(Defined), key=str)]
@@ -98,7 +98,7 @@ def functions_used(d: "Derivation") -> list[Parts]:
     return list(found.values())
 
 
-def conventions(d: "Derivation") -> list[str]:
+def conventions(d: Derivation) -> list[str]:
     """The conventions in words that matter for this program."""
     functions = {f for eq in d.forward.equations for f in expand_definitions(eq.body).atoms(sp.Function)}
     kinks, maxima = any(isinstance(f, step) for f in functions), any(eq.op == "max" for eq in d.forward.equations)
@@ -106,7 +106,7 @@ def conventions(d: "Derivation") -> list[str]:
     return [relu] * kinks + [ties] * maxima + (others if d.network is not None and d.network.records else [])
 
 
-def shape_latex(d: "Derivation", tensor: Tensor) -> str:
+def shape_latex(d: Derivation, tensor: Tensor) -> str:
     """A shape as LaTeX, `N \\times 10`; a scalar is "1"; of a tensor with a row for each layer the shape of row l."""
     axes = tensor.shape[1:] if tensor.level_axis else tensor.shape
     extents = [e.xreplace({AXIS0: sp.Symbol("l")}) for e in axes]
@@ -114,14 +114,14 @@ def shape_latex(d: "Derivation", tensor: Tensor) -> str:
     return r" \times ".join(texts) or "1"
 
 
-def _facts(d: "Derivation", facts: tuple) -> Parts:
+def _facts(d: Derivation, facts: tuple) -> Parts:
     parts: list = []
     for k, fact in enumerate(facts):
         parts += [", "] * bool(k) + [Math(d.writer.fact(fact))]
     return tuple(parts)
 
 
-def _forward(d: "Derivation", count: _Counter) -> Section:
+def _forward(d: Derivation, count: _Counter) -> Section:
     """The forward equations in closed form, in index and in matrix form; and the helpers that occur in steps."""
     items: list[Item] = []
     for target, right in d.forward_lines():
@@ -132,7 +132,7 @@ def _forward(d: "Derivation", count: _Counter) -> Section:
     return Section("Forward pass", (*items, *([Paragraph(("The steps below also use:",)), *helpers] if helpers else [])))
 
 
-def _running(d: "Derivation", target: Access) -> str:
+def _running(d: Derivation, target: Access) -> str:
     """For an equation in a loop, the rows that it computes."""
     row = next((lp.index for eq, loops in walk(d.forward.statements) for lp in loops
                 if eq.target == target and target.indices[0].has(lp.index)), None)
@@ -144,7 +144,7 @@ def _worth(form: MatrixForm | None) -> bool:
     return form is not None and bool(form.target.indices)
 
 
-def _backward(d: "Derivation", count: _Counter) -> list[Section]:
+def _backward(d: Derivation, count: _Counter) -> list[Section]:
     """A section for each cotangent and gradient, in the order of the backward pass."""
     opening: Parts = ("Each line follows from the chain rule; the steps are equalities.",)
     if d.program.tensor(d.of).shape:
@@ -155,7 +155,7 @@ def _backward(d: "Derivation", count: _Counter) -> list[Section]:
     return [Section("Backward pass", (Paragraph(opening),)), *(_cotangent(d, name, count) for name in d.names)]
 
 
-def _cotangent(d: "Derivation", name: str, count: _Counter) -> Section:
+def _cotangent(d: Derivation, name: str, count: _Counter) -> Section:
     """The steps of each case; the last of them is the result, which is quoted by its number."""
     items: list[Item] = []
     for line in d[name].lines:
@@ -167,7 +167,7 @@ def _cotangent(d: "Derivation", name: str, count: _Counter) -> Section:
     return Section(f"∂{d.of}/∂{name}", tuple(items), 2, (Math(_gradient_latex(d, name) + lettered),))
 
 
-def _line(line: "Line", number: str) -> list[Item]:
+def _line(line: Line, number: str) -> list[Item]:
     """A line as steps, with the matrix form as the last one; as a formula where the steps do not start at its left side."""
     steps = [_row(line, s) for s in line.steps]
     form = line.matrix if _worth(line.matrix) else None
@@ -180,7 +180,7 @@ def _line(line: "Line", number: str) -> list[Item]:
     return [*([Steps(tuple(steps))] if steps else []), *formulas]
 
 
-def case_latex(d: "Derivation", name: str, line: "Line") -> str:
+def case_latex(d: Derivation, name: str, line: Line) -> str:
     """Which rows of a recurrence a line is about, where the gradient has several lines: `l = L`, `1 \\le l \\le L - 1`."""
     lines = d[name].lines
     if len(lines) < 2 or (line.target.name, 0) not in d.rows.row_axes:
@@ -192,7 +192,7 @@ def case_latex(d: "Derivation", name: str, line: "Line") -> str:
     return f"{d.writer.doprint(index)} = {d.writer.doprint(row)}"
 
 
-def _row(line: "Line", step: "Step") -> StepRow:
+def _row(line: Line, step: Step) -> StepRow:
     """A step; the local derivative also in matrix form, where it is not the last word."""
     d, note = line.derivation, ()
     if step.rule == "local derivative" and step is not line.steps[-1]:
@@ -203,7 +203,7 @@ def _row(line: "Line", step: "Step") -> StepRow:
                    facts=_facts(d, step.facts), note=note)
 
 
-def _updates(d: "Derivation", count: _Counter) -> list[Section]:
+def _updates(d: Derivation, count: _Counter) -> list[Section]:
     """The optimiser's equations, where the source has an optimiser: elementwise, so that the matrix form says it all."""
     program, lines = d.update_lines()
     forms = [matrix_form(target, right, program) or Writer(program).equation(target, right) for target, right in lines]
@@ -211,7 +211,7 @@ def _updates(d: "Derivation", count: _Counter) -> list[Section]:
     return [Section("Parameter update", formulas)] if lines else []
 
 
-def _summary(d: "Derivation") -> Section:
+def _summary(d: Derivation) -> Section:
     """Every line once more, in matrix form where there is one; the Jacobians of a value with axes."""
     lines = [line for name in d.names for line in d[name].lines]
     formulas = [Formula(line.latex("matrix")) for line in lines]
@@ -220,6 +220,6 @@ def _summary(d: "Derivation") -> Section:
     return Section("Summary", tuple(formulas))
 
 
-def jacobian_latex(d: "Derivation", of: Access, by: Access, value: sp.Expr) -> str:
+def jacobian_latex(d: Derivation, of: Access, by: Access, value: sp.Expr) -> str:
     """∂y_q/∂x_i = …"""
     return rf"\frac{{\partial {d.writer.doprint(of)}}}{{\partial {d.writer.doprint(by)}}} = {d.writer.doprint(value)}"
