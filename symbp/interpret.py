@@ -24,6 +24,7 @@ from symbp.language.tensor import AXIS0, Access, Tensor
 from symbp.numbers import NUMBERS, Numbers
 
 Sizes = Mapping[str, Any]
+MOST_POINTS = 5_000_000
 
 
 def interpret(program: Program, values: Mapping[str, Any], sizes: Sizes | None = None, *,
@@ -201,6 +202,9 @@ class _Run:
         if outer:
             raise LanguageError(f"the extent {index.extent} of {index} depends on {outer[0]}, which is not a loop's index")
         start, extent = self.size(index.start), self.size(index.extent)
+        if count * extent > MOST_POINTS:
+            raise LanguageError(f"an equation with the indices {', '.join(i.name for i in (*columns, index))} has more than {MOST_POINTS} points, "
+                                "which is too many to calculate one by one; write it as several equations, or take smaller extents")
         crossed = {i: np.repeat(c, extent) for i, c in columns.items()}
         crossed[index] = np.tile(np.arange(start, start + extent), count)
         return crossed, count * extent

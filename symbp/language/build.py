@@ -14,6 +14,7 @@ from symbp.errors import LanguageError
 from symbp.language.equation import Equation
 from symbp.language.index import Index, indices_of
 from symbp.language.names import NameSupply
+from symbp.language.spread import few_terms
 from symbp.language.tensor import Access, Tensor
 
 
@@ -179,7 +180,7 @@ def _addends(expression: sp.Expr) -> list[sp.Expr]:
 
 
 def _expand_sums(expression: sp.Expr) -> sp.Expr:
-    """Multiply out products over a bracket that holds sums, so that each sum can be a contribution."""
-    if not expression.is_Mul or not any(f.is_Add and f.has(Reduce) for f in expression.args):
+    """Multiply out products over a bracket that holds sums, so that each sum can be a contribution, where that leaves few."""
+    if not expression.is_Mul or not any(f.is_Add and f.has(Reduce) for f in expression.args) or not few_terms(expression):
         return expression
     return sp.expand_mul(expression)

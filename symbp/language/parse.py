@@ -18,11 +18,11 @@ import sympy as sp
 from symbp.calculus.local import prime
 from symbp.errors import LanguageError
 from symbp.language.build import Guard, Reduce
-from symbp.language.constants import objection, power_objection
 from symbp.language.equation import inside
 from symbp.language.facts import Fact
 from symbp.language.functions import PRIMITIVES, Defined, equal
 from symbp.language.index import Index
+from symbp.language.limits import MOST_OPERATIONS, objection, operations, power_objection
 from symbp.language.scope import CONSTANTS, REDUCTIONS, Scope, headed, index_names, learn, plain
 from symbp.language.syntax import read_tree, short, source
 from symbp.language.tensor import Access
@@ -46,7 +46,7 @@ def parse_equation(text: str, scope: Scope) -> tuple[str, tuple[Index, ...], sp.
     target, right = tree.children
     learn(tree, scope, text)
     read = _Reader(scope, text, tree)
-    return str(target.children[0]), read.plain_indices(target.children[1:]), read.expression(right)
+    return str(target.children[0]), read.plain_indices(target.children[1:]), read.whole(right)
 
 
 def parse_expression(text: str, scope: Scope) -> sp.Expr:
@@ -58,7 +58,7 @@ def parse_expression(text: str, scope: Scope) -> sp.Expr:
     """
     tree = read_tree(text, "expr")
     learn(tree, scope, text)
-    return _Reader(scope, text, tree).expression(tree)
+    return _Reader(scope, text, tree).whole(tree)
 
 
 def parse_fact(text: str, scope: Scope) -> Fact:
@@ -72,7 +72,7 @@ def parse_fact(text: str, scope: Scope) -> Fact:
     learn(tree, scope, text)
     left, relation, right = tree.children
     read = _Reader(scope, text, tree)
-    value, bound = read.expression(left), read.expression(right)
+    value, bound = read.whole(left), read.whole(right)
     over = value.over if isinstance(value, Reduce) and value.op == "sum" and not value.domain else ()
     left = value.body if over else value
     if left.has(Reduce, Guard) or bound.has(Reduce, Guard):
@@ -100,6 +100,14 @@ class _Reader:
 
     def fail(self, message: str) -> LanguageError:
         return LanguageError(f"in `{short(self.text)}`: {message}")
+
+    def whole(self, node: Tree) -> sp.Expr:
+        """The value of a whole expression, which is not too long when it is written out."""
+        value = self.expression(node)
+        if (count := operations(value)) > MOST_OPERATIONS:
+            raise self.fail(f"written out in exp, log and powers this has {count} operations, at most {MOST_OPERATIONS} are read; "
+                            "write it as several equations")
+        return value
 
     def expression(self, node: Tree) -> sp.Expr:
         """The value of a node, by its rule's name."""

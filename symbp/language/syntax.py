@@ -16,7 +16,7 @@ from symbp.language.functions import DEFINITIONS, PRIMITIVES
 if TYPE_CHECKING:
     import lark
 
-LONGEST, DEEPEST = 20_000, 40
+LONGEST, DEEPEST = 20_000, 20
 ASCII = {"\u2212": "-", "\u2013": "-", "\u00b7": "*", "\u22c5": "*", "\u00d7": "*", "\u2217": "*", "\u00f7": "/", "\u2215": "/",
          "\u00b2": "^2", "\u00b3": "^3", "\u2264": "<=", "\u2265": ">="}
 """What to write in the place of signs that look well on paper."""

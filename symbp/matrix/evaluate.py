@@ -66,7 +66,10 @@ class _Length:
 
     def end(self) -> _Length:
         """The length that this one was made equal to."""
-        return self if self.link is None else self.link.end()
+        length = self
+        while length.link is not None:
+            length = length.link
+        return length
 
     def known(self) -> int:
         """The number; raises where it does not follow."""
@@ -84,7 +87,7 @@ class _Length:
             raise ShapeError(f"a length of {a.value} meets one of {b.value}")
         if a.value is None:
             a.link = b
-        else:
+        elif b.value is None:
             b.link = a
 
 

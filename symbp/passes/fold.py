@@ -11,6 +11,7 @@ import sympy as sp
 
 from symbp.language.build import Reduce
 from symbp.language.functions import Defined, expand_definitions
+from symbp.language.spread import manageable
 from symbp.language.tensor import Access
 from symbp.passes.normal import abstract, complexity, shortest
 from symbp.passes.relations import Relation, exponential, exponents_of, hidden, powers, reveal
@@ -100,6 +101,8 @@ def open_definitions(expression: sp.Expr, relations: Iterable[Relation]) -> sp.E
         if application.definition is None or not any(application.orders):
             continue
         plain, atoms = abstract(powers(expand_definitions(application)))
+        if not manageable(plain):
+            continue
         value = eliminate(reveal(sp.cancel(sp.together(plain)).xreplace(atoms)), relations, ())
         if not value.has(*TRANSCENDENTAL):
             mapping[application] = shortest(value)

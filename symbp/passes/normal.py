@@ -11,6 +11,7 @@ from sympy.core.function import AppliedUndef
 
 from symbp.language.build import Reduce
 from symbp.language.index import Index
+from symbp.language.spread import manageable
 from symbp.language.tensor import Access
 
 MOST_TERMS, MOST_SYMBOLS = 60, 8
@@ -71,6 +72,8 @@ def _shortest(plain: sp.Expr, thorough: bool) -> sp.Expr:
     """Of the expression itself and its factored, expanded and collected forms the one that is shortest to read."""
     if plain.is_Atom or len(plain.args) > MOST_TERMS or not plain.has(sp.Add):
         return plain
+    if not manageable(plain):
+        return min((plain, sp.factor_terms(plain)), key=lambda c: (complexity(c), str(c)))
     joined = sp.cancel(sp.together(plain))
     candidates = [plain, sp.factor_terms(plain), sp.factor(joined)]
     if thorough:

@@ -19,6 +19,7 @@ from symbp.language.functions import expand_definitions
 from symbp.language.index import Index, indices_of
 from symbp.language.order import sole_writers
 from symbp.language.program import Program
+from symbp.language.spread import manageable
 from symbp.language.tensor import Access, accesses
 from symbp.passes.closed import unify
 
@@ -115,7 +116,7 @@ def _solve_for(target: Access, body: sp.Expr, source: sp.Expr) -> tuple[sp.Expr,
         return None
     unit = sp.Rational(math.gcd(*(e.p for e in exponents)), math.lcm(*(e.q for e in exponents)))
     plain = hidden_body.xreplace({key ** e: unknown ** (e / unit) for e in exponents})
-    if any(f.has(unknown) for f in plain.atoms(sp.Function, sp.exp)):
+    if any(f.has(unknown) for f in plain.atoms(sp.Function, sp.exp)) or not manageable(target - plain):
         return None
     try:
         polynomial = sp.Poly(sp.expand(sp.numer(sp.together(target - plain))), unknown)

@@ -14,6 +14,7 @@ import sympy as sp
 from symbp.language.build import Reduce
 from symbp.language.functions import equal
 from symbp.language.index import Index
+from symbp.language.spread import few_terms
 from symbp.language.tensor import Access
 from symbp.passes.closed import bound_indices, reduced
 from symbp.passes.normal import absorb_signs
@@ -46,7 +47,7 @@ def _collapse(node: Reduce) -> sp.Expr:
 
 def _multiplies_out(body: sp.Expr) -> bool:
     """A product with a bracketed sum is multiplied out where a bracket or a sum stands in it."""
-    return body.is_Mul and any(f.is_Add for f in body.args) and (body.has(equal) or body.has(Reduce))
+    return body.is_Mul and any(f.is_Add for f in body.args) and (body.has(equal) or body.has(Reduce)) and few_terms(body)
 
 
 def _term(term: sp.Expr, over: tuple[Index, ...]) -> sp.Expr:

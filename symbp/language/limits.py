@@ -1,15 +1,20 @@
-"""Constants that a program can calculate with: real, finite, and within the range of float64.
+"""What an expression may be: of constants that a machine can hold, and short enough when it is written out.
 
-A short text can stand for a number that no machine holds (`exp(exp(exp(9)))`, `((9^64)^64)^64`) or for none at all (`log(0)`,
-`sqrt(-1)`); each is refused before anything is calculated with it.
+A short text can stand for a number that no machine holds (`exp(exp(exp(9)))`, `((9^64)^64)^64`), for none at all (`log(0)`,
+`sqrt(-1)`), or for an endless expression (tanh reads its argument four times, so that ten of them in each other read it a
+million times).  Each is refused before anything is calculated with it.
 """
 from __future__ import annotations
 
+from functools import cache
+
 import sympy as sp
 
-from symbp.language.functions import expand_definitions
+from symbp.language.build import Reduce
+from symbp.language.functions import Defined, expand_definitions
 
 LARGEST, MOST_BITS, HIGHEST = sp.Integer(10) ** 300, 2_000, 64
+MOST_OPERATIONS = 500
 _NONE = (sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo)
 
 
@@ -47,3 +52,30 @@ def power_objection(base: sp.Expr, exponent: sp.Expr) -> str:
     if base.is_Rational and exponent.is_Rational and max(base.p.bit_length(), base.q.bit_length()) * abs(exponent) > MOST_BITS:
         return "has too many digits"
     return ""
+
+
+def operations(expression: sp.Basic) -> int:
+    """How many operations and operands an expression has when its functions are written out in primitives.
+
+    >>> from symbp.language.functions import tanh
+    >>> x = sp.Symbol("x")
+    >>> operations(x + 1), operations(tanh(x)), operations(tanh(tanh(tanh(tanh(x)))))
+    (3, 19, 1531)
+    """
+    inner = [operations(a) for a in expression.args]
+    if isinstance(expression, Defined):
+        own, reads = _definition(type(expression))
+        return own + sum(times * count for times, count in zip(reads, inner, strict=True))
+    if isinstance(expression, Reduce) and expression.op == "softmax":
+        return 3 + 2 * sum(inner)
+    return 1 + sum(inner)
+
+
+@cache
+def _definition(function: type[Defined]) -> tuple[int, tuple[int, ...]]:
+    """The operations of a definition without its arguments, and how often it reads each of them."""
+    if function.definition is None:
+        return 1, (1,) * len(function.parameters)
+    written = list(sp.preorder_traversal(expand_definitions(function.definition)))
+    reads = tuple(written.count(p) for p in function.parameters)
+    return len(written) - sum(reads), reads
