@@ -12,6 +12,10 @@ import statistics
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from symbp.network import Network
 
 RUNS = 5
 

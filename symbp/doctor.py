@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 
 PACKAGES = {"sympy": True, "numpy": True, "lark": True, "pydantic": True, "jinja2": True, "pylatex": True, "latex2mathml": True,
-            "rich": False, "python-flint": False, "torch": False}
+            "python-flint": False, "torch": False}
 """Packages by the name under which pip knows them, and whether symbp cannot do without."""
 LATEX_STYLES = ("amsmath", "mathtools", "amssymb", "breqn", "booktabs", "hyperref", "lmodern")
 TEX_REMEDY = "apt install texlive-latex-recommended texlive-pictures lmodern latexmk"

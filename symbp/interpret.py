@@ -34,7 +34,8 @@ def interpret(program: Program, values: Mapping[str, Any], sizes: Sizes | None =
 
     values: an array for each input tensor, of the tensor's shape.  sizes: a number for each symbolic extent
     (`{"N": 3}`) and a list or function for each width (`{"n": [4, 3, 2]}`).  numbers: "float64", "rational"
-    (Fraction), "symbol" (SymPy), or an instance of `symbp.numbers.Numbers`.  functions: an implementation for each opaque function, by name.
+    (Fraction), "symbol" (SymPy), or an instance of `symbp.numbers.Numbers`.  functions: an implementation for each opaque
+    function, by name.
     Raises `LanguageError` for missing values, wrong shapes, indices out of range, empty max windows,
     violated facts, and reads before the last contribution.
 
@@ -165,7 +166,7 @@ class _Run:
         else:
             self._extremum(equation, points, where, body, target)
 
-    def _extremum(self, equation: Equation, points: "Points", where: tuple, body: np.ndarray, target: np.ndarray) -> None:
+    def _extremum(self, equation: Equation, points: Points, where: tuple, body: np.ndarray, target: np.ndarray) -> None:
         """The largest value (or its first position) of each target element, in the order of the points."""
         best: dict[tuple, int] = {}
         cells = list(zip(*(np.broadcast_to(w, (points.count,)) for w in where))) if where else [()] * points.count
@@ -184,7 +185,7 @@ class _Run:
 
     # points, positions, values
 
-    def points(self, equation: Equation, without: tuple[Index, ...] = ()) -> "Points":
+    def points(self, equation: Equation, without: tuple[Index, ...] = ()) -> Points:
         """All points of the equation's domain, lexicographic; `without` leaves out bound indices and their conditions."""
         columns: dict[Index, np.ndarray] = {}
         count = 1
@@ -203,13 +204,14 @@ class _Run:
             raise LanguageError(f"the extent {index.extent} of {index} depends on {outer[0]}, which is not a loop's index")
         start, extent = self.size(index.start), self.size(index.extent)
         if count * extent > MOST_POINTS:
-            raise LanguageError(f"an equation with the indices {', '.join(i.name for i in (*columns, index))} has more than {MOST_POINTS} points, "
+            names = ", ".join(i.name for i in (*columns, index))
+            raise LanguageError(f"an equation with the indices {names} has more than {MOST_POINTS} points, "
                                 "which is too many to calculate one by one; write it as several equations, or take smaller extents")
         crossed = {i: np.repeat(c, extent) for i, c in columns.items()}
         crossed[index] = np.tile(np.arange(start, start + extent), count)
         return crossed, count * extent
 
-    def integer(self, expression: sp.Expr, points: "Points", equation: Equation) -> Any:
+    def integer(self, expression: sp.Expr, points: Points, equation: Equation) -> Any:
         """The values of an index expression or domain condition at all points."""
         if isinstance(expression, Index):
             return points.columns[expression] if expression in points.columns else self.fixed[expression]
@@ -221,7 +223,7 @@ class _Run:
             return np.prod([np.broadcast_to(self.integer(a, points, equation), (points.count,)) for a in expression.args], axis=0)
         return self.size(expression)
 
-    def positions(self, access: Access, points: "Points", equation: Equation) -> tuple[np.ndarray, ...]:
+    def positions(self, access: Access, points: Points, equation: Equation) -> tuple[np.ndarray, ...]:
         """Array positions of an access at all points, checked against the axes."""
         tensor = self.program.tensor(access.name)
         found = []
@@ -234,7 +236,7 @@ class _Run:
             found.append(where)
         return tuple(found)
 
-    def _gather(self, access: Access, points: "Points", equation: Equation) -> np.ndarray:
+    def _gather(self, access: Access, points: Points, equation: Equation) -> np.ndarray:
         where = self.positions(access, points, equation)
         if access.name in self.unset and points.count and np.any(self.unset[access.name][where]):
             raise LanguageError(f"`{equation}` reads an element of {access.name} that no maximum has written")
@@ -242,7 +244,7 @@ class _Run:
         gathered = self.arrays[access.name][where]
         return gathered if where else np.broadcast_to(np.asarray(gathered), (points.count,))
 
-    def evaluate(self, expression: sp.Expr, points: "Points", equation: Equation) -> Any:
+    def evaluate(self, expression: sp.Expr, points: Points, equation: Equation) -> Any:
         """The values of a body at all points."""
         numbers = self.numbers
         if isinstance(expression, Access):
@@ -259,7 +261,7 @@ class _Run:
             return self._defined(expression, arguments, points, equation)
         return numbers.apply(expression.func, arguments)
 
-    def _defined(self, expression: Defined, arguments: list, points: "Points", equation: Equation) -> Any:
+    def _defined(self, expression: Defined, arguments: list, points: Points, equation: Equation) -> Any:
         """A defined function by its definition; an opaque one by the implementation given, or as a symbol."""
         if expression.definition is not None:
             return self.evaluate(expression.expanded(), points, equation)

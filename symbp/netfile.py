@@ -230,4 +230,5 @@ def _toml(text: str) -> Mapping[str, Any]:
     except RecursionError:
         raise NetworkError("the file is nested too deeply; a network file nests tables three deep at most") from None
     except ValueError as error:
-        raise NetworkError(f"the file is not TOML: {ascii(str(error))[1:-1][:200]}; tables look like [input], and text stands in quotes") from None
+        reason = ascii(str(error))[1:-1][:200]
+        raise NetworkError(f"the file is not TOML: {reason}; tables look like [input], and text stands in quotes") from None

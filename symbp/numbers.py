@@ -43,7 +43,8 @@ class Numbers:
 
     def opaque(self, function: type, arguments: list) -> Any:
         """The value of an opaque function."""
-        raise LanguageError(f"the function {function.__name__} has no definition; give its values by functions={{{function.__name__!r}: …}}")
+        name = function.__name__
+        raise LanguageError(f"the function {name} has no definition; give its values by functions={{{name!r}: …}}")
 
     def apply(self, function: type, arguments: list) -> Any:
         """A SymPy operation or primitive on evaluated arguments."""

@@ -1,7 +1,8 @@
 """Optimisers: the next values of parameters and states, as equations of the same language.
 
 To add one, subclass `Optimizer` with its settings as typed fields, `scalars` that all parameters share, and a `step`
-that writes the equations of one parameter, and decorate it with `@optimizer`.  A next value is a tensor with `next_of`; it prints as `W := …`.
+that writes the equations of one parameter, and decorate it with `@optimizer`.  A next value is a
+tensor with `next_of`; it prints as `W := …`.
 """
 from __future__ import annotations
 

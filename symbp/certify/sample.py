@@ -89,7 +89,8 @@ def constraint(program: Program, tensor: Tensor) -> Constraint:
         if tensor.name in fact.tensors:
             found = _add(found, fact, tensor)
     if found.low > found.high:
-        raise LanguageError(f"the facts about {tensor.name} contradict each other: no number is above {found.low:g} and below {found.high:g}")
+        raise LanguageError(f"the facts about {tensor.name} contradict each other: "
+                            f"no number is above {found.low:g} and below {found.high:g}")
     return found
 
 

@@ -12,7 +12,7 @@ from sympy.core.symbol import Str
 
 from symbp.errors import LanguageError
 from symbp.language.equation import Equation
-from symbp.language.index import Index, indices_of
+from symbp.language.index import Index
 from symbp.language.names import NameSupply
 from symbp.language.spread import few_terms
 from symbp.language.tensor import Access, Tensor
@@ -24,7 +24,7 @@ class Reduce(sp.Expr):
     is_commutative = True
     is_real = True
 
-    def __new__(cls, op: str | Str, body: sp.Expr, over: Iterable[Index], domain: Iterable[sp.Expr] = ()) -> "Reduce":
+    def __new__(cls, op: str | Str, body: sp.Expr, over: Iterable[Index], domain: Iterable[sp.Expr] = ()) -> Reduce:
         head = op if isinstance(op, Str) else Str(op)
         return sp.Expr.__new__(cls, head, body, sp.Tuple(*over), sp.Tuple(*domain))
 
@@ -44,7 +44,7 @@ class Guard(sp.Expr):
     is_commutative = True
     is_real = True
 
-    def __new__(cls, body: sp.Expr, *conditions: sp.Expr) -> "Guard":
+    def __new__(cls, body: sp.Expr, *conditions: sp.Expr) -> Guard:
         return sp.Expr.__new__(cls, body, *conditions)
 
 

@@ -65,14 +65,14 @@ class Equation:
         """Body, target indices and domain: everything that reads."""
         return (self.body, *self.target.indices, *self.domain)
 
-    def map(self, function: Callable[[sp.Basic], sp.Basic]) -> "Equation":
+    def map(self, function: Callable[[sp.Basic], sp.Basic]) -> Equation:
         """Apply a function to target, body, bound indices and domain."""
         return replace(self, target=function(self.target), body=function(self.body),
                        over=tuple(function(i) for i in self.over),
                        domain=tuple(function(c) for c in self.domain),
                        component=self.component and function(self.component))
 
-    def substituted(self, mapping: dict[sp.Basic, sp.Basic]) -> "Equation":
+    def substituted(self, mapping: dict[sp.Basic, sp.Basic]) -> Equation:
         """Substitute indices and sizes throughout, bound indices' extents included."""
         return self.map(lambda e: substitute(e, mapping))
 
@@ -95,7 +95,7 @@ class Loop:
 
     index: Index
     direction: str
-    body: "tuple[Statement, ...]"
+    body: tuple[Statement, ...]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "body", tuple(self.body))

@@ -6,6 +6,7 @@ the data against it, and a derivation that uses it says so.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sympy as sp
 from sympy.core.sympify import _sympify
@@ -13,6 +14,9 @@ from sympy.core.sympify import _sympify
 from symbp.errors import LanguageError
 from symbp.language.index import Index
 from symbp.language.tensor import accesses
+
+if TYPE_CHECKING:
+    from symbp.language.tensor import Tensor
 
 RELATIONS = {"==": "=", ">": ">", ">=": r"\ge", "<": "<", "<=": r"\le"}
 TRUTH = {"==": sp.Eq, ">": sp.Gt, ">=": sp.Ge, "<": sp.Lt, "<=": sp.Le}
@@ -53,11 +57,11 @@ class Fact:
         return f"{left} {self.relation} {self.right}"
 
 
-def sums_to_one(tensor: "Tensor", *indices: Index) -> Fact:
+def sums_to_one(tensor: Tensor, *indices: Index) -> Fact:
     """Σ over the last index = 1: a row of `tensor` is a distribution."""
     return Fact(tensor[tuple(indices)], "==", 1, over=(indices[-1],))
 
 
-def is_binary(tensor: "Tensor", *indices: Index) -> Fact:
+def is_binary(tensor: Tensor, *indices: Index) -> Fact:
     """t² = t: every element is 0 or 1."""
     return Fact(tensor[tuple(indices)] ** 2, "==", tensor[tuple(indices)])

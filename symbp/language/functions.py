@@ -54,7 +54,7 @@ class Defined(sp.Function):
     definition: sp.Expr | None = None
     latex_name = ""
     properties: frozenset[str] = frozenset()
-    base: "type[Defined] | None" = None
+    base: type[Defined] | None = None
     orders: tuple[int, ...] = ()
     is_real = True
 

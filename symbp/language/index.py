@@ -45,7 +45,7 @@ class Index(sp.Symbol):
 
     __slots__ = ("extent", "start")
 
-    def __new__(cls, name: str, extent: SizeLike, start: SizeLike = 0) -> "Index":
+    def __new__(cls, name: str, extent: SizeLike, start: SizeLike = 0) -> Index:
         self = sp.Symbol.__xnew__(cls, name, integer=True)
         self.extent = as_extent(extent, f"the extent of index {name}")
         self.start = _sympify(start)
@@ -62,7 +62,7 @@ class Index(sp.Symbol):
         """The largest value that the index takes."""
         return self.start + self.extent - 1
 
-    def renamed(self, name: str) -> "Index":
+    def renamed(self, name: str) -> Index:
         """The same range under another name."""
         return Index(name, self.extent, self.start)
 

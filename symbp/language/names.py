@@ -18,7 +18,8 @@ def check_name(name: str) -> None:
     symbp.errors.LanguageError: '__class__' is not a name; a name is a letter, then letters, digits and underscores, at most 40
     """
     if not re.fullmatch(NAME, name) or len(name) > LONGEST:
-        raise LanguageError(f"{name[:LONGEST]!r} is not a name; a name is a letter, then letters, digits and underscores, at most {LONGEST}")
+        raise LanguageError(f"{name[:LONGEST]!r} is not a name; a name is a letter, then letters, digits and underscores, "
+                            f"at most {LONGEST}")
 
 
 class NameSupply:

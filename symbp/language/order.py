@@ -32,7 +32,7 @@ class Use:
     loops: tuple[tuple[int, Loop], ...]
 
 
-def check_order(program: "Program") -> None:
+def check_order(program: Program) -> None:
     """Raise `LanguageError` where an element may be read before its last contribution."""
     writers: dict[str, list[Use]] = {}
     readers: list[Use] = []
@@ -59,7 +59,7 @@ def numbered(statements: tuple[Statement, ...], loops: tuple, counter: list[int]
             yield counter[0], statement, loops
 
 
-def _check_pair(program: "Program", read: Use, write: Use) -> None:
+def _check_pair(program: Program, read: Use, write: Use) -> None:
     """Lexicographic order over the loops that both stand in, then the order of the statements."""
     common = [a for a, b in zip(read.loops, write.loops) if a[0] == b[0]]
     for _, loop in common:
@@ -76,7 +76,7 @@ def _check_pair(program: "Program", read: Use, write: Use) -> None:
                             f"(`{write.equation}`); put the equation that writes {write.access.name} first")
 
 
-def disjoint(program: "Program", read: Use, write: Use) -> bool:
+def disjoint(program: Program, read: Use, write: Use) -> bool:
     """Whether the two provably touch different elements: on some axis one lies always above the other."""
     outer = {lp.index for _, lp in write.loops}
     renamed = {i: i.renamed(i.name + "*") for i in {*outer, *write.equation.indices}}
@@ -87,7 +87,7 @@ def disjoint(program: "Program", read: Use, write: Use) -> bool:
     return any(implies(known, sign * gap - 1) for gap in gaps for sign in (1, -1))
 
 
-def sole_writers(program: "Program") -> set[Equation]:
+def sole_writers(program: Program) -> set[Equation]:
     """The equations whose elements nothing else contributes to."""
     uses: dict[str, list[Use]] = {}
     for place, equation, loops in numbered(program.statements, (), [0]):

@@ -208,7 +208,8 @@ class _Reader:
         if name in PRIMITIVES:
             return PRIMITIVES[name]
         if name not in self.scope.functions:
-            raise self.fail(f"unknown function {name!r}{nearest(name, sorted({*PRIMITIVES, *self.scope.functions, *REDUCTIONS, 'inside'}))}")
+            known = sorted({*PRIMITIVES, *self.scope.functions, *REDUCTIONS, "inside"})
+            raise self.fail(f"unknown function {name!r}{nearest(name, known)}")
         function = self.scope.functions[name]
         for _ in range(primes):
             function = prime(function)

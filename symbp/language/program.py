@@ -94,7 +94,7 @@ class Program:
                                         *(i for e in (eq.body, *eq.domain) for i in indices_of(e)))))
         return tuple(found)
 
-    def extended(self, tensors: Iterable[Tensor], statements: Iterable[Statement]) -> "Program":
+    def extended(self, tensors: Iterable[Tensor], statements: Iterable[Statement]) -> Program:
         """The program with more tensors and, after its own, more statements."""
         return replace(self, tensors=(*self.tensors, *tensors), statements=(*self.statements, *statements))
 

@@ -60,8 +60,9 @@ def learn(tree: Tree, scope: Scope, text: str) -> None:
                 continue
             seen = found.setdefault(name, (tensor.shape[axis], tensor.origin[axis], f"axis {axis} of {tensor.name}"))
             if seen[0] != tensor.shape[axis]:
-                raise LanguageError(f"in `{short(text)}`: the index {name} has extent {seen[0]} ({seen[2]}) and extent {tensor.shape[axis]} "
-                                    f"(axis {axis} of {tensor.name}); two indices of different extent need different names")
+                raise LanguageError(f"in `{short(text)}`: the index {name} has extent {seen[0]} ({seen[2]}) and extent "
+                                    f"{tensor.shape[axis]} (axis {axis} of {tensor.name}); "
+                                    f"two indices of different extent need different names")
     for name in used:
         if name in scope.tensors and not scope.tensors[name].shape or name in scope.sizes or name in scope.indices:
             continue

@@ -9,7 +9,7 @@ from sympy.core.symbol import Str
 from sympy.core.sympify import _sympify
 
 from symbp.errors import LanguageError
-from symbp.language.index import Index, SizeLike, as_extent
+from symbp.language.index import SizeLike, as_extent
 
 AXIS0 = sp.Symbol("axis0", integer=True)
 """In a tensor's shape: the position on its first axis, for rows of different width (`n(l)`)."""
@@ -21,6 +21,7 @@ DTYPES = ("float", "int")
 class Access(sp.Expr):
     """One element of a tensor: a name and one integer-affine index expression for each axis.
 
+    >>> from symbp.language.index import Index
     >>> i, j = Index("i", 3), Index("j", 2)
     >>> Access("W", j, 2*i + 1)
     W[j, 2*i + 1]
@@ -32,7 +33,7 @@ class Access(sp.Expr):
     is_finite = True
     is_complex = True
 
-    def __new__(cls, name: str | Str, *indices: SizeLike) -> "Access":
+    def __new__(cls, name: str | Str, *indices: SizeLike) -> Access:
         head = name if isinstance(name, Str) else Str(name)
         return sp.Expr.__new__(cls, head, *map(_sympify, indices))
 
@@ -66,6 +67,7 @@ class Tensor:
     the new value of the named tensor, and prints as an assignment to it.
     rows: the first axis counts the rows of a recurrence, of which an index may run over a part.
 
+    >>> from symbp.language.index import Index
     >>> W = Tensor("W", (10, 784), role="parameter")
     >>> W[Index("j", 10), Index("i", 784)]
     W[j, i]
@@ -109,7 +111,7 @@ class Tensor:
         row = {AXIS0: access.indices[0]} if access.indices else {}
         return tuple(e.xreplace(row) for e in self.shape)
 
-    def with_role(self, role: str) -> "Tensor":
+    def with_role(self, role: str) -> Tensor:
         """The same tensor in another role."""
         return replace(self, role=role)
 

@@ -16,7 +16,7 @@ from symbp.language.equation import Equation, Loop, walk
 from symbp.language.facts import Fact
 from symbp.language.index import Index, indices_of
 from symbp.language.order import check_order
-from symbp.language.tensor import AXIS0, Access, Tensor, all_accesses
+from symbp.language.tensor import AXIS0, Access, all_accesses
 
 if TYPE_CHECKING:
     from symbp.language.program import Program
@@ -34,7 +34,7 @@ class _Place:
     domain: tuple[sp.Expr, ...] = ()
 
 
-def check(program: "Program") -> None:
+def check(program: Program) -> None:
     """Raise `LanguageError` for the first thing that is wrong with the program."""
     _check_tensors(program)
     rows = row_axes(program)
@@ -51,7 +51,7 @@ def check(program: "Program") -> None:
     check_order(program)
 
 
-def _check_tensors(program: "Program") -> None:
+def _check_tensors(program: Program) -> None:
     seen: set[str] = set()
     for tensor in program.tensors:
         if tensor.name in seen:
@@ -61,7 +61,7 @@ def _check_tensors(program: "Program") -> None:
             raise LanguageError(f"tensor {tensor.name}: the first extent cannot depend on its own position")
 
 
-def row_axes(program: "Program") -> set[tuple[str, int]]:
+def row_axes(program: Program) -> set[tuple[str, int]]:
     """The (tensor, axis) pairs that count the rows of a recurrence: states have more rows than steps."""
     written = {(eq.target.name, axis) for eq, loops in walk(program.statements) for lp in loops
                for axis, e in enumerate(eq.target.indices) if lp.index in e.free_symbols}
@@ -87,7 +87,7 @@ def _check_indices(equation: Equation, loops: tuple[Loop, ...], names: dict[str,
             raise LanguageError(f"in `{equation}`: the bound index {index.name} also stands on the left or is a loop's")
 
 
-def _check_domain(program: "Program", equation: Equation) -> None:
+def _check_domain(program: Program, equation: Equation) -> None:
     """Conditions are sums of integer multiples of indices, sizes and integer tensors."""
     for condition in equation.domain:
         parts = coefficients(condition)
@@ -97,7 +97,7 @@ def _check_domain(program: "Program", equation: Equation) -> None:
                                 f"(a sum of integer multiples of indices and integer tensors)")
 
 
-def _check_fact(program: "Program", fact: Fact, rows: set[tuple[str, int]]) -> None:
+def _check_fact(program: Program, fact: Fact, rows: set[tuple[str, int]]) -> None:
     """A fact's accesses are those of a program; one without tensors and sizes is true."""
     both = sp.Tuple(fact.left, fact.right)
     place = _Place(str(fact), (), indices_of(both))
@@ -105,12 +105,12 @@ def _check_fact(program: "Program", fact: Fact, rows: set[tuple[str, int]]) -> N
         _check_access(program, place, access, rows)
 
 
-def _check_access(program: "Program", place: _Place, access: Access, rows: set[tuple[str, int]]) -> None:
+def _check_access(program: Program, place: _Place, access: Access, rows: set[tuple[str, int]]) -> None:
     tensor = program.tensor(access.name)
     if len(access.indices) != len(tensor.shape):
         raise LanguageError(f"in `{place.text}`: {tensor.name} has {len(tensor.shape)} axes {tensor.shape}, "
                             f"but {access} gives {len(access.indices)} indices")
-    for axis, (position, extent) in enumerate(zip(access.indices, tensor.extents(access))):
+    for axis, position in enumerate(access.indices):
         parts = coefficients(position)
         if parts is None or not is_whole(parts[1]):
             raise LanguageError(f"in `{place.text}`: the index {position} of {access} is not integer-affine "
@@ -124,21 +124,21 @@ def _check_access(program: "Program", place: _Place, access: Access, rows: set[t
             _check_range(program, place, access, axis, (tensor.name, axis) in rows)
 
 
-def _check_range(program: "Program", place: _Place, access: Access, axis: int, is_row: bool) -> None:
+def _check_range(program: Program, place: _Place, access: Access, axis: int, is_row: bool) -> None:
     """An index alone on an axis has the axis' extent; any other expression provably stays inside."""
     tensor = program.tensor(access.name)
     position, origin, extent = access.indices[axis], tensor.origin[axis], tensor.extents(access)[axis]
     if isinstance(position, Index) and position.extent == extent and position.start == origin:
         return
-    if isinstance(position, Index) and position not in place.loops and not is_row and not place.domain:
-        if sp.expand(position.extent - extent) != 0 or position.start != origin:
-            raise LanguageError(f"in `{place.text}`: the index {position} of extent {position.extent} stands alone on axis {axis} "
-                                f"of {access}, whose extent is {extent}; the two must be equal")
+    if isinstance(position, Index) and position not in place.loops and not is_row and not place.domain and \
+            (sp.expand(position.extent - extent) != 0 or position.start != origin):
+        raise LanguageError(f"in `{place.text}`: the index {position} of extent {position.extent} stands alone on axis {axis} "
+                            f"of {access}, whose extent is {extent}; the two must be equal")
     for goal, side in ((position - origin, "below"), (origin + extent - 1 - position, "above")):
         _prove(program, place, access, axis, goal, side)
 
 
-def _prove(program: "Program", place: _Place, access: Access, axis: int, goal: sp.Expr, side: str) -> None:
+def _prove(program: Program, place: _Place, access: Access, axis: int, goal: sp.Expr, side: str) -> None:
     tensor = program.tensor(access.name)
     indices = {*place.indices, *place.loops}
     indices |= {j for i in indices for j in i.extent.atoms(Index)}
@@ -171,7 +171,7 @@ def _counterexample(indices: list[Index], domain: tuple[sp.Expr, ...], goal: sp.
     return None
 
 
-def _check_target(program: "Program", equation: Equation, loops: tuple[Loop, ...]) -> None:
+def _check_target(program: Program, equation: Equation, loops: tuple[Loop, ...]) -> None:
     tensor = program.tensor(equation.target.name)
     if tensor.role not in ("intermediate", "state"):
         raise LanguageError(f"in `{equation}`: {tensor.name} is written, but its role is {tensor.role}")
@@ -179,7 +179,8 @@ def _check_target(program: "Program", equation: Equation, loops: tuple[Loop, ...
     if len(others) > 1:
         raise LanguageError(f"{tensor.name} is written by equations of different kind ({', '.join(sorted(others))})")
     if (equation.op == "argmax") != (tensor.dtype == "int"):
-        raise LanguageError(f"in `{equation}`: an argmax, and nothing else, writes whole numbers, but {tensor.name} has dtype {tensor.dtype}")
+        raise LanguageError(f"in `{equation}`: an argmax, and nothing else, writes whole numbers, "
+                            f"but {tensor.name} has dtype {tensor.dtype}")
     if equation.op != "sum":
         _check_single(equation, loops)
 

@@ -211,5 +211,6 @@ def _renamed_indices(draft: Draft, local: Program, x: Signal, output: str) -> di
 def _signal(draft: Draft, y: Tensor, indices: list[sp.Basic]) -> Signal:
     batch = tuple(indices[:len(draft.batch)])
     if batch != draft.batch:
-        raise NetworkError(f"the output must have the samples' index first, as in y[n, j]; it has the indices [{', '.join(map(str, indices))}]")
+        raise NetworkError(f"the output must have the samples' index first, as in y[n, j]; "
+                           f"it has the indices [{', '.join(map(str, indices))}]")
     return Signal(y, tuple(indices[len(batch):]), batch)

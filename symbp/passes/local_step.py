@@ -22,7 +22,7 @@ class Local(sp.Expr):
     is_commutative = True
     is_real = True
 
-    def __new__(cls, y: Access, x: Access, body: sp.Expr) -> "Local":
+    def __new__(cls, y: Access, x: Access, body: sp.Expr) -> Local:
         return sp.Expr.__new__(cls, y, x, body)
 
 
@@ -72,7 +72,7 @@ def _absorbed(expression: sp.Expr) -> sp.Expr | None:
 def _same_sum(writer: Writer, equation: Equation, body: sp.Expr) -> Writer:
     """The writer with another body under the same sums."""
     over = {i for e in equation.target.indices for i in indices_of(e)}
-    running = [i for i in writer.right.atoms(Reduce)]
+    running = list(writer.right.atoms(Reduce))
     loops = tuple(i for r in running for i in r.over if i not in equation.over and i not in over)
     return Writer(writer.target, reduced("sum", body, (*dict.fromkeys(loops), *equation.over), equation.domain), equation)
 

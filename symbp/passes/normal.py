@@ -19,7 +19,7 @@ MOST_TERMS, MOST_SYMBOLS = 60, 8
 
 def is_atom(node: sp.Basic) -> bool:
     """Whether a node counts as an unknown of the rational function."""
-    if isinstance(node, (Access, Reduce, Index, AppliedUndef)) or isinstance(node, sp.Function) or isinstance(node, sp.exp):
+    if isinstance(node, (Access, Reduce, Index, AppliedUndef, sp.Function, sp.exp)):
         return True
     return node.is_Pow and not node.exp.is_Integer
 
@@ -137,12 +137,10 @@ def complexity(expression: sp.Expr) -> int:
         elif isinstance(node, Reduce):
             total += 4 + complexity(node.body)
             walk.skip()
-        elif isinstance(node, sp.Function) or isinstance(node, sp.exp):
+        elif isinstance(node, (sp.Function, sp.exp)):
             total += 2
         elif node.is_Add or node.is_Mul:
             total += len(node.args) - 1
-        elif node.is_Pow:
-            total += 1
-        elif node.is_number and node not in (sp.S.One, sp.S.NegativeOne):
+        elif node.is_Pow or node.is_number and node not in (sp.S.One, sp.S.NegativeOne):
             total += 1
     return total

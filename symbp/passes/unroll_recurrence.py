@@ -27,7 +27,7 @@ class Case:
     expression: sp.Expr
     facts: tuple[sp.Expr, ...]
 
-    def substituted(self, mapping: Mapping[sp.Basic, sp.Basic]) -> "Case":
+    def substituted(self, mapping: Mapping[sp.Basic, sp.Basic]) -> Case:
         """The case with an index replaced by a value or by an index of a shorter range."""
         mapping = dict(mapping)
         return Case(substitute(self.target, mapping), substitute(self.expression, mapping),
@@ -38,7 +38,8 @@ def unroll_recurrence(access: Access, inline: Collection[str], writers: Mapping[
                       known: tuple[sp.Expr, ...] = ()) -> list[Case]:
     """The closed form of a cotangent's element, by cases, with the tensors in `inline` substituted throughout.
 
-    known: what is known of the sizes, each ≥ 0.  Cases that only exist for small sizes (L ≤ 2) are left out.  Each case's target says its rows: `δ[L, j]`, or `δ[l, j]` with the index of a shorter range.
+    known: what is known of the sizes, each ≥ 0.  Cases that only exist for small sizes (L ≤ 2) are left out.
+    Each case's target says its rows: `δ[L, j]`, or `δ[l, j]` with the index of a shorter range.
     """
     indices = [i for e in access.indices for i in indices_of(e)]
     start = Case(access, access, (*range_facts(indices), *known))

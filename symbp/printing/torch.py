@@ -75,7 +75,8 @@ def torch_source(program: Program) -> str:
 
     T maps names to input tensors, sizes the symbolic extents to numbers (widths to lists), F opaque functions to callables.
     """
-    lines = ["", "", "def forward(T, sizes, F=None):", '    """Run the program; `T` maps the names of the inputs to tensors."""', "    T = dict(T)"]
+    docstring = '    """Run the program; `T` maps the names of the inputs to tensors."""'
+    lines = ["", "", "def forward(T, sizes, F=None):", docstring, "    T = dict(T)"]
     printer = _Source(program)
     lines += [f'    {printer.size_name(s.name)} = sizes["{s.name}"]' for s in (*program.sizes,) if s != AXIS0]
     lines += [f'    {printer.size_name(w.__name__)} = sizes["{w.__name__}"]' for w in program.widths]
@@ -84,6 +85,9 @@ def torch_source(program: Program) -> str:
     lines += ["    " + line for s in program.statements for line in printer.statement(s)]
     return PREAMBLE + "\n".join([*lines, "    return T", ""])
 
+
+TAKEN = ("T", "F", "torch", "sizes", "points", "add", "zeros", "step", "equal")
+"""Names of the printed module that no index may have."""
 
 class _Source(StrPrinter):
     """Statements and expressions as PyTorch source."""
@@ -102,7 +106,7 @@ class _Source(StrPrinter):
 
     def index_name(self, index: Index) -> str:
         name = re.sub(r"\W", "_", index.name)
-        return name + "_" if keyword.iskeyword(name) or name in ("T", "F", "torch", "sizes", "points", "add", "zeros", "step", "equal") else name
+        return name + "_" if keyword.iskeyword(name) or name in TAKEN else name
 
     def shape(self, tensor: Tensor) -> str:
         """The extents; rows of different width get the largest."""
@@ -131,7 +135,8 @@ class _Source(StrPrinter):
         steps = f"range({self.doprint(index.start)}, {self.doprint(sp.expand(index.last + 1))})"
         yield f"for {self.index_name(index)} in {steps if loop.direction == 'ascending' else f'reversed({steps})'}:"
         for statement in loop.body:
-            inner = self._equation(statement, fixed | {index}) if isinstance(statement, Equation) else self._loop(statement, fixed | {index})
+            write = self._equation if isinstance(statement, Equation) else self._loop
+            inner = write(statement, fixed | {index})
             yield from ("    " + line for line in inner)
 
     def _equation(self, eq: Equation, fixed: frozenset[Index]) -> Iterator[str]:
