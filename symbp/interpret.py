@@ -21,10 +21,9 @@ from symbp.language.functions import Defined, equal, step
 from symbp.language.index import Index, indices_of
 from symbp.language.program import Program
 from symbp.language.tensor import AXIS0, Access, Tensor
-from symbp.numbers import NUMBERS, Numbers
+from symbp.numbers import NUMBERS, Numbers, TooLarge
 
 Sizes = Mapping[str, Any]
-MOST_POINTS = 5_000_000
 
 
 def interpret(program: Program, values: Mapping[str, Any], sizes: Sizes | None = None, *,
@@ -203,10 +202,9 @@ class _Run:
         if outer:
             raise LanguageError(f"the extent {index.extent} of {index} depends on {outer[0]}, which is not a loop's index")
         start, extent = self.size(index.start), self.size(index.extent)
-        if count * extent > MOST_POINTS:
-            names = ", ".join(i.name for i in (*columns, index))
-            raise LanguageError(f"an equation with the indices {names} has more than {MOST_POINTS} points, "
-                                "which is too many to calculate one by one; write it as several equations, or take smaller extents")
+        if count * extent > self.numbers.most_points:
+            raise TooLarge(f"an equation with the indices {', '.join(i.name for i in (*columns, index))} has more than "
+                           f"{self.numbers.most_points} points, too many to calculate them one by one")
         crossed = {i: np.repeat(c, extent) for i, c in columns.items()}
         crossed[index] = np.tile(np.arange(start, start + extent), count)
         return crossed, count * extent
@@ -256,19 +254,15 @@ class _Run:
             return numbers.constant(expression)
         if isinstance(expression, (sp.Symbol, AppliedUndef, sp.floor)):
             return numbers.constant(sp.Integer(self.size(expression)))
-        arguments = [self.evaluate(a, points, equation) for a in expression.args]
-        if isinstance(expression, Defined):
-            return self._defined(expression, arguments, points, equation)
-        return numbers.apply(expression.func, arguments)
-
-    def _defined(self, expression: Defined, arguments: list, points: Points, equation: Equation) -> Any:
-        """A defined function by its definition; an opaque one by the implementation given, or as a symbol."""
-        if expression.definition is not None:
+        if isinstance(expression, Defined) and expression.definition is not None:
             return self.evaluate(expression.expanded(), points, equation)
-        name = type(expression).__name__
-        if name in self.functions:
-            return self.functions[name](*arguments)
-        return self.numbers.opaque(type(expression), arguments)
+        arguments = [self.evaluate(a, points, equation) for a in expression.args]
+        return self._opaque(type(expression), arguments) if isinstance(expression, Defined) else numbers.apply(expression.func, arguments)
+
+    def _opaque(self, function: type[Defined], arguments: list) -> Any:
+        """An opaque function by the implementation given, or as a symbol."""
+        given = self.functions.get(function.__name__)
+        return given(*arguments) if given is not None else self.numbers.opaque(function, arguments)
 
     def _assert(self, fact: Fact) -> None:
         """Raise unless a fact about input values holds (to rounding in float64)."""

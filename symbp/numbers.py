@@ -14,15 +14,20 @@ from symbp.errors import LanguageError
 from symbp.language.functions import equal, expand_definitions, step
 
 
+class TooLarge(LanguageError):
+    """An equation has too many points, or a written-out expression too many nodes, to be calculated."""
+
+
 class Numbers:
     """Arithmetic on arrays of one kind of number.
 
     dtype: NumPy's.  functions: an implementation for each primitive that the kind can calculate.
-    tolerance: how far a fact may be off (0 for exact kinds).
+    tolerance: how far a fact may be off (0 for exact kinds).  most_points: how many points of one equation are calculated.
     """
 
     dtype: Any = object
     tolerance = 0.0
+    most_points = 100_000
     functions: dict[Any, Callable] = {}
 
     def constant(self, value: sp.Expr) -> Any:
@@ -80,6 +85,7 @@ class Float64(Numbers):
 
     dtype = np.float64
     tolerance = 1e-9
+    most_points = 500_000
     functions = {
         sp.exp: np.exp, sp.log: np.log, sp.sin: np.sin, sp.cos: np.cos, sp.Abs: np.abs, sp.Pow: _float_power,
         sp.erf: np.vectorize(math.erf, otypes=[float]),
@@ -147,15 +153,13 @@ class Symbolic(Numbers):
         return _elementwise(function, len(arguments))(*arguments)
 
 
-class TooLarge(LanguageError):
-    """A written-out expression has outgrown its limit."""
-
-
 class SymbolicAt(Symbolic):
     """SymPy expressions that are compared by their values at one point: exact in the region around it.
 
     limit: how many nodes an expression may have when written out; beyond it `TooLarge` is raised.
     """
+
+    most_points = 5_000
 
     def __init__(self, point: dict[sp.Symbol, Any], limit: int) -> None:
         self.point, self.limit = point, limit

@@ -57,6 +57,8 @@ def power_objection(base: sp.Expr, exponent: sp.Expr) -> str:
 def operations(expression: sp.Basic) -> int:
     """How many operations and operands an expression has when its functions are written out in primitives.
 
+    A softmax counts what it runs over four times (exp(z) and its sum, both in the derivative, too), and b^e both b and e twice.
+
     >>> from symbp.language.functions import tanh
     >>> x = sp.Symbol("x")
     >>> operations(x + 1), operations(tanh(x)), operations(tanh(tanh(tanh(tanh(x)))))
@@ -66,9 +68,9 @@ def operations(expression: sp.Basic) -> int:
     if isinstance(expression, Defined):
         own, reads = _definition(type(expression))
         return own + sum(times * count for times, count in zip(reads, inner, strict=True))
-    if isinstance(expression, Reduce) and expression.op == "softmax":
-        return 3 + 2 * sum(inner)
-    return 1 + sum(inner)
+    softmax = isinstance(expression, Reduce) and expression.op == "softmax"
+    tower = isinstance(expression, sp.Pow) and not isinstance(expression, sp.exp) and not expression.exp.is_number
+    return 1 + (4 if softmax else 2 if tower else 1) * sum(inner)
 
 
 @cache

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 REDUCTIONS = ("sum", "mean", "max", "softmax")
 CONSTANTS = {"pi": sp.pi, "e": sp.E}
+MOST_INDICES, MOST_TENSORS = 10, 26
 RESERVED = {"where", "and", "inside", *REDUCTIONS, *PRIMITIVES, *DEFINITIONS, *CONSTANTS}
 
 
@@ -52,6 +53,8 @@ def learn(tree: Tree, scope: Scope, text: str) -> None:
     """Collect the indices of an expression and their extents from the axes that they index alone."""
     found: dict[str, tuple[sp.Expr, sp.Expr, str]] = {n: (i.extent, i.start, "its declaration") for n, i in scope.indices.items()}
     used = index_names(tree)
+    if len(used) > MOST_INDICES:
+        raise LanguageError(f"in `{short(text)}`: {len(used)} names stand as indices; at most {MOST_INDICES} are read")
     for access in tree.find_data("access"):
         tensor = scope.tensors.get(str(access.children[0]))
         for axis, child in enumerate(access.children[1:]):
@@ -114,5 +117,7 @@ def _infer_tensors(tree: Tree, scope: Scope, text: str) -> None:
         if None in letters:
             raise LanguageError(f"in `{short(text)}`: the shape of {name} cannot be read off {name}[…]; use it once with plain indices, "
                                 f"or declare it in a network file")
+        if len(scope.tensors) == MOST_TENSORS:
+            raise LanguageError(f"in `{short(text)}`: a formula has at most {MOST_TENSORS} names; write the others in a network file")
         axes = [scope.indices[letter] for letter in letters]
         scope.tensors[name] = Tensor(name, tuple(i.extent for i in axes), role="input", origin=tuple(i.start for i in axes))
