@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -55,14 +56,20 @@ def implies(facts: Iterable[sp.Expr], goal: sp.Expr) -> bool:
     >>> implies([i, N - 1 - i], N - i), implies([i, N - 1 - i], N - i - 2)
     (True, False)
     """
+    return _implies(tuple(facts), goal)
+
+
+@lru_cache(maxsize=4096)
+def _implies(facts: tuple[sp.Expr, ...], goal: sp.Expr) -> bool:
+    """The proof, once for each question."""
     goal = sp.expand(goal * _denominator(goal))
     if goal.is_Number:
         return bool(goal >= 0)
     if not is_whole(goal):
         return False
-    facts = _connected(facts, goal)
-    system = [_linear(f) for f in (*facts, -goal - 1)]
-    system += [_linear(b) for b in _bounds_of_unknowns((*facts, goal))]
+    connected = _connected(facts, goal)
+    system = [_linear(f) for f in (*connected, -goal - 1)]
+    system += [_linear(b) for b in _bounds_of_unknowns((*connected, goal))]
     return _infeasible(system)
 
 

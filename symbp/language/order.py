@@ -78,6 +78,8 @@ def _check_pair(program: Program, read: Use, write: Use) -> None:
 
 def disjoint(program: Program, read: Use, write: Use) -> bool:
     """Whether the two provably touch different elements: on some axis one lies always above the other."""
+    if read.access == write.access and not read.equation.domain:
+        return False
     outer = {lp.index for _, lp in write.loops}
     renamed = {i: i.renamed(i.name + "*") for i in {*outer, *write.equation.indices}}
     written = write.access.xreplace(renamed)
