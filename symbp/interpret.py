@@ -71,7 +71,8 @@ class _Run:
         for tensor in program.tensors if allocate else ():
             given = self._given(tensor, values) if tensor.name in inputs else None
             self._allocate(tensor, given)
-        self.unset = {eq.target.name: np.ones(self.arrays[eq.target.name].shape, dtype=bool) for eq in program.equations if eq.op != "sum"}
+        maxima = [eq.target.name for eq in program.equations if allocate and eq.op != "sum"]
+        self.unset = {name: np.ones(self.arrays[name].shape, dtype=bool) for name in maxima}
 
     def run(self, facts: bool) -> dict[str, np.ndarray]:
         if facts:

@@ -1,0 +1,147 @@
+"""How a tensor is read, or written: which view of the whole array has one axis for each index of an access.
+
+Stage: Access → array expression.  Each position is one of
+
+    fixed    c, or a loop's index            x[3], h[t+1]             a subscript
+    slice    s·i + c                         x[2*i + 1]               a slice
+    split    H·i + j, j running over H       y[4*h + d]               a reshape
+    window   s·i + d·u + c                   X[2*i + u - 1]           sliding windows of the (padded) axis, then slices
+    take     data, i twice, −i               E[t[n]], x[i, i]         integer arrays
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+import sympy as sp
+
+from symbp.arrays.nodes import WHOLE, At, Key, Node, Permute, Slice, Windows, reshape, subscript
+from symbp.language.affine import coefficients
+from symbp.language.index import Index
+from symbp.language.tensor import Access
+
+
+@dataclass(frozen=True)
+class Position:
+    """One position of an access: its kind, its indices with their factors (largest first), and where it starts.
+
+    first: the position at the start of all indices, counted from the axis's beginning.  count: how many elements of the axis
+    lie between the first and the last position, both included.
+    """
+
+    kind: str
+    terms: tuple[tuple[Index, int], ...] = ()
+    first: sp.Expr = sp.S.Zero
+    count: sp.Expr = sp.S.One
+
+    @property
+    def indices(self) -> tuple[Index, ...]:
+        """The indices, largest factor first."""
+        return tuple(i for i, _ in self.terms)
+
+
+def classify(position: sp.Expr, origin: sp.Expr = sp.S.Zero, fixed: Collection[Index] = ()) -> Position:
+    """The kind of one position.
+
+    >>> i, u, h, d = Index("i", 4), Index("u", 3), Index("h", 2), Index("d", 5)
+    >>> [classify(p).kind for p in (sp.Integer(3), 2*i + 1, 5*h + d, 2*i + u, -i, 3*i + 2*u)]
+    ['fixed', 'slice', 'split', 'window', 'take', 'window']
+    """
+    position = sp.expand(position)
+    split = None if position.has(Access) else coefficients(position)
+    if split is None:
+        return Position("take")
+    factors = {i: int(s) for i, s in split[0].items() if i not in fixed}
+    rest = sp.expand(position - sum(s * i for i, s in factors.items()) - origin)
+    if any(s < 0 for s in factors.values()):
+        return Position("take")
+    terms = tuple(sorted(((i, s) for i, s in factors.items()), key=lambda t: (-t[1], t[0].name)))
+    first = sp.expand(rest + sum(s * i.start for i, s in terms))
+    count = sp.expand(sum(s * (i.extent - 1) for i, s in terms) + 1)
+    kind = "fixed" if not terms else "slice" if len(terms) == 1 else "split" if _is_split(terms) else "window"
+    return Position(kind, terms, first, count)
+
+
+def _is_split(terms: tuple[tuple[Index, int], ...]) -> bool:
+    """Whether each factor is the product of all smaller extents, so that every element is met once, in order."""
+    unit = sp.S.One
+    for index, factor in reversed(terms):
+        if factor != unit:
+            return False
+        unit = unit * index.extent
+    return True
+
+
+def positions(access: Access, origins: tuple[sp.Expr, ...], fixed: Collection[Index]) -> tuple[Position, ...]:
+    """All positions of an access; every one is a take where an index stands in two of them."""
+    found = tuple(classify(p, o, fixed) for p, o in zip(access.indices, origins))
+    names = [i for p in found for i in p.indices]
+    if any(p.kind == "take" for p in found) or len(set(names)) < len(names):
+        return tuple(Position("take") for _ in found)
+    return found
+
+
+def key(position: Position, extent: sp.Expr) -> Key:
+    """The subscript of a fixed position, of a slice, or of the whole stretch of a split."""
+    if position.kind == "fixed":
+        return At(position.first)
+    step = position.terms[0][1] if position.kind == "slice" else 1
+    if position.first == 0 and step == 1 and sp.expand(position.count - extent) == 0:
+        return WHOLE
+    return Slice(position.first, sp.expand(position.first + position.count), step)
+
+
+def view(source: Node, where: tuple[Position, ...], shape: tuple[sp.Expr, ...]) -> Node:
+    """The view of a whole array with one axis for each index; `shape` are the extents of the array, margins included."""
+    keys = tuple(WHOLE if p.kind == "window" else key(p, e) for p, e in zip(where, shape))
+    axes, extents, kinds = [], [], []
+    for p, e in zip(where, shape):
+        if p.kind != "fixed":
+            axes.append(p.indices[0] if p.kind == "slice" else None)
+            extents.append(p.indices[0].extent if p.kind == "slice" else p.count if p.kind == "split" else e)
+            kinds.append(p)
+    node = subscript(source, keys, tuple(axes))
+    node = _split(node, kinds, extents)
+    return _windows(node, [p for p in kinds if p.kind == "window"])
+
+
+def _split(node: Node, kinds: list[Position], extents: list[sp.Expr]) -> Node:
+    """The axes of splits, divided among their indices by a reshape."""
+    if not any(p.kind == "split" for p in kinds):
+        return node
+    axes, shape = [], []
+    for p, axis, extent in zip(kinds, node.axes, extents):
+        axes += p.indices if p.kind == "split" else [axis]
+        shape += [i.extent for i in p.indices] if p.kind == "split" else [extent]
+    return reshape(node, tuple(axes), tuple(shape))
+
+
+def _windows(node: Node, kinds: list[Position]) -> Node:
+    """Each remaining unnamed axis as sliding windows: the index of the largest factor steps from window to window."""
+    for position in kinds:
+        terms, first = list(position.terms), position.first
+        axis = node.axes.index(None)
+        while len(terms) > 1:
+            (index, step), *terms = terms
+            length = sp.expand(sum(s * (i.extent - 1) for i, s in terms) + 1)
+            node = Windows((*node.axes, None), node.dtype, node, axis, length)
+            node = _sliced(node, axis, index, step, first)
+            axis, first = len(node.axes) - 1, sp.S.Zero
+        node = _sliced(node, axis, *terms[0], first, last=True)
+    return node
+
+
+def _sliced(node: Node, axis: int, index: Index, step: int, first: sp.Expr, last: bool = False) -> Node:
+    """One axis named by its index: every `step`-th position from `first` on."""
+    stop = sp.expand(first + step * (index.extent - 1) + 1)
+    whole = last and step == 1 and first == 0
+    keys = tuple((Slice(first, stop, step, whole) if k == axis else WHOLE) for k in range(len(node.axes)))
+    return subscript(node, keys, tuple(index if k == axis else a for k, a in enumerate(node.axes)))
+
+
+def whole(node: Node) -> bool:
+    """Whether a node is a named array as it is, up to the order of its axes."""
+    return isinstance(node, Permute) and whole(node.source) or not node.operands
+
+
+Take = Callable[[Access], Node]

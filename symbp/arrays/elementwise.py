@@ -1,0 +1,182 @@
+"""Scalar bodies as operations on whole arrays: one operation for each operator, in the order in which a person writes it.
+
+Stage: scalar SymPy expression, with a way to read accesses → array expression over the equation's axes.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from symbp.arrays.nodes import Axes, Count, Node, Number, apply, as_float, number
+from symbp.errors import LanguageError
+from symbp.language.functions import Defined, equal, step
+from symbp.language.index import Index
+from symbp.language.tensor import Access
+
+PRIMITIVE = {sp.exp: "exp", sp.log: "log", sp.erf: "erf", sp.sin: "sin", sp.cos: "cos", sp.Abs: "abs"}
+"""SymPy's functions by the names that NumPy and SciPy have for them."""
+
+SPELLED = frozenset({"sigmoid", "tanh", "softplus", "relu", "maximum", "sign"})
+"""Defined functions that NumPy spells in a safer or faster way than their definitions; a test compares the two."""
+
+Read = Callable[[Access], Node]
+
+
+class Elementwise:
+    """Turns bodies into array expressions; `axes` is the order of the equation's indices, `fixed` the indices of loops.
+
+    whole: the expression is one of whole numbers, a position or a condition; otherwise whole numbers become floating-point ones.
+    """
+
+    def __init__(self, read: Read, axes: Axes, fixed: frozenset[Index] = frozenset(), whole: bool = False) -> None:
+        self.read, self.axes, self.fixed, self.whole = read, axes, fixed, whole
+
+    def __call__(self, expression: sp.Expr) -> Node:
+        """The array expression of a body."""
+        if isinstance(expression, Access):
+            return self._numbers(self.read(expression))
+        if isinstance(expression, Index):
+            return number(expression) if expression in self.fixed else self._numbers(Count((expression,), "int", expression))
+        if expression.is_Add:
+            return self.total(expression)
+        if expression.is_Mul:
+            return self.product(sp.Mul.make_args(expression))
+        if isinstance(expression, sp.exp):
+            return self.apply("exp", expression.args)
+        if expression.is_Pow:
+            return self.power(expression.base, expression.exp)
+        if isinstance(expression, Defined):
+            return self.defined(expression)
+        if isinstance(expression, step):
+            return self.step(*expression.args)
+        if isinstance(expression, equal):
+            return apply("equal", tuple(map(Elementwise(self.read, self.axes, self.fixed, True), expression.args)), self.axes, "bool")
+        if type(expression) in PRIMITIVE:
+            return self.apply(PRIMITIVE[type(expression)], expression.args)
+        if expression.has(Access, Index):
+            raise LanguageError(f"no array operation is known for {type(expression).__name__}, in {expression}")
+        return number(expression)
+
+    def _numbers(self, node: Node) -> Node:
+        return node if self.whole else as_float(node)
+
+    def apply(self, op: str, args: Sequence[sp.Expr]) -> Node:
+        """An operation on the array expressions of the arguments."""
+        return apply(op, tuple(as_float(self(a)) for a in args), self.axes)
+
+    # sums and products, as they are written
+
+    def total(self, expression: sp.Expr) -> Node:
+        """A sum: what is added first, then what is subtracted; numbers come last."""
+        terms = sorted(sp.Add.make_args(expression), key=lambda t: (t.could_extract_minus_sign(), not t.has(Access), t.sort_key()))
+        if len(terms) > 1 and terms[0].could_extract_minus_sign() and not terms[-1].could_extract_minus_sign():
+            terms = [terms[-1], *terms[:-1]]
+        node = self(terms[0])
+        for term in terms[1:]:
+            negative = term.could_extract_minus_sign()
+            node = join("subtract" if negative else "add", node, self(-term if negative else term), self.axes)
+        return node
+
+    def product(self, factors: Sequence[sp.Expr], start: Node | None = None) -> Node:
+        """A product, after `start`: the numerator's arrays, the denominator's, then the numbers; a minus sign first."""
+        negative, numbers, above, below = split_factors(factors, self.fixed)
+        node = start
+        for factor in above:
+            node = self(factor) if node is None else join("multiply", node, self(factor), self.axes)
+        node = self._scaled(node, numbers) if not below else node
+        for base in below:
+            node = join("divide", number(1) if node is None else node, self(base), self.axes)
+        node = self._scaled(node, numbers) if below else node
+        assert node is not None
+        return negated(node) if negative else node
+
+    def _scaled(self, node: Node | None, value: sp.Expr) -> Node:
+        """The node times a number or an expression in the sizes."""
+        if node is None:
+            return number(value)
+        if value == 1:
+            return node
+        above, below = sp.fraction(value)
+        if above == 1:
+            return join("divide", node, number(below), self.axes)
+        node = join("multiply", number(above if below != 1 else value), node, self.axes)
+        return node if below == 1 else join("divide", node, number(below), self.axes)
+
+    def power(self, base: sp.Expr, exponent: sp.Expr) -> Node:
+        """A power: squares, roots and reciprocals by name."""
+        if exponent == 2:
+            return self.apply("square", (base,))
+        if exponent == sp.S.Half:
+            return self.apply("sqrt", (base,))
+        if exponent.could_extract_minus_sign():
+            return join("divide", number(1), self(base**-exponent), self.axes)
+        if base == sp.E:
+            return self.apply("exp", (exponent,))
+        return self.apply("power", (base, exponent))
+
+    # functions
+
+    def defined(self, function: Defined) -> Node:
+        """A defined function: by a name that the target spells, or through its definition."""
+        name = type(function).__name__
+        if name in SPELLED and not any(function.orders):
+            return getattr(self, f"_{name}", lambda *args: self.apply(name, args))(*function.args)
+        if function.definition is None:
+            raise LanguageError(f"{name} is opaque: it has a name and no definition, so there is no code for it")
+        return self(function.expanded())
+
+    def _sigmoid(self, argument: sp.Expr) -> Node:
+        """(1 + tanh(x/2))/2, which no argument makes overflow."""
+        half = number(sp.S.Half)
+        return join("add", half, join("multiply", half, self.apply("tanh", (argument / 2,)), self.axes), self.axes)
+
+    def _softplus(self, argument: sp.Expr) -> Node:
+        return apply("logaddexp", (number(0), as_float(self(argument))), self.axes)
+
+    def _relu(self, argument: sp.Expr) -> Node:
+        return apply("maximum", (as_float(self(argument)), number(0)), self.axes)
+
+    def step(self, argument: sp.Expr, at_zero: sp.Expr) -> Node:
+        """[x > 0], [x ≥ 0], or with the convention's value at 0."""
+        value = self(argument)
+        above = apply("greater", (value, number(0)), self.axes, "bool")
+        if at_zero == 0:
+            return above
+        if at_zero == 1:
+            return apply("greater_equal", (value, number(0)), self.axes, "bool")
+        return apply("heaviside", (as_float(value), self(at_zero)), self.axes)
+
+
+def join(op: str, left: Node, right: Node, axes: Axes) -> Node:
+    """A binary operation; the axes follow the equation's order."""
+    if isinstance(left, Number) and isinstance(right, Number):
+        made = {"add": left.value + right.value, "subtract": left.value - right.value, "multiply": left.value * right.value,
+                "divide": left.value / right.value}
+        return number(made[op])
+    if op != "divide" and left.dtype == right.dtype == "int":
+        return apply(op, (left, right), axes, "int")
+    if op != "multiply" or left.dtype == right.dtype:
+        left, right = as_float(left), as_float(right)
+    return apply(op, (left, right), axes)
+
+
+def negated(node: Node) -> Node:
+    """Minus the node."""
+    return number(-node.value) if isinstance(node, Number) else apply("negative", (as_float(node),), node.axes)
+
+
+def split_factors(factors: Sequence[sp.Expr], fixed: frozenset[Index]) -> tuple[bool, sp.Expr, list[sp.Expr], list[sp.Expr]]:
+    """A product's sign, its numbers and sizes, the arrays in the numerator, and those in the denominator."""
+    numbers, above, below = sp.S.One, [], []
+    for factor in factors:
+        base, exponent = factor.as_base_exp()
+        if not factor.has(Access, Index, AppliedUndef) or factor.free_symbols <= fixed and not factor.has(Access):
+            numbers *= factor
+        elif exponent.could_extract_minus_sign() and not isinstance(factor, sp.exp):
+            below.append(base**-exponent)
+        else:
+            above.append(factor)
+    negative = numbers.could_extract_minus_sign()
+    return negative, -numbers if negative else numbers, above, below

@@ -1,0 +1,177 @@
+"""Sums of products: what does not depend on the bound indices is pulled out, the rest is contracted pair by pair.
+
+Stage: body and bound indices → array expression over the indices of the result.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sympy as sp
+
+from symbp.arrays.contract import classify
+from symbp.arrays.elementwise import Elementwise, join, negated, split_factors
+from symbp.arrays.nodes import WHOLE, At, Axes, Fold, Matmul, New, Node, Subscript, aligned, as_float, number, permute, reshape, subscript
+from symbp.language.index import Index
+
+Mask = Callable[[Node], Node]
+
+
+class Sums:
+    """Sums bodies over indices; `out` is the order of the result's axes, `all_axes` that of the whole equation."""
+
+    def __init__(self, elementwise: Elementwise, out: Axes, over: tuple[Index, ...]) -> None:
+        self.value, self.out, self.over = elementwise, out, over
+
+    def __call__(self, body: sp.Expr) -> Node:
+        """Σ_over body."""
+        if not self.over:
+            return self.value(body)
+        addends = sp.Add.make_args(body)
+        if len(addends) > 1 and any(self.contracts(a) for a in addends):
+            return self._added([self.product(sp.Mul.make_args(a)) for a in addends])
+        return self.product(sp.Mul.make_args(body))
+
+    def _added(self, parts: list[Node]) -> Node:
+        node = parts[0]
+        for part in parts[1:]:
+            node = join("add", node, part, self.out)
+        return node
+
+    def contracts(self, addend: sp.Expr) -> bool:
+        """Whether an addend is a product in which no factor has all the indices: a contraction saves work there."""
+        factors = [f for f in sp.Mul.make_args(addend) if f.free_symbols & set(self.over)]
+        full = {i for f in factors for i in _indices(f)}
+        return len(factors) > 1 and not any(_indices(f) == full for f in factors)
+
+    def product(self, factors: tuple[sp.Expr, ...]) -> Node:
+        """Σ_over of a product."""
+        bound = set(self.over)
+        inside = [f for f in factors if _indices(f) & bound]
+        outside = [f for f in factors if not _indices(f) & bound]
+        negative, numbers, above, below = split_factors(inside, self.value.fixed)
+        node = self._contracted(self._grouped(above, below))
+        idle = sp.Mul(*(i.extent for i in self.over if not any(i in _indices(f) for f in inside)))
+        result = self.value.product([*outside, numbers * idle], start=node)
+        return negated(result) if negative else result
+
+    def _grouped(self, above: list[sp.Expr], below: list[sp.Expr]) -> list[Node]:
+        """The operands of the contraction: factors of equal indices are multiplied, and joined to one with more indices."""
+        groups: dict[frozenset[Index], tuple[list[sp.Expr], list[sp.Expr]]] = {}
+        for side, factors in ((0, above), (1, below)):
+            for factor in factors:
+                groups.setdefault(frozenset(_indices(factor)), ([], []))[side].append(factor)
+        while len(groups) > 2 and (small := _contained(groups)) is not None:
+            part, larger = small
+            for side, factors in enumerate(groups.pop(part)):
+                groups[larger][side].extend(factors)
+        return [self._operand(*group) for group in groups.values()]
+
+    def _operand(self, above: list[sp.Expr], below: list[sp.Expr]) -> Node:
+        return self.value.product([*above, *(1 / b for b in below)])
+
+    def _contracted(self, operands: list[Node]) -> Node | None:
+        """The operands multiplied and summed, two by two; a bound index is summed as soon as no other operand has it."""
+        if not operands:
+            return None
+        while len(operands) > 2:
+            first, second = _cheapest(operands, self.over)
+            rest = [o for o in operands if o is not first and o is not second]
+            needed = {a for o in rest for a in o.axes} | set(self.out)
+            kept = tuple(a for a in self.value.axes if a in needed and (a in first.axes or a in second.axes))
+            operands = [self.pair(first, second, kept), *rest]
+        if len(operands) == 2:
+            return self.pair(*operands, tuple(a for a in self.out if a in operands[0].axes or a in operands[1].axes))
+        return self.folded(operands[0], tuple(a for a in self.out if a in operands[0].axes))
+
+    def folded(self, node: Node, out: Axes) -> Node:
+        """The sum over all axes that are not in the result."""
+        over = tuple(k for k, a in enumerate(node.axes) if a not in out)
+        kept = tuple(a for a in node.axes if a in out)
+        return Fold(kept, "float", "sum", as_float(node), over) if over else node
+
+    def pair(self, left: Node, right: Node, out: Axes) -> Node:
+        """Σ left·right as the call that the classifier names."""
+        left, right = (self.folded(a, tuple(x for x in a.axes if x in out or x in b.axes)) for a, b in ((left, right), (right, left)))
+        plain_left, plain_right = unit_free(left), unit_free(right)
+        found = classify(plain_left.axes, plain_right.axes, tuple(a for a in out if a.extent != 1))
+        if found.call != "matmul":
+            return self.folded(join("multiply", left, right, self.value.axes), out)
+        if found.swapped:
+            plain_left, plain_right = plain_right, plain_left
+        return matmul(plain_left, plain_right, found.stack, found.rows, found.summed, found.columns)
+
+
+def _indices(expression: sp.Expr) -> set[Index]:
+    return expression.atoms(Index)
+
+
+def _contained(groups: dict) -> tuple[frozenset, frozenset] | None:
+    """A group whose indices all stand in another, with the smallest such other."""
+    for part in sorted(groups, key=len):
+        larger = [g for g in groups if part < g]
+        if larger:
+            return part, min(larger, key=len)
+    return None
+
+
+def _cheapest(operands: list[Node], over: tuple[Index, ...]) -> tuple[Node, Node]:
+    """The pair that shares the most bound indices, and has the fewest axes together."""
+    pairs = [(a, b) for k, a in enumerate(operands) for b in operands[k + 1:]]
+    return min(pairs, key=lambda p: (-len({*p[0].axes} & {*p[1].axes} & {*over}), len({*p[0].axes, *p[1].axes})))
+
+
+def unit_free(node: Node) -> Node:
+    """The node without its axes of extent 1."""
+    keys = tuple(At(sp.S.Zero) if a is None or a.extent == 1 else WHOLE for a in node.axes)
+    return subscript(node, keys, tuple(a for a in node.axes if a is not None and a.extent != 1))
+
+
+def matmul(left: Node, right: Node, stack: Axes, rows: Axes, summed: Axes, columns: Axes) -> Node:
+    """The matrix product with several labels of a role merged into one axis, and divided again in the result."""
+    first = _matrix(left, stack, rows, summed)
+    second = _matrix(right, stack, summed, columns)
+    vector = not stack and (not rows or not columns)
+    if stack and not rows:
+        first = _with_unit(first, len(stack))
+    if stack and not columns:
+        second = _with_unit(second, len(stack) + 1)
+    axes = (*stack, *_merged(rows), *_merged(columns))
+    if vector or (rows and columns):
+        product: Node = Matmul(axes, "float", first, second)
+    else:
+        full = (*stack, *(_merged(rows) or (None,)), *(_merged(columns) or (None,)))
+        product = unit_free_last(Matmul(full, "float", first, second), axes)
+    final = (*stack, *rows, *columns)
+    return reshape(product, final, tuple(a.extent for a in final)) if len(rows) > 1 or len(columns) > 1 else product
+
+
+def unit_free_last(node: Node, axes: Axes) -> Node:
+    """The node without the axes that are None."""
+    keys = tuple(At(sp.S.Zero) if a is None else WHOLE for a in node.axes)
+    return subscript(node, keys, axes)
+
+
+def _merged(labels: Axes) -> Axes:
+    """One label for a role: the label itself, or one whose extent is the product of all."""
+    if len(labels) < 2:
+        return labels
+    return (Index("·".join(a.name for a in labels), sp.Mul(*(a.extent for a in labels))),)
+
+
+def _matrix(node: Node, stack: Axes, first: Axes, second: Axes) -> Node:
+    """The operand with its axes in the order of the roles, each role merged into one axis."""
+    order = (*stack, *first, *second)
+    node = permute(node, tuple(node.axes.index(a) for a in order))
+    if len(first) < 2 and len(second) < 2:
+        return node
+    axes = (*stack, *_merged(first), *_merged(second))
+    return reshape(node, axes, tuple(a.extent for a in axes))
+
+
+def _with_unit(node: Node, place: int) -> Node:
+    """The node with a further axis of extent 1."""
+    keys = (*(WHOLE for _ in node.axes[:place]), New(), *(WHOLE for _ in node.axes[place:]))
+    return Subscript((*node.axes[:place], None, *node.axes[place:]), node.dtype, node, keys)
+
+
+__all__ = ["Sums", "aligned", "matmul", "number", "unit_free"]

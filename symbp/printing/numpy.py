@@ -1,0 +1,223 @@
+"""Level 2 as lines of NumPy, the readable way: one statement for each equation, fresh arrays.
+
+Stage: L2 statements → lines of Python.  A subclass spells another library.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import sympy as sp
+
+from symbp.arrays.nodes import (
+    Apply,
+    Assign,
+    At,
+    Broadcast,
+    Count,
+    Fill,
+    Fold,
+    For,
+    Gather,
+    Key,
+    Matmul,
+    Name,
+    New,
+    Node,
+    Number,
+    Pad,
+    Permute,
+    Reshape,
+    Scatter,
+    Slice,
+    Statement,
+    Store,
+    Subscript,
+    Windows,
+)
+from symbp.language.index import Index
+
+INFIX = {"add": ("+", 10), "subtract": ("-", 10), "multiply": ("*", 20), "divide": ("/", 20), "floor_divide": ("//", 20),
+         "remainder": ("%", 20), "greater": (">", 5), "greater_equal": (">=", 5), "equal": ("==", 5), "logical_and": ("&", 6),
+         "power": ("**", 40)}
+"""Operators by NumPy's name, with how strongly they bind."""
+ATOM, UNARY = 100, 30
+PAD = {"zero": "", "edge": ', mode="edge"', "least": ", constant_values=-{m}.inf"}
+
+
+class NumpyPrinter:
+    """Prints statements; `names` spells tensors, `sizes` symbolic extents (both by default as they are)."""
+
+    module = "np"
+
+    def __init__(self, names: Mapping[str, str] | None = None, dtype: str = "dtype") -> None:
+        self.names, self.dtype = dict(names or {}), dtype
+
+    def lines(self, statements: Iterable[Statement]) -> Iterator[str]:
+        """The lines of statements, loops indented by four."""
+        for statement in statements:
+            yield from self._statement(statement)
+
+    def name(self, tensor: str) -> str:
+        """The Python name of a tensor."""
+        return self.names.get(tensor, tensor)
+
+    def index(self, index: Index) -> str:
+        """The Python name of a loop's index."""
+        return index.name.replace("'", "_")
+
+    def __call__(self, node: Node, least: int = 0) -> str:
+        """A node as an expression, in brackets where it binds less than `least`."""
+        text, strength = self._expression(node)
+        return f"({text})" if strength < least else text
+
+    # statements
+
+    def _statement(self, statement: Statement) -> Iterator[str]:
+        if isinstance(statement, For):
+            yield f"for {self.index(statement.index)} in {self._range(statement)}:"
+            yield from ("    " + line for line in self.lines(statement.body))
+        elif isinstance(statement, Fill):
+            yield f"{self.name(statement.name)} = {self.zeros(statement)}"
+        elif isinstance(statement, Assign):
+            yield f"{self.name(statement.name)} = {self(statement.value)}"
+        elif isinstance(statement, Store):
+            keys = f"[{self.keys(statement.keys)}]" if statement.keys or statement.op == "=" else ""
+            yield f"{self.name(statement.name)}{keys} {statement.op} {self(statement.value)}"
+        else:
+            yield self.scatter(statement)
+
+    def zeros(self, fill: Fill) -> str:
+        """A new array of zeros."""
+        dtype = self.dtype if fill.dtype == "float" else f"{self.module}.int64"
+        return f"{self.module}.zeros({self.shape(fill.shape)}, {dtype})"
+
+    def scatter(self, statement: Scatter) -> str:
+        """An assignment at integer arrays; with `+=`, repeated positions add up."""
+        where = ", ".join(self(p) for p in statement.positions)
+        target, value = self.name(statement.name), self(statement.value)
+        return f"{self.module}.add.at({target}, ({where},), {value})" if statement.op == "+=" else f"{target}[{where}] = {value}"
+
+    def _range(self, loop: For) -> str:
+        start, stop = self.number(loop.start), self.number(sp.expand(loop.start + loop.extent))
+        text = f"range({stop})" if start == "0" else f"range({start}, {stop})"
+        return f"reversed({text})" if loop.direction == "descending" else text
+
+    # expressions
+
+    def _expression(self, node: Node) -> tuple[str, int]:
+        method: Callable[[Node], tuple[str, int]] = getattr(self, f"_{type(node).__name__.lower()}")
+        return method(node)
+
+    def _name(self, node: Name) -> tuple[str, int]:
+        return self.name(node.name), ATOM
+
+    def _number(self, node: Number) -> tuple[str, int]:
+        text = self.number(node.value)
+        plain = text.replace(".", "").replace("_", "").isalnum()
+        return text, ATOM if plain else UNARY if text.startswith("-") and text[1:].replace(".", "").isalnum() else 0
+
+    def _count(self, node: Count) -> tuple[str, int]:
+        stop = self.number(sp.expand(node.index.start + node.index.extent))
+        start = "" if node.index.start == 0 else self.number(node.index.start) + ", "
+        return f"{self.module}.arange({start}{stop})", ATOM
+
+    def _subscript(self, node: Subscript) -> tuple[str, int]:
+        return f"{self(node.source, ATOM)}[{self.keys(node.keys)}]", ATOM
+
+    def _permute(self, node: Permute) -> tuple[str, int]:
+        source = self(node.source, ATOM)
+        if node.order == (1, 0):
+            return f"{source}.T", ATOM
+        if len(node.order) > 2 and node.order == (*range(len(node.order) - 2), len(node.order) - 1, len(node.order) - 2):
+            return f"{source}.swapaxes(-2, -1)", ATOM
+        return f"{source}.transpose({', '.join(map(str, node.order))})", ATOM
+
+    def _reshape(self, node: Reshape) -> tuple[str, int]:
+        return f"{self(node.source, ATOM)}.reshape({', '.join(map(self.number, node.shape))})", ATOM
+
+    def _broadcast(self, node: Broadcast) -> tuple[str, int]:
+        return f"{self.module}.broadcast_to({self(node.source)}, {self.shape(node.shape)})", ATOM
+
+    def _windows(self, node: Windows) -> tuple[str, int]:
+        return f"{self.module}.lib.stride_tricks.sliding_window_view({self(node.source)}, {self.number(node.length)}, {node.axis})", ATOM
+
+    def _pad(self, node: Pad) -> tuple[str, int]:
+        widths = ", ".join(f"({a}, {b})" for a, b in node.widths)
+        fill = PAD[node.fill].format(m=self.module)
+        return f"{self.module}.pad({self(node.source)}, ({widths}{',' if len(node.widths) == 1 else ''}){fill})", ATOM
+
+    def _gather(self, node: Gather) -> tuple[str, int]:
+        return f"{self(node.source, ATOM)}[{', '.join(map(self, node.positions))}]", ATOM
+
+    def _matmul(self, node: Matmul) -> tuple[str, int]:
+        left = self(node.left, 20 if isinstance(node.left, Matmul) else 21)
+        return f"{left} @ {self(node.right, 21)}", 20
+
+    def _fold(self, node: Fold) -> tuple[str, int]:
+        axis = "" if len(node.over) == len(node.source.axes) else \
+            f"axis={node.over[0]}" if len(node.over) == 1 else f"axis={node.over}"
+        if isinstance(node.source, (Name, Subscript, Permute)):
+            return f"{self(node.source, ATOM)}.{node.op}({axis})", ATOM
+        return f"{self.module}.{node.op}({self(node.source)}{', ' if axis else ''}{axis})", ATOM
+
+    def _apply(self, node: Apply) -> tuple[str, int]:
+        if node.op in INFIX:
+            return self._infix(node)
+        if node.op == "negative":
+            return f"-{self(node.args[0], UNARY)}", UNARY
+        if node.op == "float":
+            return f"{self(node.args[0], ATOM)}.astype({self.dtype})", ATOM
+        if node.op == "copy":
+            return f"{self(node.args[0], ATOM)}.copy()", ATOM
+        return self.call(node), ATOM
+
+    def call(self, node: Apply) -> str:
+        """A function of the library."""
+        name = "erf" if node.op == "erf" else f"{self.module}.{node.op}"
+        return f"{name}({', '.join(self(a) for a in node.args)})"
+
+    def _infix(self, node: Apply) -> tuple[str, int]:
+        sign, strength = INFIX[node.op]
+        left, right = node.args
+        tight = node.op in ("subtract", "divide", "floor_divide", "remainder") or isinstance(right, Apply)
+        first = self(left, strength + (node.op in ("power", "logical_and", "greater", "greater_equal", "equal")))
+        return f"{first} {sign} {self(right, strength + tight)}", strength
+
+    # subscripts and numbers
+
+    def keys(self, keys: Iterable[Key]) -> str:
+        """Subscripts, without what takes everything at the end."""
+        keys = list(keys)
+        while len(keys) > 1 and isinstance(keys[-1], Slice) and keys[-1].whole:
+            keys.pop()
+        return ", ".join(map(self._key, keys)) or "..."
+
+    def _key(self, key: Key) -> str:
+        if isinstance(key, At):
+            return self.number(key.position)
+        if isinstance(key, New):
+            return "None"
+        if key.whole:
+            return ":"
+        start = "" if key.start == 0 else self.number(key.start)
+        return f"{start}:{self.number(key.stop)}" + (f":{key.step}" if key.step != 1 else "")
+
+    def shape(self, extents: Iterable[sp.Expr]) -> str:
+        """A shape as a tuple."""
+        texts = [self.number(e) for e in extents]
+        return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
+
+    def number(self, value: sp.Expr) -> str:
+        """A number or an expression in sizes and loops' indices, as Python.
+
+        >>> NumpyPrinter().number(sp.Rational(1, 2)), NumpyPrinter().number(sp.Symbol("N") - 1)
+        ('0.5', 'N - 1')
+        """
+        if value.is_Rational and not value.is_Integer:
+            return repr(float(value)) if value.q in (2, 4, 8, 5, 10, 20, 100, 1000) else f"{value.p} / {value.q}"
+        if value == -sp.oo:
+            return f"-{self.module}.inf"
+        value = value.xreplace({i: sp.Symbol(self.index(i), integer=True) for i in value.atoms(Index)})
+        if not value.free_symbols and not value.is_Integer:
+            return repr(float(value))
+        return str(value).replace("floor", "int")

@@ -1,0 +1,203 @@
+"""The array statements of every program, run by NumPy, against the oracle."""
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from programs import CASES, TIED, Case, avg_pool, conv, max_pool
+from programs.windows import out_size
+
+from symbp.arrays import lower
+from symbp.calculus.differentiate import adjoint
+from symbp.errors import LanguageError
+from symbp.interpret import interpret, shape_of
+from symbp.language import Equation, Index, Loop, Program, Tensor, size
+from symbp.language.functions import opaque
+from symbp.printing.numpy import NumpyPrinter
+
+LOWERED = {name: make for name, make in CASES.items() if name != "symbolic depth"}
+
+
+def run(program: Program, values: Mapping[str, np.ndarray], sizes: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """All arrays of a program after its lowered source was run."""
+    names: dict[str, Any] = {**{k: np.array(v) for k, v in values.items()}, **sizes, "np": np, "dtype": np.float64,
+                             "erf": np.vectorize(math.erf)}
+    exec("\n".join(NumpyPrinter().lines(lower(program))), names)  # noqa: S102 - the source that is under test
+    return {t.name: np.asarray(names[t.name]) for t in program.tensors}
+
+
+def compare(case: Case, seed: int = 1) -> None:
+    """The program and its adjoint: every tensor equals the oracle's."""
+    rng = np.random.default_rng(seed)
+    derivative = adjoint(case.program, case.of, case.wrt)
+    values = case.draw(rng)
+    if derivative.seed:
+        values[derivative.seed] = rng.normal(size=shape_of(derivative.program, derivative.seed, case.sizes))
+    expected = interpret(derivative.program, values, case.sizes)
+    found = run(derivative.program, values, case.sizes)
+    for name, array in expected.items():
+        np.testing.assert_allclose(found[name], array, rtol=1e-12, atol=1e-12, err_msg=name)
+        assert found[name].shape == array.shape
+
+
+@pytest.mark.parametrize("name", LOWERED)
+def test_a_program_and_its_adjoint_equal_the_oracle(name: str) -> None:
+    compare(LOWERED[name]())
+
+
+@pytest.mark.parametrize("name", TIED)
+@pytest.mark.parametrize("split", [False, True])
+def test_ties_follow_the_convention(name: str, split: bool) -> None:
+    case = TIED[name]()
+    compare(case.split() if split else case)
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> dict[str, Any]:
+    """Sizes, kernels, strides and paddings of one or two axes for which at least one window exists."""
+    axes = draw(st.integers(1, 2))
+    found: dict[str, list] = {"sizes": [], "kernel": [], "stride": [], "pads": []}
+    for _ in range(axes):
+        kernel = draw(st.integers(1, 3))
+        found["sizes"].append(draw(st.integers(kernel, 6)))
+        found["kernel"].append(kernel)
+        found["stride"].append(draw(st.integers(1, 3)))
+        found["pads"].append((draw(st.integers(0, kernel - 1)), draw(st.integers(0, kernel - 1))))
+    return {k: tuple(v) for k, v in found.items()}
+
+
+@settings(max_examples=25, deadline=None)
+@given(windows(), st.integers(1, 2), st.integers(1, 2), st.integers(1, 2), st.integers(1, 2), st.data())
+def test_convolutions_of_any_shape(window: dict[str, Any], batch: int, groups: int, channels: int, filters: int, data: st.DataObject) -> None:
+    dilation = tuple(data.draw(st.integers(1, 2)) for _ in window["sizes"])
+    extents = map(out_size, window["sizes"], window["kernel"], window["stride"], window["pads"], dilation)
+    if all(e > 0 for e in extents):
+        compare(conv(batch, channels * groups, filters * groups, dilation=dilation, groups=groups, **window))
+
+
+@settings(max_examples=20, deadline=None)
+@given(windows(), st.integers(1, 2), st.booleans(), st.booleans())
+def test_max_pooling_of_any_shape(window: dict[str, Any], channels: int, ties: bool, split: bool) -> None:
+    case = max_pool(2, channels, ties=ties, **window)
+    compare(case.split() if split else case)
+
+
+@settings(max_examples=15, deadline=None)
+@given(windows(), st.booleans())
+def test_average_pooling_of_any_shape(window: dict[str, Any], count: bool) -> None:
+    pads = tuple(min(p) for p in window.pop("pads"))
+    compare(avg_pool(2, 2, pad=pads, count_pad=count, **window))
+
+
+# what no layer writes, and the language admits
+
+N = size("N")
+n, i, j, k = Index("n", N), Index("i", 4), Index("j", 4), Index("k", 3)
+
+
+def check(*equations: Equation | Loop, given: tuple[Tensor, ...], made: tuple[Tensor, ...], sizes: Mapping[str, int] | None = None) -> list[str]:
+    """Compare with the oracle; the source, for looking at its form."""
+    program = Program((*given, *made), equations)
+    rng = np.random.default_rng(0)
+    values = {t.name: rng.integers(0, 3, size=shape_of(program, t.name, sizes or {})) if t.dtype == "int"
+              else rng.normal(size=shape_of(program, t.name, sizes or {})) for t in given}
+    expected = interpret(program, values, sizes or {})
+    found = run(program, values, sizes or {})
+    for tensor in made:
+        np.testing.assert_allclose(found[tensor.name], expected[tensor.name], rtol=1e-12, atol=1e-12)
+    return list(NumpyPrinter().lines(lower(program)))
+
+
+def test_a_diagonal_is_read_and_written() -> None:
+    A, d, D = Tensor("A", (4, 4), role="input"), Tensor("d", (4,)), Tensor("D", (4, 4))
+    check(Equation(d[i], A[i, i]), Equation(D[i, i], d[i]), given=(A,), made=(d, D))
+
+
+def test_an_axis_is_reversed_and_shifted() -> None:
+    x, y, z = Tensor("x", (4,), role="input"), Tensor("y", (4,)), Tensor("z", (4,))
+    check(Equation(y[3 - i], x[i]), Equation(z[i], x[i - 1], domain=(i - 1,)), given=(x,), made=(y, z))
+
+
+def test_a_shift_along_an_axis_of_symbolic_extent() -> None:
+    x, y = Tensor("x", (N,), role="input"), Tensor("y", (N,))
+    check(Equation(y[n], x[n] - x[n - 1], domain=(n - 1,)), given=(x,), made=(y,), sizes={"N": 5})
+
+
+def test_a_shift_is_written_along_an_axis_of_symbolic_extent() -> None:
+    x, y = Tensor("x", (N,), role="input"), Tensor("y", (N,))
+    check(Equation(y[n + 1], x[n], domain=(N - 2 - n,)), given=(x,), made=(y,), sizes={"N": 5})
+
+
+def test_an_index_is_a_number() -> None:
+    x, y, s = Tensor("x", (4,), role="input"), Tensor("y", (4,)), Tensor("s")
+    check(Equation(y[i], i * x[i] + i**2), Equation(s[()], i, over=(i,)), given=(x,), made=(y, s))
+
+
+def test_labels_are_numbers_and_positions() -> None:
+    E, t, y, z = Tensor("E", (3, 4), role="input"), Tensor("t", (N,), dtype="int", role="input"), Tensor("y", (N, 4)), Tensor("z", (N,))
+    check(Equation(y[n, i], E[t[n], i] * t[n]), Equation(z[n], t[n] / 2), given=(E, t), made=(y, z), sizes={"N": 6})
+
+
+def test_a_sum_over_an_index_that_the_body_lacks() -> None:
+    x, y = Tensor("x", (4,), role="input"), Tensor("y", (4,))
+    check(Equation(y[i], x[i], over=(k, n)), given=(x,), made=(y,), sizes={"N": 5})
+
+
+def test_three_factors_are_contracted_two_by_two() -> None:
+    a, b, c, y = Tensor("a", (4, 3), role="input"), Tensor("b", (3, 4), role="input"), Tensor("c", (4, N), role="input"), Tensor("y", (4, N))
+    lines = check(Equation(y[i, n], a[i, k] * b[k, j] * c[j, n], over=(k, j)), given=(a, b, c), made=(y,), sizes={"N": 2})
+    assert lines == ["y = a @ b @ c"]
+
+
+def test_a_triangle_is_masked() -> None:
+    x, y = Tensor("x", (4, 4), role="input"), Tensor("y", (4,))
+    check(Equation(y[i], x[i, j], over=(j,), domain=(i - j,)), given=(x,), made=(y,))
+
+
+def test_an_empty_range_leaves_zeros() -> None:
+    x, y = Tensor("x", (4,), role="input"), Tensor("y", (4,))
+    check(Equation(y[i], x[i], domain=(i - 3, 2 - i)), given=(x,), made=(y,))
+
+
+def test_an_alias_does_not_share_memory() -> None:
+    x, y, z = Tensor("x", (4,), role="input"), Tensor("y", (4,)), Tensor("z", (4,))
+    check(Equation(y[i], x[i]), Equation(z[j], y[j]), Equation(z[3 - j], 1), given=(x,), made=(y, z))
+
+
+@pytest.mark.parametrize(("equation", "line"), [
+    (Equation(Tensor("y", (N, 3))[n, k], Tensor("W", (3, 4))[k, i] * Tensor("x", (N, 4))[n, i], over=(i,)), "y = x @ W.T"),
+    (Equation(Tensor("y", (3, 4))[k, i], Tensor("d", (N, 3))[n, k] * Tensor("x", (N, 4))[n, i], over=(n,)), "y = d.T @ x"),
+    (Equation(Tensor("y", (3,))[k], Tensor("W", (3, 4))[k, i] * Tensor("v", (4,))[i], over=(i,)), "y = W @ v"),
+    (Equation(Tensor("y", (3, 4))[k, i], Tensor("u", (3,))[k] * Tensor("v", (4,))[i]), "y = u[:, None] * v"),
+    (Equation(Tensor("y", (3,))[k], Tensor("d", (N, 3))[n, k] / N, over=(n,)), "y = d.sum(axis=0) / N"),
+])
+def test_the_calls_are_those_that_a_person_would_write(equation: Equation, line: str) -> None:
+    shapes = {"W": (3, 4), "x": (N, 4), "d": (N, 3), "v": (4,), "u": (3,)}
+    names = {a.name for a in equation.body.atoms(type(equation.target))}
+    program = Program((*(Tensor(m, shapes[m], role="input") for m in sorted(names)),
+                       Tensor("y", tuple(x.extent for x in equation.target.indices))), (equation,))
+    assert list(NumpyPrinter().lines(lower(program))) == [line]
+
+
+def test_no_einsum_and_no_scatter_where_positions_are_affine() -> None:
+    for make in LOWERED.values():
+        case = make()
+        source = "\n".join(NumpyPrinter().lines(lower(adjoint(case.program, case.of, case.wrt).program)))
+        assert "einsum" not in source
+        assert "add.at" not in source or any(t.dtype == "int" for t in adjoint(case.program, case.of, case.wrt).program.tensors)
+
+
+def test_rows_of_different_width_are_refused() -> None:
+    with pytest.raises(LanguageError, match="rows of W differ in width"):
+        lower(CASES["symbolic depth"]().program)
+
+
+def test_an_opaque_function_has_no_code() -> None:
+    x, y = Tensor("x", (4,), role="input"), Tensor("y", (4,))
+    with pytest.raises(LanguageError, match="phi is opaque"):
+        lower(Program((x, y), (Equation(y[i], opaque("phi")(x[i])),)))
