@@ -191,10 +191,10 @@ def _blocks(images: np.ndarray, last: int) -> Iterator[np.ndarray]:
 def check_split(split: str, images: np.ndarray, labels: np.ndarray) -> None:
     """Raise unless these are images, and a label for each."""
     if images.dtype != np.uint8 or images.ndim < 2 or not images.size:
-        raise DataError(f"expected images as uint8 with an axis of images and at least one more, found {split}_x as {images.dtype.name} "
+        raise DataError(f"expected images as uint8 with an axis of images and at least one more, found {split}_x as {images.dtype} "
                         f"of the shape {times(images.shape)}")
     if labels.dtype != np.int64 or labels.ndim != 1:
-        raise DataError(f"expected labels as int64 with one axis, found {split}_y as {labels.dtype.name} "
+        raise DataError(f"expected labels as int64 with one axis, found {split}_y as {labels.dtype} "
                         f"of the shape {times(labels.shape)}")
     if len(images) != len(labels):
         raise DataError(f"expected a label for each of the {len(images):,} images in {split}_x, found {len(labels):,} in {split}_y")
@@ -213,7 +213,7 @@ def _check_moment(word: str, values: np.ndarray, sample: tuple[int, ...]) -> Non
     """Raise unless the mean, or the standard deviation, can standardise images of this shape."""
     if values.dtype != np.float64 or values.shape != channels(sample):
         raise DataError(f"expected {word} as float64 of the shape {channels(sample)} for images of {times(sample)}, "
-                        f"found {values.dtype.name} of the shape {values.shape}")
+                        f"found {values.dtype} of the shape {values.shape}")
     if not np.isfinite(values).all() or (word == "std" and (values <= 0).any()):
         kind = "positive numbers" if word == "std" else "finite numbers"
         raise DataError(f"expected {word} to hold {kind}, found {values.tolist()}")

@@ -26,11 +26,13 @@ DAMAGE = (ValueError, EOFError, KeyError, TypeError, SyntaxError, RuntimeError, 
 def write(data: Dataset, path: Path, compressed: bool = False) -> None:
     """Write a data set under a temporary name in the same folder, then rename: a reader never sees half a file.
 
-    Raises `DataError` where the folder is missing or cannot be written to, or the disk is full.
+    Raises `DataError` where the folder is missing or cannot be written to, the disk is full, or the name is a folder's or device's.
     """
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
     arrays = {key: np.asarray(getattr(data, key)) for key in KEYS}
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError("a folder or device has this name")
         with open(temporary, "xb") as stream:
             (np.savez_compressed if compressed else np.savez)(stream, **arrays)
             stream.flush()
