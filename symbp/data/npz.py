@@ -5,6 +5,7 @@ import contextlib
 import os
 import secrets
 import zipfile
+import zlib
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,8 +19,7 @@ KEYS = ("train_x", "train_y", "test_x", "test_y", "maximum", "mean", "std")
 """The arrays in a file."""
 DEFLATED = 1100
 """A packed array is smaller than so many times what it takes in the file."""
-DAMAGE = (ValueError, EOFError, KeyError, TypeError, SyntaxError, RuntimeError, NotImplementedError, OverflowError, MemoryError,
-          zipfile.BadZipFile, zipfile.zlib.error)
+DAMAGE = (ValueError, EOFError, KeyError, TypeError, SyntaxError, RuntimeError, OverflowError, zipfile.BadZipFile, zlib.error)
 """What NumPy and zipfile raise for bytes that are no arrays."""
 
 
@@ -59,7 +59,7 @@ def read(path: str | Path, name: str | None = None, classes: int | None = None) 
         try:
             found = _arrays(path)
         except DAMAGE as error:
-            raise DataError(f"the file is damaged, or no .npz: {error or type(error).__name__}") from None
+            raise DataError(f"the file is damaged, or no .npz: {' '.join(str(error).split())[:200] or type(error).__name__}") from None
         maximum = found.pop("maximum")
         if maximum.shape != () or maximum.dtype.kind not in "ui":
             raise DataError(f"expected maximum as a single whole number, found {maximum.dtype.name} of the shape {maximum.shape}")
