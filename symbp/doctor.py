@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import platform
 import shutil
 import subprocess
@@ -82,7 +83,8 @@ def _data() -> list[Finding]:
         return [Finding("data", False, f"{error.name} is missing")]
     found = [Finding("data digits", True, "in the package")]
     for path in (cache.path(name) for name in NAMES if name != "digits"):
-        found.append(Finding(f"data {path.stem}", path.is_file(), str(path) if path.is_file() else "", False, f"symbp data {path.stem}"))
+        kept = os.path.isfile(path)
+        found.append(Finding(f"data {path.stem}", kept, str(path) if kept else "", False, f"symbp data {path.stem}"))
     return found
 
 

@@ -103,6 +103,8 @@ def test_float32_inputs_need_no_wide_copy() -> None:
 def test_a_network_of_another_size() -> None:
     with pytest.raises(DataError, match=r"shape 28×28, 784 elements, but an image of digits has the shape 8×8, 64 elements"):
         load("digits").inputs("train", (28, 28))
+    with pytest.raises(DataError, match="shape -8×-8"):
+        load("digits").inputs("train", (-8, -8))
     with pytest.raises(DataError, match="must be a float, not int64"):
         load("digits").inputs("train", (64,), np.int64)
     with pytest.raises(DataError, match='unknown split "tset"; did you mean "test"'):

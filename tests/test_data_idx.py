@@ -153,6 +153,8 @@ def test_a_folder_without_the_files(tmp_path: Path) -> None:
         load("mnist", tmp_path)
     with pytest.raises(DataError, match="no such folder"):
         load("mnist", tmp_path / "missing")
+    with pytest.raises(DataError, match="no such folder"):
+        load("mnist", "x" * 5000)
     write_idx(tmp_path, grey())
     (tmp_path / "t10k-labels-idx1-ubyte").unlink()
     with pytest.raises(DataError, match="no file t10k-labels-idx1-ubyte"):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +37,7 @@ def read_folder(folder: str | Path, images: int = IMAGES) -> tuple[np.ndarray, n
     damaged, or that has not the given number of images.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise DataError(f"{shown(folder)}: there is no such folder; expected one with data_batch_1.bin to _5.bin and test_batch.bin")
     return *_joined([read_batch(folder / f"{name}.bin", images) for name in TRAIN]), *read_batch(folder / "test_batch.bin", images)
 

@@ -67,7 +67,7 @@ class Dataset:
         (360, 64)
         """
         images = self._of(split)[0]
-        if math.prod(shape) != math.prod(self.sample_shape):
+        if math.prod(shape) != math.prod(self.sample_shape) or any(length < 0 for length in shape):
             raise DataError(f"the network's input has the shape {times(shape)}, {math.prod(shape):,} elements, but an image of {self.name} "
                             f"has the shape {times(self.sample_shape)}, {math.prod(self.sample_shape):,} elements; make them equal")
         if np.dtype(dtype).kind != "f":

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import zlib
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -65,9 +66,9 @@ def _pair(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
 def _find(folder: Path, split: str, what: str, axes: int) -> Path:
     """The file of a folder under one of its usual names."""
     names = [f"{split}-{what}{mark}idx{axes}-ubyte{end}" for end in ("", ".gz") for mark in "-."]
-    found = next((folder / name for name in names if (folder / name).is_file()), None)
+    found = next((folder / name for name in names if os.path.isfile(folder / name)), None)
     if found is None:
-        missing = "there is no such folder" if not folder.is_dir() else f"there is no file {names[0]} in it"
+        missing = "there is no such folder" if not os.path.isdir(folder) else f"there is no file {names[0]} in it"
         raise DataError(f"{shown(folder)}: {missing}; expected a folder with the files {', '.join(names[:-1])} or {names[-1]}, "
                         "and so on for t10k and labels")
     return found

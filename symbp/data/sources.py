@@ -1,6 +1,7 @@
 """Where a set of data comes from: a folder that the user names, the package itself, the cache, or a download."""
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -86,7 +87,7 @@ def _own(name: str, folder: str | Path) -> Dataset:
 
 def _kept(name: str, say: Say) -> Dataset:
     """A set from the cache; fetched and put there where it is missing or damaged."""
-    if cache.path(name).exists():
+    if os.path.exists(cache.path(name)):
         try:
             return cache.read(name)
         except DataError as error:
