@@ -45,7 +45,7 @@ _WHERE = {
     "GradientDescent": "symbp.optim", "Momentum": "symbp.optim", "Adam": "symbp.optim",
     "adjoint": "symbp.calculus.differentiate", "tangent": "symbp.calculus.differentiate",
     "total": "symbp.language.build", "Builder": "symbp.language.build",
-    "SymbpError": "symbp.errors", "LanguageError": "symbp.errors", "NetworkError": "symbp.settings",
+    "SymbpError": "symbp.errors", "LanguageError": "symbp.errors", "DataError": "symbp.errors", "NetworkError": "symbp.settings",
     **dict.fromkeys(("Conventions", "Equation", "Fact", "Index", "Loop", "Program", "Tensor", "inside", "is_binary", "size",
                      "sums_to_one"), "symbp.language"),
 }

@@ -1,4 +1,4 @@
-"""The command line: `symbp derive`, `symbp check`, `symbp doctor`.
+"""The command line: `symbp derive`, `symbp check`, `symbp data`, `symbp doctor`.
 
 Exit codes: 0 done, 1 a check failed, 2 the input is at fault (one paragraph on stderr), 130 interrupted.
 """
@@ -75,6 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     check = _command(commands, "check", _check, "check every gradient in independent ways")
     _source(check)
     check.add_argument("--seed", type=int, default=0, help="the seed of the random points (default: 0)")
+    data = _command(commands, "data", _data, "load a set of images, fetch it if need be, and keep it")
+    data.add_argument("name", metavar="NAME", help="digits, mnist, cifar10, or any name with --data-dir")
+    data.add_argument("--data-dir", metavar="DIR", help="the folder with your own files: IDX, or CIFAR-10's binary version")
+    data.add_argument("--out", metavar="FILE.npz", help="write the arrays into this file, not into the cache")
     _command(commands, "doctor", _doctor, "show what is installed")
     return parser
 
@@ -182,7 +186,7 @@ def _folder(name: str) -> Path:
     return folder
 
 
-# check and doctor
+# check, data and doctor
 
 def _check(options: argparse.Namespace) -> int:
     derivation, _ = _derivation(options)
@@ -193,6 +197,13 @@ def _check(options: argparse.Namespace) -> int:
     else:
         print(result.table())
     return 0 if result.passed else 1
+
+
+def _data(options: argparse.Namespace) -> int:
+    from symbp.data.provide import as_text, provide
+    answer = provide(options.name, options.data_dir, options.out)
+    print(json.dumps(answer, indent=2) if options.json else as_text(answer))
+    return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -1,15 +1,16 @@
-"""What is installed: Python, packages, TeX, fonts, and a GPU, with what is missing and how to get it."""
+"""What is installed: Python, packages, TeX, fonts, a GPU and data, with what is missing and how to get it."""
 from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import platform
 import shutil
 import subprocess
 from dataclasses import dataclass
 
 PACKAGES = {"sympy": True, "numpy": True, "lark": True, "pydantic": True, "jinja2": True, "pylatex": True, "latex2mathml": True,
-            "python-flint": False, "torch": False}
+            "platformdirs": True, "python-flint": False, "torch": False, "pillow": False}
 """Packages by the name under which pip knows them, and whether symbp cannot do without."""
 LATEX_STYLES = ("amsmath", "mathtools", "amssymb", "breqn", "booktabs", "hyperref", "lmodern")
 TEX_REMEDY = "apt install texlive-latex-recommended texlive-pictures lmodern latexmk"
@@ -29,7 +30,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look for everything; nothing is imported that is large or touches a device."""
-    return [Finding("Python", True, platform.python_version(), True), *_packages(), *_tex(), _gpu()]
+    return [Finding("Python", True, platform.python_version(), True), *_packages(), *_tex(), _gpu(), *_data()]
 
 
 def _packages() -> list[Finding]:
@@ -72,6 +73,19 @@ def _gpu() -> Finding:
         return Finding("GPU", True, f"{count} × {name}")
     except (ImportError, OSError, RuntimeError) as error:
         return Finding("GPU", False, f"CuPy finds none: {type(error).__name__}")
+
+
+def _data() -> list[Finding]:
+    """The sets of data that can be used without a download; their files are checked when they are read."""
+    try:
+        from symbp.data import NAMES, cache
+    except ImportError as error:
+        return [Finding("data", False, f"{error.name} is missing")]
+    found = [Finding("data digits", True, "in the package")]
+    for path in (cache.path(name) for name in NAMES if name != "digits"):
+        kept = os.path.isfile(path)
+        found.append(Finding(f"data {path.stem}", kept, str(path) if kept else "", False, f"symbp data {path.stem}"))
+    return found
 
 
 def as_text(findings: list[Finding]) -> str:

@@ -8,3 +8,7 @@ class SymbpError(Exception):
 
 class LanguageError(SymbpError):
     """An equation, tensor, index or program that is not well formed."""
+
+
+class DataError(SymbpError):
+    """Images or labels that are missing, damaged or of another shape than the network's."""

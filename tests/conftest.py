@@ -19,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Name the markers."""
     config.addinivalue_line("markers", "needs_tex: needs pdflatex and latexmk; skipped without them")
+    config.addinivalue_line("markers", "needs_data: reads MNIST or CIFAR-10; collected only where the cache holds them")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

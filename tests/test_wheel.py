@@ -48,7 +48,7 @@ def run(installed: Path, cwd: Path, *arguments: str) -> str:
 
 def test_all_files_are_in_the_wheel(wheel: Path):
     inside = set(zipfile.ZipFile(wheel).namelist())
-    ours = {f"symbp/{p.relative_to(ROOT / 'symbp')}" for s in ("*.py", "*.lark") for p in (ROOT / "symbp").rglob(s)}
+    ours = {f"symbp/{p.relative_to(ROOT / 'symbp')}" for s in ("*.py", "*.lark", "*.npz", "*.txt") for p in (ROOT / "symbp").rglob(s)}
     ours |= {f"symbp/templates/{p.name}" for p in (ROOT / "templates").iterdir()}
     assert ours <= inside
     assert {name.split("/")[0] for name in inside} == {"symbp", wheel.name[:-len("-py3-none-any.whl")] + ".dist-info"}
