@@ -12,7 +12,7 @@ import sympy as sp
 from symbp.language.affine import implies, range_facts
 from symbp.language.equation import Equation
 from symbp.language.index import Index, substitute
-from symbp.language.tensor import Access, Tensor
+from symbp.language.tensor import Access, Tensor, all_accesses
 
 
 def narrowed(equation: Equation, fixed: Iterable[Index], size_facts: tuple[sp.Expr, ...] = ()) -> Equation | None:
@@ -44,14 +44,16 @@ def narrowed(equation: Equation, fixed: Iterable[Index], size_facts: tuple[sp.Ex
 
 
 def without_units(equation: Equation, fixed: Iterable[Index]) -> Equation:
-    """The equation with each index of extent 1 replaced by the one value that it takes.
+    """The equation with each index of extent 1 that shares a position with others replaced by the one value that it takes.
 
     >>> from symbp.language.tensor import Tensor
-    >>> i, j, y = Index("i", 1), Index("j", 3), Tensor("y", (1, 3))
-    >>> print(without_units(Equation(y[i, j], 1), ()))
-    y[0, j] += 1
+    >>> u, j, x, y = Index("u", 1), Index("j", 3), Tensor("x", (3,)), Tensor("y", (3,))
+    >>> print(without_units(Equation(y[j], x[j + u], over=[u]), ()))
+    y[j] += x[j]
     """
-    units = {i: i.start for i in equation.indices if i.extent == 1 and i not in fixed and i != equation.component}
+    shared = {i for e in equation.expressions for a in (equation.target, *all_accesses(e)) for p in a.indices
+              if not isinstance(p, Index) for i in p.atoms(Index)}
+    units = {i: i.start for i in equation.indices if i.extent == 1 and i in shared and i not in fixed and i != equation.component}
     if not units:
         return equation
     over = tuple(i for i in equation.over if i not in units)

@@ -13,7 +13,7 @@ from symbp.arrays.nodes import Axes, Count, Node, Number, apply, as_float, numbe
 from symbp.errors import LanguageError
 from symbp.language.functions import Defined, equal, step
 from symbp.language.index import Index
-from symbp.language.tensor import Access
+from symbp.language.tensor import Access, accesses
 
 PRIMITIVE = {sp.exp: "exp", sp.log: "log", sp.erf: "erf", sp.sin: "sin", sp.cos: "cos", sp.Abs: "abs"}
 """SymPy's functions by the names that NumPy and SciPy have for them."""
@@ -69,31 +69,58 @@ class Elementwise:
     # sums and products, as they are written
 
     def total(self, expression: sp.Expr) -> Node:
-        """A sum: what is added first, then what is subtracted; numbers come last."""
+        """A sum: what is added first, then what is subtracted; numbers come last, and fewer axes are added up among themselves."""
         terms = sorted(sp.Add.make_args(expression), key=lambda t: (t.could_extract_minus_sign(), not t.has(Access), t.sort_key()))
-        if len(terms) > 1 and terms[0].could_extract_minus_sign() and not terms[-1].could_extract_minus_sign():
-            terms = [terms[-1], *terms[:-1]]
-        node = self(terms[0])
-        for term in terms[1:]:
-            negative = term.could_extract_minus_sign()
-            node = join("subtract" if negative else "add", node, self(-term if negative else term), self.axes)
-        return node
-
-    def product(self, factors: Sequence[sp.Expr], start: Node | None = None) -> Node:
-        """A product, after `start`: the numerator's arrays, the denominator's, then the numbers; a minus sign first."""
-        negative, numbers, above, below = split_factors(factors, self.fixed)
-        node = start
-        for factor in above:
-            node = self(factor) if node is None else join("multiply", node, self(factor), self.axes)
-        node = self._scaled(node, numbers) if not below else node
-        for base in below:
-            node = join("divide", number(1) if node is None else node, self(base), self.axes)
-        node = self._scaled(node, numbers) if below else node
-        assert node is not None
+        signed = [(t.could_extract_minus_sign(), t) for t in terms]
+        parts = [(negative, self(-t if negative else t)) for negative, t in signed]
+        full = {a for _, node in parts for a in node.axes}
+        small = [p for p in parts if set(p[1].axes) != full and not isinstance(p[1], Number)]
+        if len(small) > 1 and len({frozenset(node.axes) for _, node in small}) == 1:
+            parts = [*(p for p in parts if p not in small), self._sum_of(small)]
+            parts.sort(key=lambda p: p[0])
+        negative, node = self._sum_of(parts)
         return negated(node) if negative else node
 
-    def _scaled(self, node: Node | None, value: sp.Expr) -> Node:
-        """The node times a number or an expression in the sizes."""
+    def _sum_of(self, parts: list[tuple[bool, Node]]) -> tuple[bool, Node]:
+        """Signed addends as one node and its sign, which is negative where all are."""
+        flipped = parts[0][0]
+        node = parts[0][1]
+        for negative, part in parts[1:]:
+            node = join("subtract" if negative != flipped else "add", node, part, self.axes)
+        return flipped, node
+
+    def product(self, factors: Sequence[sp.Expr], start: Node | None = None) -> Node:
+        """A product, after `start`: the sign, the numerator's arrays, the denominator's, then the scalars."""
+        numbers, above, below = split_factors(factors, self.fixed)
+        scalars = [f for f in (*above, *(1 / b for b in below)) if self._is_scalar(f)]
+        above, below = [f for f in above if not self._is_scalar(f)], [b for b in below if not self._is_scalar(b)]
+        negative = numbers.could_extract_minus_sign()
+        numbers = -numbers if negative else numbers
+        node = start
+        for factor in above:
+            node = self._signed(self(factor), negative) if node is None else join("multiply", node, self(factor), self.axes)
+        node = self._signed(start, negative) if start is not None and not above else node
+        if start is not None and above and negative:
+            node = negated(node)
+        if node is None and below:
+            node, numbers, negative = number(-numbers if negative else numbers), sp.S.One, False
+        for base in below:
+            node = join("divide", node, self(base), self.axes)
+        return self._scaled(node, -numbers if negative and node is None else numbers, scalars)
+
+    @staticmethod
+    def _signed(node: Node, negative: bool) -> Node:
+        return negated(node) if negative else node
+
+    def _is_scalar(self, factor: sp.Expr) -> bool:
+        """Whether a factor is made of tensors without axes alone."""
+        return factor.has(Access) and not factor.has(Index) and all(not a.indices for a in accesses(factor))
+
+    def _scaled(self, node: Node | None, value: sp.Expr, scalars: Sequence[sp.Expr] = ()) -> Node:
+        """The node times numbers, expressions in the sizes, and scalars, which are multiplied among themselves first."""
+        if scalars:
+            factor = self._scalar(value, scalars)
+            return factor if node is None else join("multiply", node, factor, self.axes)
         if node is None:
             return number(value)
         if value == 1:
@@ -103,6 +130,17 @@ class Elementwise:
             return join("divide", node, number(below), self.axes)
         node = join("multiply", number(above if below != 1 else value), node, self.axes)
         return node if below == 1 else join("divide", node, number(below), self.axes)
+
+    def _scalar(self, value: sp.Expr, scalars: Sequence[sp.Expr]) -> Node:
+        """A product of tensors without axes, and a number."""
+        _, above, below = split_factors(scalars, self.fixed)
+        node: Node | None = None if value == 1 and above else number(value)
+        for factor in above:
+            node = self(factor) if node is None else join("multiply", node, self(factor), ())
+        for base in below:
+            node = join("divide", node, self(base), ())
+        assert node is not None
+        return node
 
     def power(self, base: sp.Expr, exponent: sp.Expr) -> Node:
         """A power: squares, roots and reciprocals by name."""
@@ -130,7 +168,8 @@ class Elementwise:
     def _sigmoid(self, argument: sp.Expr) -> Node:
         """(1 + tanh(x/2))/2, which no argument makes overflow."""
         half = number(sp.S.Half)
-        return join("add", half, join("multiply", half, self.apply("tanh", (argument / 2,)), self.axes), self.axes)
+        inner = apply("tanh", (join("multiply", half, as_float(self(argument)), self.axes),), self.axes)
+        return join("add", join("multiply", half, inner, self.axes), half, self.axes)
 
     def _softplus(self, argument: sp.Expr) -> Node:
         return apply("logaddexp", (number(0), as_float(self(argument))), self.axes)
@@ -167,10 +206,17 @@ def negated(node: Node) -> Node:
     return number(-node.value) if isinstance(node, Number) else apply("negative", (as_float(node),), node.axes)
 
 
-def split_factors(factors: Sequence[sp.Expr], fixed: frozenset[Index]) -> tuple[bool, sp.Expr, list[sp.Expr], list[sp.Expr]]:
-    """A product's sign, its numbers and sizes, the arrays in the numerator, and those in the denominator."""
+def split_factors(factors: Sequence[sp.Expr], fixed: frozenset[Index]) -> tuple[sp.Expr, list[sp.Expr], list[sp.Expr]]:
+    """A product's numbers and sizes with the sign, the arrays in the numerator, and those in the denominator.
+
+    >>> x, y = Access("x", Index("i", 3)), Access("y", Index("i", 3))
+    >>> split_factors([sp.Integer(-2), -x - y, 1 / x], frozenset())
+    (2, [x[i] + y[i]], [x[i]])
+    """
     numbers, above, below = sp.S.One, [], []
     for factor in factors:
+        if factor.is_Add and all(t.could_extract_minus_sign() for t in factor.args):
+            factor, numbers = -factor, -numbers
         base, exponent = factor.as_base_exp()
         if not factor.has(Access, Index, AppliedUndef) or factor.free_symbols <= fixed and not factor.has(Access):
             numbers *= factor
@@ -178,5 +224,4 @@ def split_factors(factors: Sequence[sp.Expr], fixed: frozenset[Index]) -> tuple[
             below.append(base**-exponent)
         else:
             above.append(factor)
-    negative = numbers.could_extract_minus_sign()
-    return negative, -numbers if negative else numbers, above, below
+    return numbers, above, below

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import sympy as sp
 
 from symbp.arrays.contract import classify
-from symbp.arrays.elementwise import Elementwise, join, negated, split_factors
-from symbp.arrays.nodes import WHOLE, At, Axes, Fold, Matmul, New, Node, Subscript, aligned, as_float, number, permute, reshape, subscript
+from symbp.arrays.elementwise import Elementwise, join, split_factors
+from symbp.arrays.nodes import WHOLE, At, Axes, Fold, Matmul, New, Node, Subscript, as_float, permute, reshape, subscript
 from symbp.language.index import Index
 
 Mask = Callable[[Node], Node]
@@ -48,11 +48,10 @@ class Sums:
         bound = set(self.over)
         inside = [f for f in factors if _indices(f) & bound]
         outside = [f for f in factors if not _indices(f) & bound]
-        negative, numbers, above, below = split_factors(inside, self.value.fixed)
+        numbers, above, below = split_factors(inside, self.value.fixed)
         node = self._contracted(self._grouped(above, below))
         idle = sp.Mul(*(i.extent for i in self.over if not any(i in _indices(f) for f in inside)))
-        result = self.value.product([*outside, numbers * idle], start=node)
-        return negated(result) if negative else result
+        return self.value.product([*outside, numbers * idle], start=node)
 
     def _grouped(self, above: list[sp.Expr], below: list[sp.Expr]) -> list[Node]:
         """The operands of the contraction: factors of equal indices are multiplied, and joined to one with more indices."""
@@ -92,8 +91,9 @@ class Sums:
     def pair(self, left: Node, right: Node, out: Axes) -> Node:
         """Σ left·right as the call that the classifier names."""
         left, right = (self.folded(a, tuple(x for x in a.axes if x in out or x in b.axes)) for a, b in ((left, right), (right, left)))
-        plain_left, plain_right = unit_free(left), unit_free(right)
-        found = classify(plain_left.axes, plain_right.axes, tuple(a for a in out if a.extent != 1))
+        units = tuple(a for a in out if a in left.axes and a in right.axes and a.extent == 1)
+        plain_left, plain_right = without(left, units), without(right, units)
+        found = classify(plain_left.axes, plain_right.axes, tuple(a for a in out if a not in units))
         if found.call != "matmul":
             return self.folded(join("multiply", left, right, self.value.axes), out)
         if found.swapped:
@@ -120,10 +120,10 @@ def _cheapest(operands: list[Node], over: tuple[Index, ...]) -> tuple[Node, Node
     return min(pairs, key=lambda p: (-len({*p[0].axes} & {*p[1].axes} & {*over}), len({*p[0].axes, *p[1].axes})))
 
 
-def unit_free(node: Node) -> Node:
-    """The node without its axes of extent 1."""
-    keys = tuple(At(sp.S.Zero) if a is None or a.extent == 1 else WHOLE for a in node.axes)
-    return subscript(node, keys, tuple(a for a in node.axes if a is not None and a.extent != 1))
+def without(node: Node, units: Axes) -> Node:
+    """The node without these axes, which have the extent 1."""
+    keys = tuple(At(sp.S.Zero) if a in units else WHOLE for a in node.axes)
+    return subscript(node, keys, tuple(a for a in node.axes if a not in units))
 
 
 def matmul(left: Node, right: Node, stack: Axes, rows: Axes, summed: Axes, columns: Axes) -> Node:
@@ -140,15 +140,9 @@ def matmul(left: Node, right: Node, stack: Axes, rows: Axes, summed: Axes, colum
         product: Node = Matmul(axes, "float", first, second)
     else:
         full = (*stack, *(_merged(rows) or (None,)), *(_merged(columns) or (None,)))
-        product = unit_free_last(Matmul(full, "float", first, second), axes)
+        product = without(Matmul(full, "float", first, second), (None,))
     final = (*stack, *rows, *columns)
     return reshape(product, final, tuple(a.extent for a in final)) if len(rows) > 1 or len(columns) > 1 else product
-
-
-def unit_free_last(node: Node, axes: Axes) -> Node:
-    """The node without the axes that are None."""
-    keys = tuple(At(sp.S.Zero) if a is None else WHOLE for a in node.axes)
-    return subscript(node, keys, axes)
 
 
 def _merged(labels: Axes) -> Axes:
@@ -172,6 +166,3 @@ def _with_unit(node: Node, place: int) -> Node:
     """The node with a further axis of extent 1."""
     keys = (*(WHOLE for _ in node.axes[:place]), New(), *(WHOLE for _ in node.axes[place:]))
     return Subscript((*node.axes[:place], None, *node.axes[place:]), node.dtype, node, keys)
-
-
-__all__ = ["Sums", "aligned", "matmul", "number", "unit_free"]

@@ -150,8 +150,8 @@ class NumpyPrinter:
         return f"{self(node.source, ATOM)}[{', '.join(map(self, node.positions))}]", ATOM
 
     def _matmul(self, node: Matmul) -> tuple[str, int]:
-        left = self(node.left, 20 if isinstance(node.left, Matmul) else 21)
-        return f"{left} @ {self(node.right, 21)}", 20
+        left = self(node.left, 15 if isinstance(node.left, Matmul) else 21)
+        return f"{left} @ {self(node.right, 21)}", 15
 
     def _fold(self, node: Fold) -> tuple[str, int]:
         axis = "" if len(node.over) == len(node.source.axes) else \

@@ -1,0 +1,49 @@
+"""The textbook's program: the forward equations, and behind them the derived lines as equations that can be run.
+
+Stage: Derivation → L1 Program.  What is printed is what is computed: each line `∂L/∂z = (p − t)/N` becomes equations again, its nested
+sums as helpers.  Where lines are no plain assignments (a recurrence, a scatter, data-dependent positions) the adjoint program itself is taken.
+"""
+from __future__ import annotations
+
+from symbp.derivation.derivation import Derivation
+from symbp.derivation.lines import is_plain_row
+from symbp.language.build import Builder
+from symbp.language.equation import Loop
+from symbp.language.index import Index
+from symbp.language.names import NameSupply
+from symbp.language.program import Program
+
+
+def textbook_program(derivation: Derivation) -> Program:
+    """The forward statements, and the derived lines of all gradients and named cotangents.
+
+    >>> from symbp.derivation import derive
+    >>> print(textbook_program(derive("sum(i, w[i]*x[i])^2", wrt="w")).statements[-1])
+    w_bar[i] += 2*S[]*x[i]
+    """
+    if not _is_plain(derivation):
+        return derivation.program
+    names = NameSupply({t.name for t in derivation.program.tensors} | {i.name for i in derivation.program.indices})
+    builder = Builder(names)
+    for name in derivation.names:
+        line = derivation[name].lines[0]
+        builder.assign(line.target, line.right, label=name)
+    forward = derivation.forward
+    written = {eq.target.name for eq in builder.equations} - {t.name for t in builder.tensors}
+    bars = [t for t in derivation.program.tensors if t.name in written]
+    return forward.extended([*bars, *builder.tensors], builder.equations)
+
+
+def _is_plain(derivation: Derivation) -> bool:
+    """Whether each cotangent has a single line at plain indices that run over the whole tensor."""
+    if any(isinstance(s, Loop) for s in derivation.program.statements):
+        return False
+    for name in derivation.names:
+        lines = derivation[name].lines
+        if len(lines) != 1 or not is_plain_row(lines[0].target):
+            return False
+        tensor = derivation.program.tensor(lines[0].target.name)
+        at = lines[0].target.indices
+        if not all(isinstance(i, Index) and (i.extent, i.start) == (e, o) for i, e, o in zip(at, tensor.shape, tensor.origin)):
+            return False
+    return True
