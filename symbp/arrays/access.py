@@ -10,12 +10,12 @@ Stage: Access → array expression.  Each position is one of
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import sympy as sp
 
-from symbp.arrays.nodes import WHOLE, At, Key, Node, Permute, Slice, Windows, reshape, subscript
+from symbp.arrays.nodes import WHOLE, At, Key, Node, Slice, Windows, joint, reshape, subscript
 from symbp.language.affine import coefficients
 from symbp.language.index import Index
 from symbp.language.tensor import Access
@@ -97,12 +97,12 @@ def view(source: Node, where: tuple[Position, ...], shape: tuple[sp.Expr, ...]) 
     axes, extents, kinds = [], [], []
     for p, e in zip(where, shape):
         if p.kind != "fixed":
-            axes.append(p.indices[0] if p.kind == "slice" else None)
+            axes.append(Index(f"window {len(axes)}", e) if p.kind == "window" else joint(p.indices))
             extents.append(p.indices[0].extent if p.kind == "slice" else p.count if p.kind == "split" else e)
             kinds.append(p)
     node = subscript(source, keys, tuple(axes))
     node = _split(node, kinds, extents)
-    return _windows(node, [p for p in kinds if p.kind == "window"])
+    return _windows(node, [(a, p) for a, p in zip(axes, kinds) if p.kind == "window"])
 
 
 def _split(node: Node, kinds: list[Position], extents: list[sp.Expr]) -> Node:
@@ -116,15 +116,15 @@ def _split(node: Node, kinds: list[Position], extents: list[sp.Expr]) -> Node:
     return reshape(node, tuple(axes), tuple(shape))
 
 
-def _windows(node: Node, kinds: list[Position]) -> Node:
-    """Each remaining unnamed axis as sliding windows: the index of the largest factor steps from window to window."""
-    for position in kinds:
+def _windows(node: Node, kinds: list[tuple[Index, Position]]) -> Node:
+    """Each of these axes as sliding windows: the index of the largest factor steps from window to window."""
+    for label, position in kinds:
         terms, first = list(position.terms), position.first
-        axis = node.axes.index(None)
+        axis = node.axes.index(label)
         while len(terms) > 1:
             (index, step), *terms = terms
             length = sp.expand(sum(s * (i.extent - 1) for i, s in terms) + 1)
-            node = Windows((*node.axes, None), node.dtype, node, axis, length)
+            node = Windows((*node.axes, Index(f"{label.name} of {index.name}", length)), node.dtype, node, axis, length)
             node = _sliced(node, axis, index, step, first)
             axis, first = len(node.axes) - 1, sp.S.Zero
         node = _sliced(node, axis, *terms[0], first, last=True)
@@ -137,11 +137,3 @@ def _sliced(node: Node, axis: int, index: Index, step: int, first: sp.Expr, last
     whole = last and step == 1 and first == 0
     keys = tuple((Slice(first, stop, step, whole) if k == axis else WHOLE) for k in range(len(node.axes)))
     return subscript(node, keys, tuple(index if k == axis else a for k, a in enumerate(node.axes)))
-
-
-def whole(node: Node) -> bool:
-    """Whether a node is a named array as it is, up to the order of its axes."""
-    return isinstance(node, Permute) and whole(node.source) or not node.operands
-
-
-Take = Callable[[Access], Node]

@@ -118,29 +118,27 @@ class Elementwise:
 
     def _scaled(self, node: Node | None, value: sp.Expr, scalars: Sequence[sp.Expr] = ()) -> Node:
         """The node times numbers, expressions in the sizes, and scalars, which are multiplied among themselves first."""
-        if scalars:
-            factor = self._scalar(value, scalars)
-            return factor if node is None else join("multiply", node, factor, self.axes)
+        above, below = self._scalars(value, scalars)
         if node is None:
-            return number(value)
-        if value == 1:
-            return node
-        above, below = sp.fraction(value)
-        if above == 1:
-            return join("divide", node, number(below), self.axes)
-        node = join("multiply", number(above if below != 1 else value), node, self.axes)
-        return node if below == 1 else join("divide", node, number(below), self.axes)
+            return above if _is_one(below) else join("divide", above, below, self.axes)
+        if _is_one(above):
+            return node if _is_one(below) else join("divide", node, below, self.axes)
+        if isinstance(above, Number) and isinstance(below, Number):
+            node = join("multiply", above, node, self.axes)
+            return node if _is_one(below) else join("divide", node, below, self.axes)
+        return join("multiply", node, above if _is_one(below) else join("divide", above, below, ()), self.axes)
 
-    def _scalar(self, value: sp.Expr, scalars: Sequence[sp.Expr]) -> Node:
-        """A product of tensors without axes, and a number."""
+    def _scalars(self, value: sp.Expr, scalars: Sequence[sp.Expr]) -> tuple[Node, Node]:
+        """Numerator and denominator of a product of a number and tensors without axes."""
         _, above, below = split_factors(scalars, self.fixed)
-        node: Node | None = None if value == 1 and above else number(value)
-        for factor in above:
-            node = self(factor) if node is None else join("multiply", node, self(factor), ())
-        for base in below:
-            node = join("divide", node, self(base), ())
-        assert node is not None
-        return node
+        parts = sp.fraction(value) if not value.is_Rational or scalars or abs(value.p) == 1 else (value, sp.S.One)
+        found = []
+        for number_part, factors in zip(parts, (above, below)):
+            node: Node = number(number_part)
+            for factor in factors:
+                node = self(factor) if _is_one(node) else join("multiply", node, self(factor), ())
+            found.append(node)
+        return found[0], found[1]
 
     def power(self, base: sp.Expr, exponent: sp.Expr) -> Node:
         """A power: squares, roots and reciprocals by name."""
@@ -186,6 +184,10 @@ class Elementwise:
         if at_zero == 1:
             return apply("greater_equal", (value, number(0)), self.axes, "bool")
         return apply("heaviside", (as_float(value), self(at_zero)), self.axes)
+
+
+def _is_one(node: Node) -> bool:
+    return isinstance(node, Number) and node.value == 1
 
 
 def join(op: str, left: Node, right: Node, axes: Axes) -> Node:

@@ -250,6 +250,11 @@ def extent(axis: Index | None) -> sp.Expr:
     return sp.S.One if axis is None else axis.extent
 
 
+def joint(labels: tuple[Index, ...]) -> Index:
+    """One label for several axes that are merged: the label itself, or one whose extent is the product of all."""
+    return labels[0] if len(labels) == 1 else Index("·".join(a.name for a in labels), sp.Mul(*(a.extent for a in labels)))
+
+
 def number(value: sp.Expr | int | float) -> Number:
     """A scalar node."""
     value = sp.S(value) if isinstance(value, (int, float)) else value

@@ -10,7 +10,7 @@ import sympy as sp
 
 from symbp.arrays.contract import classify
 from symbp.arrays.elementwise import Elementwise, join, split_factors
-from symbp.arrays.nodes import WHOLE, At, Axes, Fold, Matmul, New, Node, Subscript, as_float, permute, reshape, subscript
+from symbp.arrays.nodes import WHOLE, At, Axes, Fold, Matmul, New, Node, Subscript, as_float, joint, permute, reshape, subscript
 from symbp.language.index import Index
 
 Mask = Callable[[Node], Node]
@@ -28,13 +28,16 @@ class Sums:
             return self.value(body)
         addends = sp.Add.make_args(body)
         if len(addends) > 1 and any(self.contracts(a) for a in addends):
-            return self._added([self.product(sp.Mul.make_args(a)) for a in addends])
+            return self._added(sorted(addends, key=lambda a: a.could_extract_minus_sign()))
         return self.product(sp.Mul.make_args(body))
 
-    def _added(self, parts: list[Node]) -> Node:
-        node = parts[0]
-        for part in parts[1:]:
-            node = join("add", node, part, self.out)
+    def _added(self, addends: list[sp.Expr]) -> Node:
+        """The sums of the addends, each contracted, added up."""
+        node = self.product(sp.Mul.make_args(addends[0]))
+        for addend in addends[1:]:
+            negative = addend.could_extract_minus_sign()
+            part = self.product(sp.Mul.make_args(-addend if negative else addend))
+            node = join("subtract" if negative else "add", node, part, self.out)
         return node
 
     def contracts(self, addend: sp.Expr) -> bool:
@@ -146,10 +149,8 @@ def matmul(left: Node, right: Node, stack: Axes, rows: Axes, summed: Axes, colum
 
 
 def _merged(labels: Axes) -> Axes:
-    """One label for a role: the label itself, or one whose extent is the product of all."""
-    if len(labels) < 2:
-        return labels
-    return (Index("·".join(a.name for a in labels), sp.Mul(*(a.extent for a in labels))),)
+    """One label for a role, or none."""
+    return (joint(labels),) if labels else ()
 
 
 def _matrix(node: Node, stack: Axes, first: Axes, second: Axes) -> Node:

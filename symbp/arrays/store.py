@@ -30,6 +30,7 @@ from symbp.arrays.nodes import (
     aligned,
     broadcast,
     is_view,
+    joint,
     permute,
     reshape,
     subscript,
@@ -75,9 +76,8 @@ def merged(value: Node, target: Target) -> Node:
     """The value with the indices of each split position merged into one axis."""
     if not any(p.kind == "split" for p in target.where):
         return value
-    axes = tuple(p.indices[0] if p.kind == "slice" else None for p in target.where if p.kind != "fixed")
-    shape = tuple(sp.Mul(*(i.extent for i in p.indices)) for p in target.where if p.kind != "fixed")
-    return reshape(value, axes, shape)
+    axes = tuple(joint(p.indices) for p in target.where if p.kind != "fixed")
+    return reshape(value, axes, tuple(a.extent for a in axes))
 
 
 def _with_units(value: Node, target: Target) -> Node:

@@ -1,25 +1,27 @@
 """The textbook's program: the forward equations, and behind them the derived lines as equations that can be run.
 
-Stage: Derivation → L1 Program.  What is printed is what is computed: each line `∂L/∂z = (p − t)/N` becomes equations again, its nested
-sums as helpers.  Where lines are no plain assignments (a recurrence, a scatter, data-dependent positions) the adjoint program itself is taken.
+Stage: Derivation → L1 Program.  What is printed is what is computed: each line `∂L/∂z = (p − t)/N` becomes equations again, its
+nested sums as helpers.  Where lines are no plain assignments (a recurrence, a scatter, data-dependent positions) the adjoint
+program itself is taken.
 """
 from __future__ import annotations
 
 from symbp.derivation.derivation import Derivation
 from symbp.derivation.lines import is_plain_row
 from symbp.language.build import Builder
-from symbp.language.equation import Loop
+from symbp.language.equation import Equation, Loop
 from symbp.language.index import Index
 from symbp.language.names import NameSupply
 from symbp.language.program import Program
+from symbp.language.tensor import Access, Tensor
 
 
 def textbook_program(derivation: Derivation) -> Program:
     """The forward statements, and the derived lines of all gradients and named cotangents.
 
     >>> from symbp.derivation import derive
-    >>> print(textbook_program(derive("sum(i, w[i]*x[i])^2", wrt="w")).statements[-1])
-    w_bar[i] += 2*S[]*x[i]
+    >>> print(textbook_program(derive("sum(i, w[i]^2*x[i])", wrt="w")).statements[-1])
+    w_bar[i] += 2*w[i]*x[i]
     """
     if not _is_plain(derivation):
         return derivation.program
@@ -28,10 +30,37 @@ def textbook_program(derivation: Derivation) -> Program:
     for name in derivation.names:
         line = derivation[name].lines[0]
         builder.assign(line.target, line.right, label=name)
+    builder.equations, builder.tensors = _without_repetition(builder)
     forward = derivation.forward
     written = {eq.target.name for eq in builder.equations} - {t.name for t in builder.tensors}
     bars = [t for t in derivation.program.tensors if t.name in written]
     return forward.extended([*bars, *builder.tensors], builder.equations)
+
+
+def _without_repetition(builder: Builder) -> tuple[list[Equation], list[Tensor]]:
+    """The equations without helpers that have the same value as an earlier one."""
+    helpers = {t.name for t in builder.tensors}
+    first: dict[tuple, str] = {}
+    same: dict[str, str] = {}
+    kept: list[Equation] = []
+    for equation in builder.equations:
+        equation = equation.map(lambda e: e.replace(lambda a: isinstance(a, Access) and a.name in same,
+                                                    lambda a: Access(same[a.name], *a.indices)))
+        name = equation.target.name
+        if name in helpers and len([e for e in builder.equations if e.target.name == name]) == 1:
+            earlier = first.setdefault(_anonymous(equation), name)
+            if earlier != name:
+                same[name] = earlier
+                continue
+        kept.append(equation)
+    return kept, [t for t in builder.tensors if t.name not in same]
+
+
+def _anonymous(equation: Equation) -> tuple:
+    """What an equation says, whatever its indices and its target are called."""
+    renamed = {i: i.renamed(f"_{k}") for k, i in enumerate(equation.indices)}
+    moved = equation.map(lambda e: e.xreplace(renamed))
+    return moved.op, moved.target.indices, moved.body, moved.over, moved.domain
 
 
 def _is_plain(derivation: Derivation) -> bool:

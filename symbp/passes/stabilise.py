@@ -119,7 +119,9 @@ def _power(program: Program, total: Equation) -> Equation | None:
     if not isinstance(total.body, Access):
         return None
     made = program.definition(total.body.name)
-    if len(made) != 1 or not isinstance(made[0].body, sp.exp) or made[0].over or made[0].target != total.body or made[0].domain != total.domain:
+    if len(made) != 1 or not isinstance(made[0].body, sp.exp) or made[0].over:
+        return None
+    if made[0].target != total.body or made[0].domain != total.domain:
         return None
     return made[0] if _invariant(program, {made[0].target.name, total.target.name}, {made[0], total}) else None
 

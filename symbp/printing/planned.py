@@ -1,0 +1,213 @@
+"""Level 2 as lines that allocate nothing: every operation writes into a buffer by `out=`.
+
+Stage: L2 statements → lines of Python, and the buffers that they need.  Operations, operands and their order are those of
+the readable lines, so that both give the same bits.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import sympy as sp
+
+from symbp.arrays.nodes import (
+    Apply,
+    Assign,
+    Count,
+    Fill,
+    Fold,
+    For,
+    Gather,
+    Matmul,
+    Name,
+    Node,
+    Number,
+    Pad,
+    Permute,
+    Reshape,
+    Statement,
+    Store,
+    Subscript,
+    Windows,
+    extent,
+    nodes,
+)
+from symbp.printing.numpy import NumpyPrinter
+
+PREFIX = {"float": "scratch", "bool": "mask", "int": "whole"}
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """An array that is allocated once: its name, extents and dtype."""
+
+    name: str
+    shape: tuple[sp.Expr, ...]
+    dtype: str
+
+
+class PlannedPrinter:
+    """Prints statements with buffers; `printer` spells names and expressions.
+
+    same: names that share the array of another, such as the next value of a parameter.
+    """
+
+    def __init__(self, printer: NumpyPrinter, same: Mapping[str, str] | None = None) -> None:
+        self.printer, self.same = printer, dict(same or {})
+        self.buffers: dict[str, Buffer] = {}
+        self._free: dict[tuple, list[str]] = {}
+        self._out: list[str] = []
+
+    def lines(self, statements: Iterable[Statement]) -> list[str]:
+        """The lines of statements."""
+        found: list[str] = []
+        for statement in statements:
+            self._out = []
+            self._statement(statement)
+            found += self._out
+        return found
+
+    def _statement(self, statement: Statement) -> None:
+        if isinstance(statement, Assign) and statement.value.axes:
+            self._assign(statement)
+        elif isinstance(statement, Fill) and statement.shape:
+            name = self._buffer(statement.name, statement.shape, statement.dtype)
+            self._out.append(f"{name}.fill(0)")
+        elif isinstance(statement, For):
+            outer = self._out
+            inner = self.lines(statement.body)
+            head = next(self.printer.lines([replace(statement, body=())]))
+            self._out = [*outer, head, *("    " + line for line in inner)]
+        elif isinstance(statement, Assign | Store):
+            with_operands = self._plain(statement.value)
+            self._out += self.printer.lines([replace(statement, value=with_operands)])
+            self._release(with_operands)
+        else:
+            self._out += self.printer.lines([statement])
+
+    def _assign(self, statement: Assign) -> None:
+        name = self.same.get(statement.name, statement.name)
+        if name == statement.name:
+            self._buffer(name, tuple(extent(a) for a in statement.value.axes), statement.value.dtype)
+        self._into(Name(statement.value.axes, statement.value.dtype, name), statement.value)
+
+    def _buffer(self, name: str, shape: tuple[sp.Expr, ...], dtype: str) -> str:
+        self.buffers[name] = Buffer(self.printer.name(name), shape, dtype)
+        return self.printer.name(name)
+
+    # a value into an array
+
+    def _into(self, out: Name, node: Node) -> None:
+        """Lines that leave the value of a node in an array of its shape."""
+        if isinstance(node, Apply) and node.op not in ("copy", "float", "where"):
+            self._call(self._function(node.op), node, out)
+        elif isinstance(node, Matmul):
+            self._call(f"{self.printer.module}.matmul", node, out)
+        elif isinstance(node, Fold):
+            self._call(f"{self.printer.module}.{node.op}", node, out)
+        elif isinstance(node, Apply) and node.op == "where":
+            self._where(node, out)
+        else:
+            source = self._plain(node.args[0] if isinstance(node, Apply) else node, out)
+            self._out.append(f"{self.printer.module}.copyto({self.printer(out)}, {self.printer(source)})")
+            self._release(source, out)
+
+    def _function(self, op: str) -> str:
+        return "erf" if op == "erf" else f"{self.printer.module}.{op}"
+
+    def _call(self, function: str, node: Node, out: Name) -> None:
+        """One call with `out=`; operands that are calls themselves come first, the first of fitting shape in `out` itself."""
+        operands = list(node.operands)
+        for k, operand in enumerate(operands):
+            later = {n.name for o in operands[k + 1:] for n in nodes(o) if isinstance(n, Name)}
+            taken = any(self._names(o) & {out.name} for o in operands[:k])
+            fits = isinstance(node, Apply) and operand.axes == out.axes and operand.dtype == out.dtype
+            operands[k] = self._plain(operand, out if fits and not taken and out.name not in later else None)
+        texts = [self.printer(o) for o in operands]
+        if isinstance(node, Fold):
+            texts.append(f"axis={node.over[0]}" if len(node.over) == 1 else f"axis={node.over}")
+        self._out.append(f"{function}({', '.join(texts)}, out={self.printer(out)})")
+        for operand in operands:
+            self._release(operand, out)
+
+    def _where(self, node: Apply, out: Name) -> None:
+        """The value everywhere, then the fill outside the mask."""
+        mask, value, fill = node.args
+        condition = self._plain(mask)
+        source = self._plain(value)
+        module = self.printer.module
+        self._out.append(f"{module}.copyto({self.printer(out)}, {self.printer(fill)})")
+        self._out.append(f"{module}.copyto({self.printer(out)}, {self.printer(source)}, where={self.printer(condition)})")
+        self._release(condition, out)
+        self._release(source, out)
+
+    # operands
+
+    def _plain(self, node: Node, out: Name | None = None) -> Node:
+        """The node with every array that has to be calculated in a buffer; lines that do so come first."""
+        if isinstance(node, Name):
+            return replace(node, name=self.same.get(node.name, node.name))
+        if isinstance(node, Number | Count):
+            return node
+        if not node.axes and not isinstance(node, Subscript):
+            return self._scalar(node)
+        if isinstance(node, Subscript | Permute | Windows) or isinstance(node, Reshape) and _keeps_order(node.source):
+            return replace(node, source=self._plain(node.source))
+        if isinstance(node, Reshape):
+            inner = self._scratch(node.source)
+            self._into(inner, node.source)
+            return replace(node, source=inner)
+        if isinstance(node, Gather | Pad):
+            return replace(node, source=self._plain(node.source))
+        target = out if out is not None else self._scratch(node)
+        self._into(target, node)
+        return target
+
+    def _scalar(self, node: Node) -> Node:
+        """A node without axes, as an expression whose array operands are in buffers."""
+        if isinstance(node, Apply):
+            return replace(node, args=tuple(self._plain(a) for a in node.args))
+        if isinstance(node, Fold):
+            return replace(node, source=self._plain(node.source))
+        if isinstance(node, Matmul):
+            return replace(node, left=self._plain(node.left), right=self._plain(node.right))
+        return node
+
+    def _scratch(self, node: Node) -> Name:
+        """A buffer of the node's shape that nothing uses now."""
+        shape = tuple(extent(a) for a in node.axes)
+        free = self._free.setdefault((shape, node.dtype), [])
+        if free:
+            return Name(node.axes, node.dtype, free.pop())
+        base = "_".join([PREFIX[node.dtype], *(str(e) if e.is_Symbol or e.is_Integer else "x" for e in shape)])
+        name, count = base, 1
+        while name in self.buffers:
+            count += 1
+            name = f"{base}_{count}"
+        self.buffers[name] = Buffer(name, shape, node.dtype)
+        return Name(node.axes, node.dtype, name)
+
+    def _release(self, node: Node, keep: Name | None = None) -> None:
+        """Give back the scratch buffers that an operand stood in."""
+        for name in self._names(node):
+            buffer = self.buffers.get(name)
+            free = buffer and self._free.get((buffer.shape, buffer.dtype))
+            scratch = name.split("_")[0] in PREFIX.values()
+            if free is not None and scratch and name not in free and (keep is None or name != keep.name):
+                free.append(name)
+
+    @staticmethod
+    def _names(node: Node) -> set[str]:
+        return {n.name for n in nodes(node) if isinstance(n, Name)}
+
+
+def _keeps_order(node: Node) -> bool:
+    """Whether a reshape of the node is a view: a whole array, or a reshape of one."""
+    return isinstance(node, Name) or isinstance(node, Reshape) and _keeps_order(node.source)
+
+
+def allocations(buffers: Iterable[Buffer], printer: NumpyPrinter) -> Iterator[str]:
+    """For each buffer the expression that allocates it."""
+    for buffer in buffers:
+        dtype = {"float": printer.dtype, "bool": "bool", "int": f"{printer.module}.int64"}[buffer.dtype]
+        yield f"{printer.module}.empty({printer.shape(buffer.shape)}, {dtype})"
