@@ -3,7 +3,7 @@
 1. exact: on small shapes, the adjoint run on symbols equals SymPy's derivative of the written-out result
 2. identity and differences: reverse against forward mode, and central differences in float64
 3. independent: PyTorch's autograd on the printed forward program
-4. lowered: generated code against the oracle
+4. lowered: the lines of generated code, run by NumPy, against the oracle
 """
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import sympy as sp
 
 from symbp.calculus.differentiate import adjoint
 from symbp.certify.exact import exact, symbolic_run
+from symbp.certify.lowered import lowered
 from symbp.certify.numeric import Point, differences, identity
-from symbp.certify.result import NOT_RUN, CheckReport, GradientCertificate, RungResult
+from symbp.certify.result import CheckReport, GradientCertificate
 from symbp.certify.sample import draw
 from symbp.certify.torch import independent
 from symbp.errors import LanguageError
@@ -42,9 +43,9 @@ def check(program: Program, of: str, wrt: Iterable[str] | None = None, seed: int
     sample, rng = draw(small, seed), np.random.default_rng(seed + 1)
     point = Point.at(small, derivative, sample, rng)
     symbols, torch = symbolic_run(small, derivative, seed), independent(point, derivative.wrt)
-    lowered = RungResult("lowered", NOT_RUN, None, "no generated module")
+    code = lowered(point)
     gradients = [GradientCertificate(name, (exact(symbols, name, rng), identity(point, name, rng), differences(point, name, rng),
-                                            torch[name], lowered)) for name in derivative.wrt]
+                                            torch[name], code[name])) for name in derivative.wrt]
     return CheckReport(of, seed, tuple(gradients))
 
 

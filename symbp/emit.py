@@ -1,0 +1,340 @@
+"""Level 3: a standalone module for training a network.
+
+    network → derivation → textbook program → stabilised → pruned for each function → array statements → lines → template
+
+Stage: Network → Python source.  The template places lines; what stands in them comes from the equations alone.
+"""
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sympy as sp
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from symbp import __version__
+from symbp.arrays import lower
+from symbp.arrays.cost import operations
+from symbp.arrays.nodes import Assign, For, Statement
+from symbp.derivation import derive
+from symbp.derivation.program import textbook_program
+from symbp.errors import LanguageError
+from symbp.initial import Start, starts
+from symbp.language.index import size
+from symbp.language.program import Program
+from symbp.language.tensor import Tensor, accesses
+from symbp.metrics import accuracy
+from symbp.netfile import Train
+from symbp.network import Network
+from symbp.optim import GradientDescent
+from symbp.passes.closed import closed
+from symbp.passes.prune import inline, prune
+from symbp.passes.stabilise import stabilise
+from symbp.printing.numpy import NumpyPrinter
+from symbp.printing.planned import Buffer, PlannedPrinter, allocations
+from symbp.report.files import write_atomically
+from symbp.resources import templates_dir
+from symbp.spelling import spell
+from symbp.suggest import nearest
+
+TARGETS = ("numpy",)
+ERF = ["", "", "def erf(x, out=None):", '    """The error function, element by element."""',
+       "    values = np.frompyfunc(math.erf, 1, 1)(x).astype(x.dtype)", "    if out is None:", "        return values",
+       "    np.copyto(out, values)", "    return out"]
+"""NumPy has no error function, and a generated module imports nothing else."""
+WIDTH = 120
+N = size("N")
+
+
+def generate(network: Network, target: str = "numpy", path: str | Path | None = None) -> str:
+    """The source of a standalone training module for a network; written to `path`, too, if one is given.
+
+    Raises `LanguageError` for what no module can be made of: samples as columns, constants without a value, symbolic extents
+    other than the number of samples.
+
+    >>> import symbp as sb
+    >>> net = sb.load("examples/mnist_mlp.toml")
+    >>> "dW2 = delta2.T @ a1" in generate(net)
+    True
+    """
+    if target not in TARGETS:
+        raise LanguageError(f"there is no target {target!r}{nearest(target, TARGETS)}")
+    source = _Emitter(network).source()
+    if path is not None:
+        write_atomically(Path(path), source.encode())
+    return source
+
+
+@dataclass(frozen=True)
+class Update:
+    """The optimiser's step: constants with their values, the letters of its arrays, its lines, and how many scratch arrays they need."""
+
+    constants: dict[str, float]
+    states: tuple[str, ...]
+    lines: tuple[str, ...]
+    scratch: int
+
+
+class _Emitter:
+    """Makes the pieces of a module that the template places."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.x, self.y = _data(network)
+        derivation = derive(network, activation_derivatives="folded")
+        self.program = stabilise(textbook_program(derivation))
+        _check(network, self.program)
+        self.gradients = derivation.gradients
+        self.output = network.output or _output(self.program, network.loss)
+        self.names = spell(self.program, given={self.x.name: "x", **({self.y.name: "y"} if self.y.name == "y" else {})})
+        self.printer = NumpyPrinter(self.names)
+        self.numbers = self._numbered()
+
+    # equations
+
+    def _numbered(self) -> dict[str, int]:
+        """The number of each tensor's equation, in the order in which they are computed."""
+        return {name: k for k, name in enumerate(dict.fromkeys(eq.target.name for eq in self.program.equations), 1)}
+
+    def equations(self) -> list[str]:
+        """The numbered equations as text, with the names of the code."""
+        found = []
+        for name, k in self.numbers.items():
+            group = self.program.definition(name)
+            right = str(closed(group)) if group[0].op == "sum" else str(closed(group)).replace("^", " ")
+            text = f"{group[0].target} = {right}"
+            for old in sorted(self.names, key=len, reverse=True):
+                text = text.replace(f"{old}[", f"{self.names[old]}[") if self.names[old] != old else text
+            found += textwrap.wrap(f"({k})".ljust(6) + text.replace("[]", ""), WIDTH, initial_indent="    ", subsequent_indent=" " * 14)
+        return found
+
+    # functions
+
+    def statements(self, *wanted: str) -> tuple[Statement, ...]:
+        """The array statements that leave these tensors."""
+        return lower(prune(self.program, wanted))
+
+    def readable(self, *wanted: str) -> list[str]:
+        """Lines for these tensors, each with its shape and the number of its equation."""
+        return [line for s in self.statements(*wanted) for line in self._commented(s, list(self.printer.lines([s])))]
+
+    def _commented(self, statement: Statement, lines: list[str]) -> list[str]:
+        if isinstance(statement, For) or statement.name not in self.numbers:
+            return lines
+        shape = self.program.tensor(statement.name).shape
+        text = f"({self.numbers[statement.name]})" + (f"  {self.printer.shape(shape)}" if shape else "")
+        return [*lines[:-1], f"{lines[-1]:<56}  # {text}"]
+
+    def planned(self) -> tuple[list[str], list[Buffer]]:
+        """The lines of one training step before the update, and the buffers that they need."""
+        printer = PlannedPrinter(self.printer)
+        lines = printer.lines(self.statements(self.network.loss, *self.gradients.values()))
+        return lines, list(printer.buffers.values())
+
+    def update(self) -> Update:
+        """The optimiser's equations for a parameter w with the gradient g, whatever its shape."""
+        count = size("P")
+        w, g = Tensor("w", (count,), role="parameter"), Tensor("g", (count,), role="input")
+        optimizer = self.network.optimizer or GradientDescent()
+        made = optimizer.update(Program((w, g), ()), {"w": "g"}, self.network.notation.learning_rate)
+        extended = made.extended()
+        helpers = [t.name for t in made.tensors if t.role == "intermediate" and not t.next_of]
+        program = inline(extended, helpers)
+        states = {t.name: t.name.removesuffix("_w") for t in made.tensors if t.role == "state" and t.shape}
+        following = {t.name: t.next_of for t in made.tensors if t.next_of}
+        constants = {name: name.upper() for name in made.values if program.tensor(name).role == "constant"}
+        scalar = {t.name: f'state["{t.name}"]' for t in made.tensors if t.role == "state" and not t.shape}
+        names = {**states, **constants, **scalar, **{k: old for k, old in following.items() if not program.tensor(k).shape}}
+        printer = NumpyPrinter(names)
+        planned = PlannedPrinter(printer, same={k: old for k, old in following.items() if program.tensor(k).shape})
+        statements = lower(program)
+        _check_order(statements, following)
+        first = [s for s in statements if isinstance(s, Assign) and not s.value.axes]
+        rest = [s for s in statements if s not in first]
+        lines = planned.lines(rest)
+        scalars = [*printer.lines(first), *(f'state["{old}"] = {old}' for k, old in following.items() if not program.tensor(k).shape)]
+        scratch = tuple(b.name for b in planned.buffers.values())
+        arrays = ["g = grads[name]", *(f'{s} = state["{s}"][name]' for s in states.values())]
+        inner = [*arrays, *([f'{_tuple(scratch)[1:-1]} = state["scratch"][name]'] if scratch else []), *lines]
+        head = scalars or ['state["step"] += 1']
+        text = [*head, "for name, w in params.items():", *("    " + line for line in inner)]
+        return Update({constants[n]: made.values[n] for n in constants}, tuple(states.values()),
+                      tuple(line.replace("scratch_P", "scratch") for line in text), len(scratch))
+
+    def accuracy(self) -> list[str] | None:
+        """Lines that leave `accuracy`, or None where the target is no class."""
+        program = accuracy(self.network.program, self.output, self.y)
+        if program is None:
+            return None
+        given = {t.name: self.names.get(t.name, "accuracy") for t in program.tensors if t.name in self.names or not t.shape}
+        return list(NumpyPrinter(spell(program, given=given, reserved=self.names.values())).lines(lower(program)))
+
+    # the module
+
+    def source(self) -> str:
+        """The module's text."""
+        environment = Environment(loader=FileSystemLoader(templates_dir()), undefined=StrictUndefined, trim_blocks=True,
+                                  lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)  # noqa: S701 - Python, not HTML
+        text = environment.get_template("module.py.j2").render(self._context())
+        ast.parse(text)
+        return text
+
+    def _context(self) -> dict[str, Any]:
+        return {**self._head(), **self._functions(), **self._defaults()}
+
+    def _head(self) -> dict[str, Any]:
+        """What stands above the functions."""
+        update, first = self.update(), starts(self.network)
+        erf = any("erf(" in line for line in self.planned()[0])
+        parameters = [(self.names[t.name], t.name, self.printer.shape(t.shape)) for t in self.program.parameters]
+        return {
+            "name": self.network.name, "title": self.network.title or self.network.name, "version": __version__,
+            "equations": self.equations(), "notes": self._notes(), "helpers": ERF if erf else [],
+            "imports": ["argparse", *(["math"] if erf else []), "os", "sys"],
+            "generator": ["rng = np.random.default_rng(seed)"] if any(s.kind not in ("zeros", "ones") for s in first.values()) else [],
+            "parameters": [f'("{code}", {shape}, "float"),' for code, _, shape in parameters],
+            "starts": [f'"{code}": {_start(first[name], shape)},' for code, name, shape in parameters],
+            "states": _tuple([f'"{s}"' for s in update.states]) if update.states else "()",
+            "constants": [f"{name} = {value!r}" for name, value in update.constants.items()],
+            "input_shape": self.printer.shape(self.x.shape[1:]), "scratch": update.scratch, "update": update.lines,
+            "optimizer": str(type(self.network.optimizer or GradientDescent()).__doc__).splitlines()[0],
+        }
+
+    def _functions(self) -> dict[str, Any]:
+        """The bodies of the functions, and what they return."""
+        loss, output = self.network.loss, self.output
+        lines, buffers = self.planned()
+        names = _wrapped([b.name for b in buffers], 'state["workspaces"][N]')
+        workspace = ['if N not in state["workspaces"]:', '    state["workspaces"][N] = _workspace(N, dtype)', *names]
+        right = self.accuracy()
+        gradients = ", ".join(f'"{self.names[p]}": {self.names[g]}' for p, g in self.gradients.items())
+        return {
+            "forward": self._opened(self.readable(output), target=False),
+            "training": self._opened(self.readable(loss, *self.gradients.values())),
+            "planned": self._opened([*workspace, *lines]),
+            "evaluation": self._opened([*self.readable(loss, output), *(right or ())]),
+            "workspace": [f"{a},  # {b.name}" for a, b in zip(allocations(buffers, self.printer), buffers)],
+            "output": self.names[output], "loss": self.names[loss], "gradients": "{" + gradients + "}",
+            "accuracy": "accuracy" if right else 'float("nan")', "target_shape": self.printer.shape(self.y.shape),
+        }
+
+    def _opened(self, lines: Sequence[str], target: bool = True) -> list[str]:
+        """The lines of a function behind those that take its arguments apart."""
+        y, used = self.names[self.y.name], _names(lines)
+        parameters = [self.names[t.name] for t in self.program.parameters]
+        first = [f"{_tuple(parameters)[1:-1]} = (params[name] for name, *_ in PARAMETERS)", f"dtype = {parameters[0]}.dtype",
+                 "x = np.asarray(x, dtype)"]
+        if target:
+            first.append(f"{y} = np.asarray(y, {'np.int64' if self.y.dtype == 'int' else 'dtype'})")
+        return [*first, *(["N = len(x)"] if "N" in used else []), *lines]
+
+    def _defaults(self) -> dict[str, Any]:
+        """What the command line of the module starts from."""
+        train, data = self.network.extras.get("train") or Train(), self.network.extras.get("data")
+        labels = 'file[f"{part}_y"]'
+        one_hot = self.y.dtype == "float" and self.accuracy() is not None and self.y.shape[-1] != 1
+        targets = f"np.eye({self.printer.number(self.y.shape[-1])}, dtype=dtype)[{labels}]" if one_hot else labels
+        if self.y.dtype == "float" and not one_hot:
+            targets = f"{labels}.reshape(-1, *{self.printer.shape(self.y.shape[1:])})"
+        settings = {key: getattr(train, key) for key in ("epochs", "batch_size", "seed", "dtype")}
+        return {**settings, "data": data.name if data else self.network.name, "targets": targets}
+
+    def _notes(self) -> list[str]:
+        """Names, facts, conventions and operation counts, in wrapped lines."""
+        notes = [f"x is the input and y the target, {self.names[self.y.name]} above; N is the number of samples of a batch.",
+                 f"Facts: {'; '.join(map(str, self.program.facts)) or 'none'}.",
+                 f"Conventions: {'; '.join(self.program.conventions.sentences())}.",
+                 f"Floating-point operations for N samples: {', '.join(self._counts())}."]
+        return [line for note in notes for line in textwrap.wrap(note, WIDTH)]
+
+    def _counts(self) -> list[str]:
+        """Operation counts for a batch of N samples, in words."""
+        parts = {"forward": [self.output], "forward and backward": [self.network.loss, *self.gradients.values()]}
+        return [f"{what} {_count(operations(self.statements(*names)))}" for what, names in parts.items()]
+
+
+def _count(expression: sp.Expr) -> str:
+    """A count as text, with commas.
+
+    >>> _count(2000*N + 5)
+    '2,000 N + 5'
+    """
+    terms = (t.as_coeff_Mul() for t in sorted(sp.Add.make_args(expression), key=lambda t: -t.has(N)))
+    return " + ".join(f"{int(count):,}" + (f" {rest}" if rest != 1 else "") for count, rest in terms)
+
+
+def _names(lines: Iterable[str]) -> set[str]:
+    """The names that lines of Python mention."""
+    return {node.id for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, ast.Name)}
+
+
+def _tuple(names: Sequence[str]) -> str:
+    """Names as the left side of an assignment, or the inside of a tuple.
+
+    >>> _tuple(["a", "b"]), _tuple(["a"])
+    ('(a, b)', '(a,)')
+    """
+    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
+
+
+def _start(start: Start, shape: str) -> str:
+    """The expression that makes a parameter's first values, in double precision."""
+    if start.kind in ("zeros", "ones"):
+        return f"np.{start.kind}({shape})"
+    return f"rng.standard_normal({shape}) * np.sqrt({start.above} / {start.below})"
+
+
+def _wrapped(names: Sequence[str], value: str) -> list[str]:
+    """`(names) = value`, in lines that are not too long."""
+    lines = textwrap.wrap(_tuple(names), WIDTH - 30, subsequent_indent=" ", break_long_words=False)
+    return [*lines[:-1], f"{lines[-1]} = {value}"]
+
+
+def _data(network: Network) -> tuple[Tensor, Tensor]:
+    """The input and the target of a network: the two tensors that hold the samples."""
+    given = [t for t in network.program.inputs if t.role == "input"]
+    if len(given) != 2:
+        raise LanguageError(f"a module is trained with an input and a target, but the network {network.name} is given "
+                            f"{', '.join(t.name for t in given) or 'nothing'}")
+    for tensor in given:
+        if not tensor.shape or tensor.shape[0] != N:
+            raise LanguageError(f"{tensor.name} has the shape {tensor.shape}, without an axis of N samples in front; "
+                                'a module trains on batches: write samples = "rows" in [conventions]')
+    known = next((t for t in given if t.name == network.notation.input), given[0])
+    return known, next(t for t in given if t is not known)
+
+
+def _output(program: Program, loss: str) -> str:
+    """What a network written as equations puts out: the last float tensor with a row for each sample that the loss reads."""
+    read = {a.name for eq in program.definition(loss) for a in accesses(eq.body)}
+    found = [t.name for t in program.tensors if t.name in read and program.definition(t.name) and t.shape and t.shape[0] == N]
+    if not found:
+        raise LanguageError(f"the loss {loss} reads no computed tensor with a row for each sample, so the network has no output")
+    return found[-1]
+
+
+def _check(network: Network, program: Program) -> None:
+    """Raise for constants without values and for extents that are no numbers."""
+    constant = next((t.name for t in program.tensors if t.role == "constant"), None)
+    if constant is not None:
+        raise LanguageError(f"the constant {constant} has no value; write a number for it in the network file")
+    sizes = [s.name for s in program.sizes if s != N]
+    if sizes:
+        raise LanguageError(f"the extents {', '.join(sizes)} of {network.name} are symbols; "
+                            "a module needs numbers for all but the number N of samples")
+
+
+def _check_order(statements: Iterable[Statement], following: dict[str, str]) -> None:
+    """Raise where an old value is read after the new one has taken its place."""
+    from symbp.arrays.nodes import names_read
+    gone: set[str] = set()
+    for statement in statements:
+        late = names_read(statement) & gone
+        if late:
+            raise LanguageError(f"the optimiser reads {', '.join(sorted(late))} after its next value is written; write that equation last")
+        if isinstance(statement, Assign) and statement.name in following:
+            gone.add(following[statement.name])
