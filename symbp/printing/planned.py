@@ -34,6 +34,8 @@ from symbp.arrays.nodes import (
 )
 from symbp.printing.numpy import NumpyPrinter
 
+REDUCE = {"sum": "add.reduce", "max": "maximum.reduce"}
+"""What `np.sum` and `np.max` call, without their overhead."""
 PREFIX = {"float": "scratch", "bool": "mask", "int": "whole"}
 
 
@@ -104,7 +106,7 @@ class PlannedPrinter:
         elif isinstance(node, Matmul):
             self._call(f"{self.printer.module}.matmul", node, out)
         elif isinstance(node, Fold):
-            self._call(f"{self.printer.module}.{node.op}", node, out)
+            self._call(f"{self.printer.module}.{REDUCE.get(node.op, node.op)}", node, out)
         elif isinstance(node, Apply) and node.op == "where":
             self._where(node, out)
         else:
