@@ -30,8 +30,9 @@ def module_of(widths: tuple[int, ...], optimizer: str) -> ModuleType:
     from symbp.emit import generate
     from symbp.netfile import parse
     layers = "".join(f'[[layers]]\ntype = "dense"\nunits = {w}\n[[layers]]\ntype = "relu"\n' for w in widths[1:-1])
-    net = parse(f'name = "mlp"\n[input]\nshape = [{widths[0]}]\n[target]\nclasses = {widths[-1]}\n{layers}[[layers]]\ntype = "dense"\n'
-                f'units = {widths[-1]}\n[loss]\ntype = "softmax_cross_entropy"\n[optimizer]\ntype = "{optimizer}"\nlearning_rate = {RATE}\n')
+    head = f'name = "mlp"\n[input]\nshape = [{widths[0]}]\n[target]\nclasses = {widths[-1]}\n'
+    last = f'[[layers]]\ntype = "dense"\nunits = {widths[-1]}\n[loss]\ntype = "softmax_cross_entropy"\n'
+    net = parse(f'{head}{layers}{last}[optimizer]\ntype = "{optimizer}"\nlearning_rate = {RATE}\n')
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "module.py"
         path.write_text(generate(net), encoding="utf-8")
@@ -127,7 +128,8 @@ def main() -> None:
             print(f"  {name:<26}{value:8.3f} ms")
         print(f"  forward and backward / bare GEMMs  {found['symbp forward, backward'] / found['bare GEMMs']:5.2f}   (reach 1.3)")
         for optimizer in ("gd", "adam"):
-            print(f"  symbp {optimizer} / torch {optimizer:<15} {found[f'symbp {optimizer}'] / found[f'torch {optimizer}']:10.2f}   (reach 1.0)")
+            ratio = found[f"symbp {optimizer}"] / found[f"torch {optimizer}"]
+            print(f"  symbp {optimizer} / torch {optimizer:<15} {ratio:10.2f}   (reach 1.0)")
 
 
 if __name__ == "__main__":

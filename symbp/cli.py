@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symbp import __version__
-from symbp.errors import SymbpError
+from symbp.errors import DivergedError, SymbpError
 from symbp.suggest import nearest
 
 if TYPE_CHECKING:
     from symbp.certify.result import CheckReport
     from symbp.derivation import Derivation
     from symbp.report.write import Written
+    from symbp.run import Result
 
 FORMATS = ("pdf", "html", "tex", "md", "json")
 
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = options.run(options)
         sys.stdout.flush()
         return code
+    except DivergedError as error:
+        return _fail(str(error), 1)
     except SymbpError as error:
         return _fail(str(error))
     except RecursionError:
@@ -54,11 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, code: int = 2) -> int:
     """Print one paragraph on stderr."""
     from symbp.report.text import visible
     print(f"symbp: {visible(' '.join(message.split()))}", file=sys.stderr)
-    return 2
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,6 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     check = _command(commands, "check", _check, "check every gradient in independent ways")
     _source(check)
     check.add_argument("--seed", type=int, default=0, help="the seed of the random points (default: 0)")
+    generate = _command(commands, "generate", _generate, "write a standalone training module")
+    generate.add_argument("net", metavar="NET", help="a network file")
+    generate.add_argument("--target", default="numpy", metavar="TARGET", help="the library that the module uses (default: numpy)")
+    generate.add_argument("--out", metavar="FILE.py", help="the module (default: NAME.py in this folder)")
+    _training(_command(commands, "train", _train, "generate a module and train it, with figures, plots and checkpoints"))
     data = _command(commands, "data", _data, "load a set of images, fetch it if need be, and keep it")
     data.add_argument("name", metavar="NAME", help="digits, mnist, cifar10, or any name with --data-dir")
     data.add_argument("--data-dir", metavar="DIR", help="the folder with your own files: IDX, or CIFAR-10's binary version")
@@ -94,6 +102,24 @@ def _source(command: argparse.ArgumentParser) -> None:
     command.add_argument("net", metavar="NET", help="a network file, or a formula in quotes")
     command.add_argument("--of", metavar="L", help="the tensor to differentiate (default: the loss)")
     command.add_argument("--wrt", metavar="W1", help="the tensors to differentiate by, with commas (default: all parameters)")
+
+
+def _training(command: argparse.ArgumentParser) -> None:
+    command.add_argument("net", metavar="NET", nargs="?", help="a network file")
+    command.add_argument("--resume", metavar="DIR", help="go on with the run in this folder")
+    command.add_argument("--data", metavar="NAME", help="what to train on: digits, mnist, cifar10 (default: the network file's [data])")
+    command.add_argument("--data-dir", metavar="DIR", help="the folder with your own files of the data")
+    counts = {"epochs": "how often to go through the data", "batch-size": "samples in a batch", "seed": "the seed of all chance"}
+    for name, what in counts.items():
+        command.add_argument(f"--{name}", type=_count, metavar="N", help=f"{what} (default: the network file's [train])")
+    command.add_argument("--out", metavar="DIR", help="the run's folder (default: runs/NAME)")
+    command.add_argument("--no-plots", action="store_true", help="draw no pictures")
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 2**32 - 1:
+        raise SymbpError(f"{text!r} is not a whole number from 0 to {2**32 - 1}")
+    return int(text)
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -197,6 +223,50 @@ def _check(options: argparse.Namespace) -> int:
     else:
         print(result.table())
     return 0 if result.passed else 1
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from symbp.emit import generate
+    from symbp.netfile import load
+    network = load(options.net)
+    path = Path(options.out or f"{network.name}.py")
+    source = generate(network, options.target, path)
+    answer = {"file": str(path), "target": options.target, "lines": source.count("\n")}
+    print(json.dumps(answer, indent=2) if options.json else f"wrote {path} ({answer['lines']} lines)")
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from symbp.run import resume, train
+    if (options.net is None) == (options.resume is None):
+        raise SymbpError("name a network file to train, or a run to go on with: symbp train NET, or symbp train --resume DIR")
+    for key in ("epochs", "batch_size"):
+        if getattr(options, key) == 0:
+            raise SymbpError(f"--{key.replace('_', '-')} must be at least 1")
+    common = {"epochs": options.epochs, "batch_size": options.batch_size, "seed": options.seed, "plots": not options.no_plots,
+              "quiet": options.json}
+    if options.resume is not None:
+        if options.out or options.data or options.data_dir:
+            raise SymbpError("a run goes on in its own folder with its own data; remove --out, --data and --data-dir")
+        result = resume(options.resume, **common)
+    else:
+        result = train(options.net, data=options.data, data_dir=options.data_dir, out=options.out, **common)
+    if options.json:
+        print(json.dumps(result.to_json(), indent=2))
+    elif result.finished:
+        _print_result(result)
+    if not result.finished:
+        print(f"symbp: interrupted; to go on: symbp train --resume {result.folder}", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _print_result(result: Result) -> None:
+    """What was reached, and where it lies."""
+    share = "" if result.accuracy is None else f", accuracy {100 * result.accuracy:.2f} %"
+    print(f"test loss {result.loss:.4f}{share} after {result.epochs} epochs, {result.steps} steps, {result.seconds:.1f} s")
+    for name in result.files:
+        print(f"wrote {result.folder / name}")
 
 
 def _data(options: argparse.Namespace) -> int:

@@ -7,12 +7,14 @@ Stage: Network → Python source.  The template places lines; what stands in the
 from __future__ import annotations
 
 import ast
+import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import sympy as sp
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -69,6 +71,29 @@ def generate(network: Network, target: str = "numpy", path: str | Path | None = 
     return source
 
 
+def values_function(network: Network) -> Callable[..., dict[str, Any]]:
+    """A function of (params, x, y) that answers every tensor of the loss and its gradients by its name in the code, in order.
+
+    It is made of the lines of `loss_and_grads`, and serves to find the tensor that was the first to break.
+    """
+    emitter = _Emitter(network)
+    names = [emitter.names[name] for name in emitter.numbers]
+    lines = emitter._opened(emitter.readable(*emitter.numbers))
+    pairs = ", ".join(f'"{name}": {name}' for name in names)
+    source = "\n    ".join(["def values(params, x, y):", *lines, f"return {{{pairs}}}"])
+    space: dict[str, Any] = {"np": np, "PARAMETERS": emitter.parameters(), "math": math}
+    exec("\n".join([*ERF, source]), space)  # noqa: S102 - lines that were made here from equations
+    return space["values"]
+
+
+def data_tensors(network: Network) -> tuple[Tensor, Tensor]:
+    """The input and the target of a network: the two tensors that hold the samples, with N as their first axis.
+
+    Raises `LanguageError` where there are none such.
+    """
+    return _data(network)
+
+
 @dataclass(frozen=True)
 class Update:
     """The optimiser's step: constants with their values, the letters of its arrays, its lines, and how many scratch arrays they need."""
@@ -93,6 +118,10 @@ class _Emitter:
         self.names = spell(self.program, given={self.x.name: "x", **({self.y.name: "y"} if self.y.name == "y" else {})})
         self.printer = NumpyPrinter(self.names)
         self.numbers = self._numbered()
+
+    def parameters(self) -> tuple[tuple[str, tuple[int, ...], str], ...]:
+        """Names in the code, shapes and dtypes of the parameters."""
+        return tuple((self.names[t.name], tuple(int(e) for e in t.shape), "float") for t in self.program.parameters)
 
     # equations
 
@@ -190,14 +219,13 @@ class _Emitter:
         """What stands above the functions."""
         update, first = self.update(), starts(self.network)
         erf = any("erf(" in line for line in self.planned()[0])
-        parameters = [(self.names[t.name], t.name, self.printer.shape(t.shape)) for t in self.program.parameters]
         return {
             "name": self.network.name, "title": self.network.title or self.network.name, "version": __version__,
             "equations": self.equations(), "notes": self._notes(), "helpers": ERF if erf else [],
             "imports": ["argparse", *(["math"] if erf else []), "os", "sys"],
             "generator": ["rng = np.random.default_rng(seed)"] if any(s.kind not in ("zeros", "ones") for s in first.values()) else [],
-            "parameters": [f'("{code}", {shape}, "float"),' for code, _, shape in parameters],
-            "starts": [f'"{code}": {_start(first[name], shape)},' for code, name, shape in parameters],
+            "parameters": [f'("{code}", {shape}, "{dtype}"),' for code, shape, dtype in self.parameters()],
+            "starts": [f'"{self.names[t.name]}": {_start(first[t.name], self.printer.shape(t.shape))},' for t in self.program.parameters],
             "states": _tuple([f'"{s}"' for s in update.states]) if update.states else "()",
             "constants": [f"{name} = {value!r}" for name, value in update.constants.items()],
             "input_shape": self.printer.shape(self.x.shape[1:]), "scratch": update.scratch, "update": update.lines,

@@ -12,3 +12,11 @@ class LanguageError(SymbpError):
 
 class DataError(SymbpError):
     """Images or labels that are missing, damaged or of another shape than the network's."""
+
+
+class RunError(SymbpError):
+    """A training run that cannot start, go on, or write its files."""
+
+
+class DivergedError(SymbpError):
+    """A training run whose loss is no finite number any more; the command line exits with 1."""
