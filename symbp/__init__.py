@@ -36,7 +36,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _WHERE = {
-    "derive": "symbp.derivation",
+    "derive": "symbp.derivation", "generate": "symbp.emit", "train": "symbp.run.loop", "resume": "symbp.run.loop",
     "load": "symbp.netfile", "parse": "symbp.netfile",
     "Network": "symbp.network", "Notation": "symbp.notation", "Target": "symbp.losses",
     "Dense": "symbp.layers", "Activation": "symbp.layers", "Softmax": "symbp.layers", "Equations": "symbp.layers",
