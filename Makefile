@@ -4,19 +4,22 @@
 PYTHON ?= python3
 EXTRAS ?= test,exact
 OUT    ?= out
+RUN    ?= runs/digits_mlp
 VENV   := .venv
 BIN    := $(VENV)/bin
 TEX    := texlive-latex-recommended texlive-pictures lmodern latexmk
-DEMO   := examples/mnist_mlp.toml
+DEMO   := examples/digits_mlp.toml
 
 .PHONY: help demo test lint bench golden mutants tex clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##/make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-demo: $(VENV)/.installed tex  ## install, derive a network for MNIST, check its gradients, and say where the PDF and the page are
+demo: $(VENV)/.installed tex  ## install; then equations to derivation, checks, code, and training on real digits
 	@echo; echo "symbp check $(DEMO)"; $(BIN)/symbp check $(DEMO)
-	@echo; echo "symbp derive $(DEMO) --out $(OUT)"; $(BIN)/symbp derive $(DEMO) --out $(OUT)
+	@echo; echo "symbp derive $(DEMO) --out $(OUT) --no-check"; $(BIN)/symbp derive $(DEMO) --out $(OUT) --no-check
+	@echo; echo "symbp generate $(DEMO) --out $(OUT)/digits_mlp.py"; $(BIN)/symbp generate $(DEMO) --out $(OUT)/digits_mlp.py
+	@echo; echo "symbp train $(DEMO) --out $(RUN)"; $(BIN)/symbp train $(DEMO) --out $(RUN)
 
 test: $(VENV)/.with-$(EXTRAS) tex  ## install, and run all tests (EXTRAS=test,exact,torch compares with PyTorch, too)
 	$(BIN)/python -m pytest -q -n auto
@@ -27,15 +30,18 @@ lint: $(VENV)/.with-$(EXTRAS)  ## the style of the code
 golden: $(VENV)/.with-$(EXTRAS)  ## write the golden files anew; look at the difference before you commit it
 	$(BIN)/python -m pytest -q -n auto --update-golden
 
-bench: $(VENV)/.with-$(EXTRAS)  ## the figures of docs/benchmarks.md
+bench: $(VENV)/.with-$(EXTRAS)  ## the figures of docs/benchmarks.md (with EXTRAS=test,exact,torch also beside PyTorch)
 	$(BIN)/python benchmarks/derive_mlp.py
 	$(BIN)/python benchmarks/derive_items.py
+	$(BIN)/python benchmarks/decide_equality.py
+	$(BIN)/python benchmarks/generate_mlp.py
+	$(BIN)/python benchmarks/train_step.py
 
 mutants: $(VENV)/.with-$(EXTRAS)  ## each small change of the calculus must fail a test (about an hour)
 	$(BIN)/python benchmarks/mutate.py
 
 clean:  ## remove what was made here
-	rm -rf $(VENV) $(OUT) build dist *.egg-info
+	rm -rf $(VENV) $(OUT) runs build dist *.egg-info
 
 tex:
 	@if command -v pdflatex >/dev/null && command -v latexmk >/dev/null; then :; \

@@ -127,7 +127,7 @@ def train_step(params, state, x, y):
     np.subtract(z2, y, out=delta2)
     np.multiply(2, delta2, out=delta2)
     np.divide(delta2, N, out=delta2)
-    np.sum(delta2, axis=0, out=db2)
+    np.add.reduce(delta2, axis=0, out=db2)
     np.matmul(delta2.T, gate_y, out=dW2)
     np.matmul(delta2, W2, out=dgate_y)
     np.multiply(gate_g.T, dgate_y.T, out=scratch_6_N)
@@ -139,7 +139,7 @@ def train_step(params, state, x, y):
     np.multiply(scratch_6_N_2, S, out=scratch_6_N_2)
     np.multiply(scratch_6_N_2, dgate_y.T, out=scratch_6_N_2)
     np.subtract(scratch_6_N, scratch_6_N_2, out=scratch_6_N)
-    np.sum(scratch_6_N, axis=1, out=dgate_c)
+    np.add.reduce(scratch_6_N, axis=1, out=dgate_c)
     np.multiply(S, gate_g.T, out=scratch_6_N)
     np.multiply(scratch_6_N, dgate_y.T, out=scratch_6_N)
     np.matmul(scratch_6_N, x, out=dgate_V)
@@ -199,9 +199,9 @@ def evaluate(params, x, y, state=None):
     return L, float("nan")
 
 
-def save(path, params, state=None):
-    """Write parameters, and the optimiser's state if given, into one .npz file without pickle."""
-    arrays = {f"params/{key}": value for key, value in params.items()}
+def save(path, params, state=None, **extra):
+    """Write parameters, the optimiser's state if given, and extra arrays into one .npz file without pickle."""
+    arrays = {**extra, **{f"params/{key}": value for key, value in params.items()}}
     if state is not None:
         arrays |= {f"{name}/{key}": value for name in STATES for key, value in state[name].items()}
         arrays |= {"step": np.int64(state["step"]), "seed": np.int64(state["seed"])}

@@ -117,10 +117,10 @@ def train_step(params, state, x, y):
     np.maximum(z1, 0, out=a1)
     np.matmul(a1, W2.T, out=z2)
     np.add(z2, b2, out=z2)
-    np.max(z2, axis=1, out=M)
+    np.maximum.reduce(z2, axis=1, out=M)
     np.subtract(z2, M[:, None], out=e)
     np.exp(e, out=e)
-    np.sum(e, axis=1, out=S)
+    np.add.reduce(e, axis=1, out=S)
     np.divide(e, S[:, None], out=p)
     np.log(S, out=scratch_N)
     np.add(scratch_N, M, out=scratch_N)
@@ -129,12 +129,12 @@ def train_step(params, state, x, y):
     L = -scratch_N_10.sum() / N
     np.subtract(p, t, out=delta2)
     np.divide(delta2, N, out=delta2)
-    np.sum(delta2, axis=0, out=db2)
+    np.add.reduce(delta2, axis=0, out=db2)
     np.matmul(delta2.T, a1, out=dW2)
     np.matmul(delta2, W2, out=delta1)
     np.greater(z1, 0, out=mask_N_128)
     np.multiply(delta1, mask_N_128, out=delta1)
-    np.sum(delta1, axis=0, out=db1)
+    np.add.reduce(delta1, axis=0, out=db1)
     np.matmul(delta1.T, x, out=dW1)
     update(params, state, {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2})
     return L
@@ -206,9 +206,9 @@ def evaluate(params, x, y, state=None):
     return L, accuracy
 
 
-def save(path, params, state=None):
-    """Write parameters, and the optimiser's state if given, into one .npz file without pickle."""
-    arrays = {f"params/{key}": value for key, value in params.items()}
+def save(path, params, state=None, **extra):
+    """Write parameters, the optimiser's state if given, and extra arrays into one .npz file without pickle."""
+    arrays = {**extra, **{f"params/{key}": value for key, value in params.items()}}
     if state is not None:
         arrays |= {f"{name}/{key}": value for name in STATES for key, value in state[name].items()}
         arrays |= {"step": np.int64(state["step"]), "seed": np.int64(state["seed"])}

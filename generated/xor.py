@@ -124,13 +124,13 @@ def train_step(params, state, x, y):
     L = scratch_N_1.sum() / N
     np.subtract(a2, y, out=delta2)
     np.divide(delta2, N, out=delta2)
-    np.sum(delta2, axis=0, out=dout_b)
+    np.add.reduce(delta2, axis=0, out=dout_b)
     np.matmul(delta2.T, a1, out=dout_W)
     np.matmul(delta2, out_W, out=delta1)
     np.square(a1, out=scratch_N_4)
     np.subtract(1, scratch_N_4, out=scratch_N_4)
     np.multiply(delta1, scratch_N_4, out=delta1)
-    np.sum(delta1, axis=0, out=dhidden_b)
+    np.add.reduce(delta1, axis=0, out=dhidden_b)
     np.matmul(delta1.T, x, out=dhidden_W)
     update(params, state, {"hidden_W": dhidden_W, "hidden_b": dhidden_b, "out_W": dout_W, "out_b": dout_b})
     return L
@@ -184,9 +184,9 @@ def evaluate(params, x, y, state=None):
     return L, accuracy
 
 
-def save(path, params, state=None):
-    """Write parameters, and the optimiser's state if given, into one .npz file without pickle."""
-    arrays = {f"params/{key}": value for key, value in params.items()}
+def save(path, params, state=None, **extra):
+    """Write parameters, the optimiser's state if given, and extra arrays into one .npz file without pickle."""
+    arrays = {**extra, **{f"params/{key}": value for key, value in params.items()}}
     if state is not None:
         arrays |= {f"{name}/{key}": value for name in STATES for key, value in state[name].items()}
         arrays |= {"step": np.int64(state["step"]), "seed": np.int64(state["seed"])}
