@@ -265,6 +265,10 @@ def _print_result(result: Result) -> None:
     """What was reached, and where it lies."""
     share = "" if result.accuracy is None else f", accuracy {100 * result.accuracy:.2f} %"
     print(f"test loss {result.loss:.4f}{share} after {result.epochs} epochs, {result.steps} steps, {result.seconds:.1f} s")
+    classes = json.loads((result.folder / "report.json").read_text(encoding="utf-8"))["classes"]
+    if classes:
+        from symbp.run.metrics import table
+        print(table(classes))
     for name in result.files:
         print(f"wrote {result.folder / name}")
 

@@ -136,9 +136,13 @@ class Slot:
 
 
 class Optimizer(Settings, ABC):
-    """An optimiser: its settings, and its update as equations.  A subclass narrows `type`."""
+    """An optimiser: its settings, and its update as equations.  A subclass narrows `type`.
+
+    decay: κ, by which the learning rate falls as α/(1 + κ (t − 1)) with the step t; 0 for a constant rate.
+    """
 
     type: str
+    decay: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     def update(self, program: Program, gradients: Mapping[str, str], learning_rate: str = "alpha") -> Update:
         """The update for a program that holds the gradients; `gradients` names the gradient's tensor of each parameter.
@@ -151,9 +155,17 @@ class Optimizer(Settings, ABC):
             self.step(made.of(program.tensor(name), program.tensor(gradient)), **scalars)
         return made
 
-    def scalars(self, update: Update, rate: str) -> dict[str, Access]:
+    def scalars(self, update: Update, rate: str) -> dict[str, sp.Expr]:
         """The constants and scalar states that all parameters share; they become arguments of `step`."""
-        return {"rate": update.scalar(rate, tex(rate), self.learning_rate)}
+        return {"rate": self.rate(update, rate, self.learning_rate)}
+
+    def rate(self, update: Update, letter: str, value: float, steps: Access | None = None) -> sp.Expr:
+        """The learning rate α, or with a decay κ, α/(1 + κ (t − 1)) in step t = 1, 2, …"""
+        alpha = update.scalar(letter, tex(letter), value)
+        if self.decay == 0:
+            return alpha
+        steps = update.advance(update.scalar("step", "t", 0, "state")) if steps is None else steps
+        return alpha / (1 + update.scalar("kappa", r"\kappa", self.decay) * (steps - 1))
 
     @abstractmethod
     def step(self, slot: Slot, **scalars: Access) -> None:
@@ -177,7 +189,7 @@ class GradientDescent(Optimizer):
     type: Literal["gd"] = "gd"
     learning_rate: Rate = 0.1
 
-    def step(self, slot: Slot, rate: Access) -> None:
+    def step(self, slot: Slot, rate: sp.Expr) -> None:
         """Write the next value."""
         slot.assign(slot.value, slot.value - rate * slot.cotangent)
 
@@ -200,12 +212,14 @@ class Momentum(Optimizer):
         """Refuse a learning rate that would stand nowhere."""
         if self.rate_in == "nowhere" and self.learning_rate is not None:
             raise NetworkError('with rate_in = "nowhere" there is no learning rate; remove learning_rate, or write rate_in = "step"')
+        if self.rate_in == "nowhere" and self.decay:
+            raise NetworkError('with rate_in = "nowhere" there is no learning rate that could decay; remove decay')
 
     def scalars(self, update: Update, rate: str) -> dict[str, sp.Expr]:
         """The rate α, or 1 where it stands nowhere, and β."""
         alpha = sp.S.One
         if self.rate_in != "nowhere":
-            alpha = update.scalar(rate, tex(rate), 0.01 if self.learning_rate is None else self.learning_rate)
+            alpha = self.rate(update, rate, 0.01 if self.learning_rate is None else self.learning_rate)
         return {"rate": alpha, "beta": update.scalar("beta", r"\beta", self.beta)}
 
     def step(self, slot: Slot, rate: sp.Expr, beta: Access) -> None:
@@ -227,14 +241,14 @@ class Adam(Optimizer):
     beta_2: Decay = 0.999
     epsilon: Annotated[float, Field(gt=0, le=1)] = 1e-8
 
-    def scalars(self, update: Update, rate: str) -> dict[str, Access]:
+    def scalars(self, update: Update, rate: str) -> dict[str, sp.Expr]:
         """The rate α, β₁, β₂, ε, and the number t of the step."""
         constants = {name: update.scalar(name, symbol, getattr(self, name)) for name, symbol in
                      (("beta_1", r"{\beta_1}"), ("beta_2", r"{\beta_2}"), ("epsilon", r"\varepsilon"))}
         steps = update.advance(update.scalar("step", "t", 0, "state"))
-        return {**super().scalars(update, rate), **constants, "steps": steps}
+        return {"rate": self.rate(update, rate, self.learning_rate, steps), **constants, "steps": steps}
 
-    def step(self, slot: Slot, rate: Access, beta_1: Access, beta_2: Access, epsilon: Access, steps: Access) -> None:
+    def step(self, slot: Slot, rate: sp.Expr, beta_1: Access, beta_2: Access, epsilon: Access, steps: Access) -> None:
         """Write the next moments, their corrections, and the next value."""
         m, v, g = slot.state("m"), slot.state("v"), slot.cotangent
         m = slot.assign(m, beta_1 * m + (1 - beta_1) * g)

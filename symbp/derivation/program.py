@@ -13,7 +13,7 @@ from symbp.language.equation import Equation, Loop
 from symbp.language.index import Index
 from symbp.language.names import NameSupply
 from symbp.language.program import Program
-from symbp.language.tensor import Access, Tensor
+from symbp.language.tensor import Access, Tensor, names_read
 
 
 def textbook_program(derivation: Derivation) -> Program:
@@ -34,7 +34,19 @@ def textbook_program(derivation: Derivation) -> Program:
     forward = derivation.forward
     written = {eq.target.name for eq in builder.equations} - {t.name for t in builder.tensors}
     bars = [t for t in derivation.program.tensors if t.name in written]
-    return forward.extended([*bars, *builder.tensors], builder.equations)
+    others = _others(derivation, builder, written)
+    if others is None:
+        return derivation.program
+    positions = [derivation.program.tensor(name) for name in dict.fromkeys(eq.target.name for eq in others)]
+    return forward.extended([*positions, *bars, *builder.tensors], [*others, *builder.equations])
+
+
+def _others(derivation: Derivation, builder: Builder, written: set[str]) -> list[Equation] | None:
+    """What else the lines read that the adjoint computes: positions of maxima, counts of ties.  None where that reads a cotangent."""
+    known = {t.name for t in (*derivation.forward.tensors, *builder.tensors)} | written
+    read = names_read(e for eq in builder.equations for e in eq.expressions) - known
+    equations = [eq for eq in derivation.program.equations if eq.target.name in read]
+    return equations if names_read(e for eq in equations for e in eq.expressions) <= known - written else None
 
 
 def _without_repetition(builder: Builder) -> tuple[list[Equation], list[Tensor]]:
