@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -237,6 +238,7 @@ def _generate(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from symbp.report.text import visible
     from symbp.run import resume, train
     if (options.net is None) == (options.resume is None):
         raise SymbpError("name a network file to train, or a run to go on with: symbp train NET, or symbp train --resume DIR")
@@ -253,24 +255,33 @@ def _train(options: argparse.Namespace) -> int:
         result = train(options.net, data=options.data, data_dir=options.data_dir, out=options.out, **common)
     if options.json:
         print(json.dumps(result.to_json(), indent=2))
+    elif result.already:
+        print(f"this run is finished: {result.epochs} epochs, {_reached(result)}; nothing was done; --epochs with a larger number goes on")
     elif result.finished:
         _print_result(result)
     if not result.finished:
-        print(f"symbp: interrupted; to go on: symbp train --resume {result.folder}", file=sys.stderr)
+        print(f"symbp: interrupted; to go on: symbp train --resume {visible(shlex.quote(str(result.folder)))}", file=sys.stderr)
         return 130
     return 0
 
 
 def _print_result(result: Result) -> None:
     """What was reached, and where it lies."""
-    share = "" if result.accuracy is None else f", accuracy {100 * result.accuracy:.2f} %"
-    print(f"test loss {result.loss:.4f}{share} after {result.epochs} epochs, {result.steps} steps, {result.seconds:.1f} s")
+    print(f"{_reached(result)} after {result.epochs} epochs, {result.steps} steps, {result.seconds:.1f} s")
     classes = json.loads((result.folder / "report.json").read_text(encoding="utf-8"))["classes"]
     if classes:
         from symbp.run.metrics import table
         print(table(classes))
     for name in result.files:
         print(f"wrote {result.folder / name}")
+    for message in result.messages:
+        print(message)
+
+
+def _reached(result: Result) -> str:
+    """Loss and accuracy in words."""
+    share = "" if result.accuracy is None else f", accuracy {100 * result.accuracy:.2f} %"
+    return ("test loss not finite" if result.loss is None else f"test loss {result.loss:.4f}") + share
 
 
 def _data(options: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass
 
 PACKAGES = {"sympy": True, "numpy": True, "lark": True, "pydantic": True, "jinja2": True, "pylatex": True, "latex2mathml": True,
-            "platformdirs": True, "python-flint": False, "torch": False, "pillow": False}
+            "matplotlib": True, "platformdirs": True, "python-flint": False, "torch": False, "pillow": False}
 """Packages by the name under which pip knows them, and whether symbp cannot do without."""
 LATEX_STYLES = ("amsmath", "mathtools", "amssymb", "breqn", "booktabs", "hyperref", "lmodern")
 TEX_REMEDY = "apt install texlive-latex-recommended texlive-pictures lmodern latexmk"

@@ -1,7 +1,9 @@
 """A run's place in one file: parameters, the optimiser's state, the next step, and how much of the records is valid."""
 from __future__ import annotations
 
+import hashlib
 import zipfile
+import zlib
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -11,20 +13,28 @@ import numpy as np
 from symbp.errors import RunError
 from symbp.run.folder import RunFolder
 
+DAMAGE = (OSError, KeyError, TypeError, EOFError, OverflowError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged file raises, beside `ValueError`."""
+
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run stands: epoch and batch that come next, the bytes of metrics.jsonl up to here, and the sum of the epoch's losses."""
+    """Where a run stands: epoch and batch that come next, the bytes of metrics.jsonl up to here, and the sum of the epoch's losses.
+
+    seconds: how long the run took up to here.
+    """
 
     epoch: int = 0
     batch: int = 0
     recorded: int = 0
     loss_sum: float = 0.0
+    seconds: float = 0.0
 
 
 def write_checkpoint(folder: RunFolder, module: ModuleType, params: dict[str, Any], state: dict[str, Any], place: Place) -> None:
     """Write a checkpoint; the one before stays until this one is whole."""
-    extra = {"place": np.array([place.epoch, place.batch, place.recorded], dtype=np.int64), "loss_sum": np.float64(place.loss_sum)}
+    extra = {"place": np.array([place.epoch, place.batch, place.recorded], dtype=np.int64), "loss_sum": np.float64(place.loss_sum),
+             "seconds": np.float64(place.seconds), "digest": np.frombuffer(_digest(module, params, state, place), np.uint8)}
     folder.write(folder.checkpoint, lambda file: module.save(file, params, state, **extra))
 
 
@@ -37,12 +47,26 @@ def read_checkpoint(folder: RunFolder, module: ModuleType, dtype: str) -> tuple[
         params, state = module.load(path)
         with np.load(path, allow_pickle=False) as file:
             epoch, batch, recorded = (int(v) for v in file["place"])
-            place = Place(epoch, batch, recorded, float(file["loss_sum"]))
+            place = Place(epoch, batch, recorded, float(file["loss_sum"]), float(file["seconds"]))
+            whole = file["digest"].tobytes() == _digest(module, params, state, place)
     except ValueError as error:
-        raise RunError(f"the checkpoint does not fit the network: {error}") from None
-    except (OSError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError):
+        if "but this network needs" in str(error) or "has no array" in str(error):
+            raise RunError(f"the checkpoint does not fit the network: {error}") from None
+        raise RunError(f"the checkpoint {path} is damaged; start a new run") from None
+    except DAMAGE:
         raise RunError(f"the checkpoint {path} is damaged; start a new run") from None
     wrong = next((name for name, value in params.items() if value.dtype != dtype), None)
-    if wrong is not None or min(epoch, batch, recorded) < 0:
-        raise RunError(f"the checkpoint {path} is damaged: {wrong or 'its place'} is not what this run writes; start a new run")
+    if wrong is not None or not whole:
+        what = f"{wrong} is not {dtype}" if wrong else "its numbers are not those that were written"
+        raise RunError(f"the checkpoint {path} is damaged: {what}; start a new run")
     return params, state, place
+
+
+def _digest(module: ModuleType, params: dict[str, Any], state: dict[str, Any], place: Place) -> bytes:
+    """The sha256 of all that a run goes on from."""
+    found = hashlib.sha256(repr((place, int(state["step"]), int(state["seed"]))).encode())
+    for arrays in (params, *(state[name] for name in module.STATES)):
+        for name, array in arrays.items():
+            found.update(f"{name} {array.shape} {array.dtype.str} ".encode())
+            found.update(np.ascontiguousarray(array))
+    return found.digest()

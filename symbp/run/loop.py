@@ -5,13 +5,9 @@ an unbroken one.  What is measured on the way never changes what is trained.
 """
 from __future__ import annotations
 
-import contextlib
-import json
 import math
-import signal
-import threading
+import os
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -19,27 +15,31 @@ from typing import Any
 
 import numpy as np
 
-from symbp.emit import data_tensors, generate, values_function
-from symbp.errors import DivergedError, RunError
+from symbp.emit import generate, values_function
+from symbp.errors import DivergedError, RunError, SymbpError
 from symbp.netfile import Train, load
 from symbp.network import Network
 from symbp.run.checkpoint import Place, read_checkpoint, write_checkpoint
+from symbp.run.diverged import Good, find_broken
+from symbp.run.finish import check_module, confusion_matrix, report_of, write_results
 from symbp.run.folder import RunFolder
-from symbp.run.metrics import by_class, confusion, first_broken, norms
+from symbp.run.interrupts import Stop, interrupts
+from symbp.run.metrics import first_broken, norms
 from symbp.run.progress import Progress, Silent
+from symbp.run.records import Records, cut, plain, records
+from symbp.run.samples import Samples, read_samples
 from symbp.run.settings import RunSettings, read_settings
 
 RECORDS = 20
 """How many records an epoch has at most."""
-EVALUATED = 2048
-"""Samples that are evaluated at a time."""
 
 
 @dataclass(frozen=True)
 class Result:
     """How a run ended.
 
-    finished: whether all epochs are done.  accuracy: from 0 to 1, None where the target is no class.  seconds: of this process.
+    finished: whether all epochs are done; already: whether they were, so that nothing was left to do.  loss: None where it is not
+    finite.  accuracy: from 0 to 1, None where the target is no class.  seconds: of this process.  messages: what was left out.
     """
 
     folder: Path
@@ -50,10 +50,12 @@ class Result:
     accuracy: float | None
     seconds: float
     files: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
+    already: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
-        return {**asdict(self), "folder": str(self.folder), "files": list(self.files)}
+        return plain({**asdict(self), "folder": str(self.folder)})
 
 
 def train(path: str | Path, *, data: str | None = None, data_dir: str | None = None, epochs: int | None = None,
@@ -67,49 +69,58 @@ def train(path: str | Path, *, data: str | None = None, data_dir: str | None = N
     Raises `SymbpError`: bad files, data that do not fit, `RunError` for folders, and `DivergedError` where the loss is not finite.
     """
     network = load(path)
+    settings = _settings(network, path, data, data_dir, epochs=epochs, batch_size=batch_size, seed=seed)
+    loop = _Loop.of(network, settings)
+    settings = loop.settings = replace(settings, digest=loop.samples.digest)
+    folder = RunFolder.new(Path(out) if out is not None else Path("runs") / network.name)
+    with folder.lock():
+        if any(folder.path.iterdir()):
+            raise RunError(f"another run has just begun in {folder.path}; start this one again")
+        folder.write(folder.network, lambda file: file.write_bytes(Path(path).read_bytes()))
+        folder.text(folder.module, loop.source)
+        folder.text(folder.settings, settings.to_json())
+        folder.text(folder.metrics, "")
+        loop.params = loop.module.init_params(settings.seed, settings.dtype)
+        loop.state = loop.module.init_state(loop.params, settings.seed)
+        write_checkpoint(folder, loop.module, loop.params, loop.state, Place())
+        return loop.run(folder, Place(), every, quiet, plots)
+
+
+def _settings(network: Network, path: str | Path, data: str | None, data_dir: str | None, **asked: int | None) -> RunSettings:
+    """What is asked on the command line, then in the network file, then by default."""
     defaults, own = network.extras.get("train") or Train(), network.extras.get("data")
     name = data or (own.name if own else None)
     if name is None:
         raise RunError(f"{path} does not say what to train on: add the table [data] with, for instance, name = \"digits\", "
                        "or name the data with --data")
-    settings = RunSettings(name, data_dir or (own.folder if own and own.folder and not data else None),
-                           *(given if given is not None else getattr(defaults, key) for key, given in
-                             (("epochs", epochs), ("batch_size", batch_size), ("seed", seed))), defaults.dtype)
-    loop = _Loop.of(network, settings)
-    folder = RunFolder.new(Path(out) if out is not None else Path("runs") / network.name)
-    folder.text(folder.network, Path(path).read_text(encoding="utf-8"))
-    folder.text(folder.module, loop.source)
-    folder.text(folder.settings, settings.to_json())
-    folder.text(folder.metrics, "")
-    loop.params = loop.module.init_params(settings.seed, settings.dtype)
-    loop.state = loop.module.init_state(loop.params, settings.seed)
-    write_checkpoint(folder, loop.module, loop.params, loop.state, Place())
-    return loop.run(folder, Place(), every, quiet, plots)
+    folder = data_dir or (own.folder if own and own.folder and not data else None)
+    counts = {key: getattr(defaults, key) if value is None else value for key, value in asked.items()}
+    return RunSettings(name, folder and os.path.abspath(folder), dtype=defaults.dtype, **counts)
 
 
 def resume(path: str | Path, *, epochs: int | None = None, batch_size: int | None = None, seed: int | None = None, plots: bool = True,
            quiet: bool = False, every: float = 15.0) -> Result:
-    """Go on with the run of a folder from its checkpoint, to its last epoch or to a later one; the bits are those of an unbroken run."""
+    """Go on with the run of a folder from its checkpoint, to its last epoch or to a later one; the bits are those of an unbroken run.
+
+    A finished run is left as it is.  Raises `RunError` where the folder's files are damaged or do not belong together, or the data,
+    batch size or seed are others.
+    """
     folder = RunFolder(Path(path))
     settings = read_settings(folder.settings)
     changed = settings.changed(epochs=epochs, batch_size=batch_size, seed=seed)
-    loop = _Loop.of(load(folder.network), changed)
-    loop.params, loop.state, place = read_checkpoint(folder, loop.module, changed.dtype)
-    if changed != settings:
-        folder.text(folder.settings, changed.to_json())
-    _cut(folder, place.recorded)
-    return loop.run(folder, place, every, quiet, plots)
-
-
-def _cut(folder: RunFolder, length: int) -> None:
-    """Drop the records that were written after the checkpoint."""
-    try:
-        with open(folder.metrics, "r+b") as file:
-            if file.seek(0, 2) < length:
-                raise RunError(f"{folder.metrics} is shorter than the checkpoint says; start a new run")
-            file.truncate(length)
-    except OSError as error:
-        raise RunError(f"cannot read {folder.metrics}: {error.strerror}") from None
+    with folder.lock():
+        loop = _Loop.of(load(folder.network), changed)
+        loop.params, loop.state, place = read_checkpoint(folder, loop.module, changed.dtype)
+        check_module(folder, loop.source)
+        settings.check_data(loop.samples.digest)
+        folder.tidy()
+        cut(folder, place.recorded)
+        report = report_of(folder, changed.epochs)
+        if report is not None and place.epoch >= changed.epochs:
+            return Result(folder.path, True, place.epoch, loop.state["step"], report["test_loss"], report["accuracy"], 0.0, already=True)
+        if changed != settings:
+            folder.text(folder.settings, changed.to_json())
+        return loop.run(folder, place, every, quiet, plots)
 
 
 class _Loop:
@@ -117,210 +128,130 @@ class _Loop:
 
     params: dict[str, Any]
     state: dict[str, Any]
+    good: Good
 
-    def __init__(self, network: Network, settings: RunSettings, source: str, arrays: dict[str, np.ndarray]) -> None:
-        self.network, self.settings, self.source, self.arrays = network, settings, source, arrays
+    def __init__(self, network: Network, settings: RunSettings, source: str, samples: Samples) -> None:
+        self.network, self.settings, self.source, self.samples = network, settings, source, samples
         self.module = ModuleType(network.name)
         exec(compile(source, f"{network.name}.py", "exec"), self.module.__dict__)  # noqa: S102 - generated here from equations
-        self.batches = math.ceil(len(arrays["train_x"]) / settings.batch_size)
+        self.batches = samples.batches
         self.interval = max(1, math.ceil(self.batches / RECORDS))
-        self.stopped = False
+        self.summed = network.program.conventions.batch_loss == "sum"
+        self.accuracy = math.nan
+        self.start = time.monotonic()
 
     @classmethod
     def of(cls, network: Network, settings: RunSettings) -> _Loop:
         """The loop with the network's code and the data."""
-        return cls(network, settings, generate(network), _arrays(network, settings))
+        return cls(network, settings, generate(network), read_samples(network, settings))
 
     def run(self, folder: RunFolder, place: Place, every: float, quiet: bool, plots: bool) -> Result:
         """Train from a place on; writes the results where all epochs are done."""
         start = time.monotonic()
+        self.start = start - place.seconds
         progress = Silent() if quiet else Progress(self.settings.epochs, self.batches)
-        if place.epoch < self.settings.epochs:
-            with _interrupts(self), np.errstate(all="ignore"):
-                place = self._epochs(folder, place, every, progress, start)
-        finished = place.epoch >= self.settings.epochs
-        loss, accuracy, files = self._finish(folder, plots) if finished else (None, None, ())
-        return Result(folder.path, finished, place.epoch, self.state["step"], loss, accuracy, time.monotonic() - start, files)
+        with np.errstate(all="ignore"):
+            if place.epoch < self.settings.epochs:
+                try:
+                    with interrupts() as stop:
+                        place = self._epochs(folder, place, every, progress, stop)
+                finally:
+                    progress.end()
+            done = Result(folder.path, False, place.epoch, self.state["step"], None, None, 0.0)
+            if place.epoch >= self.settings.epochs:
+                done = self._finish(folder, done, plots)
+        return replace(done, seconds=time.monotonic() - start)
 
-    def _epochs(self, folder: RunFolder, place: Place, every: float, progress: Progress, start: float) -> Place:
-        with _records(folder) as record:
+    def _epochs(self, folder: RunFolder, place: Place, every: float, progress: Progress, stop: Stop) -> Place:
+        with records(folder) as record:
             saved = time.monotonic()
-            while place.epoch < self.settings.epochs:
-                order = np.random.default_rng([self.settings.seed, place.epoch]).permutation(len(self.arrays["train_x"]))
-                self.good = self._copy(place.batch)
-                while place.batch < self.batches and not self.stopped:
-                    loss = self._step(order, place, record)
-                    place = replace(place, batch=place.batch + 1, loss_sum=place.loss_sum + loss)
-                    progress.batch(place.epoch, place.batch, loss)
+            while place.epoch < self.settings.epochs and not stop:
+                order = np.random.default_rng([self.settings.seed, place.epoch]).permutation(len(self.samples))
+                self.good = Good.of(self.module, self.params, self.state, place.batch)
+                while place.batch < self.batches and not stop:
+                    loss, count = self._step(order, place, record)
+                    place = replace(place, batch=place.batch + 1, loss_sum=place.loss_sum + (loss if self.summed else count * loss))
+                    progress.batch(place.epoch, place.batch, loss, self.accuracy)
                     if time.monotonic() - saved > every:
-                        self._save(folder, replace(place, recorded=record.sync()))
+                        self._save(record, order, place)
                         saved = time.monotonic()
+                self._trust(record.folder, order, place)
                 if place.batch >= self.batches:
-                    place = self._close(place, record, progress, start)
-                self._save(folder, replace(place, recorded=record.sync()))
-                if self.stopped:
-                    break
+                    place = self._close(place, record, progress)
+                self._save(record, order, place)
         return place
 
-    def _save(self, folder: RunFolder, place: Place) -> None:
-        write_checkpoint(folder, self.module, self.params, self.state, place)
+    def _save(self, record: Records, order: np.ndarray, place: Place) -> None:
+        """Write a checkpoint of parameters that are finite."""
+        self._trust(record.folder, order, place)
+        here = replace(place, recorded=record.sync(), seconds=self._seconds())
+        write_checkpoint(record.folder, self.module, self.params, self.state, here)
 
-    def _batch(self, order: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
-        chosen = order[number * self.settings.batch_size:(number + 1) * self.settings.batch_size]
-        return self.arrays["train_x"][chosen], self.arrays["train_y"][chosen]
+    def _seconds(self) -> float:
+        """How long the run has taken, without the time between its processes."""
+        return time.monotonic() - self.start
 
-    def _step(self, order: np.ndarray, place: Place, record: _Records) -> float:
-        """One step, and its record where one is due."""
-        x, y = self._batch(order, place.batch)
+    def _step(self, order: np.ndarray, place: Place, record: Records) -> tuple[float, int]:
+        """One step, and its record where one is due; answers the loss and the number of samples."""
+        x, y = self.samples.batch(order, place.batch)
         due = place.batch % self.interval == 0
         gradients = norms(self.module.loss_and_grads(self.params, x, y)[1]) if due else {}
-        if due and first_broken(self.params) is None:
-            self.good = self._copy(place.batch)
+        if due:
+            self.accuracy = float(self.module.evaluate(self.params, x, y)[1])
+            if first_broken(self.params) is None:
+                self.good = Good.of(self.module, self.params, self.state, place.batch)
         loss = float(self.module.train_step(self.params, self.state, x, y))
         if not math.isfinite(loss):
-            self._diverged(record.folder, order, place, loss)
+            self._diverged(record.folder, order, place, f"the loss of step {self.state['step']} (epoch {place.epoch + 1}, "
+                                                        f"batch {place.batch + 1}) is {loss}")
         if due:
-            record.write({"kind": "step", "epoch": place.epoch + 1, "step": self.state["step"], "loss": loss, "gradient_norms": gradients})
-        return loss
+            record.write(kind="step", epoch=place.epoch + 1, step=self.state["step"], loss=loss, accuracy=self.accuracy,
+                         gradient_norms=gradients, seconds=round(self._seconds(), 3))
+        return loss, len(x)
 
-    def _close(self, place: Place, record: _Records, progress: Progress, start: float) -> Place:
+    def _close(self, place: Place, record: Records, progress: Progress) -> Place:
         """The end of an epoch: its record, and the place of the next."""
-        loss, accuracy = self._evaluate()
-        seconds = time.monotonic() - start
-        mean = place.loss_sum / self.batches
-        record.write({"kind": "epoch", "epoch": place.epoch + 1, "step": self.state["step"], "loss": mean, "test_loss": loss,
-                      "accuracy": None if math.isnan(accuracy) else accuracy, "seconds": round(seconds, 3)})
-        progress.epoch(place.epoch, mean, loss, accuracy, seconds)
+        loss, self.accuracy = self._evaluate()
+        mean = place.loss_sum if self.summed else place.loss_sum / len(self.samples)
+        record.write(kind="epoch", epoch=place.epoch + 1, step=self.state["step"], loss=mean, test_loss=loss, accuracy=self.accuracy,
+                     seconds=round(self._seconds(), 3))
+        progress.epoch(place.epoch, mean, loss, self.accuracy, self._seconds())
         return Place(place.epoch + 1)
 
     def _evaluate(self) -> tuple[float, float]:
-        """Loss and accuracy on the test split, in parts that fit the cache."""
-        x, y = self.arrays["test_x"], self.arrays["test_y"]
-        parts = [slice(k, k + EVALUATED) for k in range(0, len(x), EVALUATED)]
-        found = [(len(x[p]), *map(float, self.module.evaluate(self.params, x[p], y[p]))) for p in parts]
-        return sum(n * loss for n, loss, _ in found) / len(x), sum(n * share for n, _, share in found) / len(x)
+        """Loss and accuracy on the test split."""
+        return self.samples.mean(lambda x, y: self.module.evaluate(self.params, x, y), self.summed)
 
     # what breaks
 
-    def _copy(self, batch: int) -> tuple[int, dict[str, Any], dict[str, Any]]:
-        """The batch that comes next, and copies of parameters and state."""
-        state = {k: {n: a.copy() for n, a in v.items()} if k in self.module.STATES else v for k, v in self.state.items()}
-        return batch, {k: v.copy() for k, v in self.params.items()}, state
+    def _trust(self, folder: RunFolder, order: np.ndarray, place: Place) -> None:
+        """Stop where the steps so far left parameters that are not finite, though their losses were."""
+        broken = first_broken(self.params)
+        if broken is not None:
+            self._diverged(folder, order, replace(place, batch=place.batch - 1),
+                           f"after step {self.state['step']} (epoch {place.epoch + 1}, batch {place.batch}) {broken} is not finite")
 
-    def _diverged(self, folder: RunFolder, order: np.ndarray, place: Place, loss: float) -> None:
+    def _diverged(self, folder: RunFolder, order: np.ndarray, place: Place, what: str) -> None:
         """Keep the last good parameters, find what broke first by going through the last steps again, and stop."""
-        step = self.state["step"]
-        first, params, state = self.good
-        folder.write(folder.parameters, lambda file: self.module.save(file, params, state))
-        name, at = self._first_broken(order, first, place.batch, params, {**state, "workspaces": {}})
-        raise DivergedError(f"the loss of step {step} (epoch {place.epoch + 1}, batch {place.batch + 1}) is {loss}; the first tensor "
-                            f"that is no finite number is {name}, in step {at}. The parameters after step {state['step']} are kept in "
-                            f"{folder.parameters}; try a smaller learning rate")
-
-    def _first_broken(self, order: np.ndarray, first: int, last: int, params: dict[str, Any], state: dict[str, Any]) -> tuple[str, int]:
-        values = values_function(self.network)
-        params = {k: v.copy() for k, v in params.items()}
-        for batch in range(first, last + 1):
-            x, y = self._batch(order, batch)
-            broken = first_broken(params) or first_broken({"x": x, **values(params, x, y)})
-            if broken:
-                return broken, state["step"] + 1
-            self.module.train_step(params, state, x, y)
-        return "the loss", state["step"]
+        good = self.good
+        folder.write(folder.parameters, lambda file: self.module.save(file, good.params, good.state))
+        try:
+            values = values_function(self.network)
+        except SymbpError:
+            values = None
+        name, at = find_broken(self.module, good, place.batch, lambda number: self.samples.batch(order, number), values)
+        raise DivergedError(f"{what}; the first tensor that is no finite number is {name}, in step {at}. The parameters after step "
+                            f"{good.state['step']} are kept in {folder.parameters}; try a smaller learning rate")
 
     # the end
 
-    def _finish(self, folder: RunFolder, plots: bool) -> tuple[float, float | None, tuple[str, ...]]:
+    def _finish(self, folder: RunFolder, done: Result, plots: bool) -> Result:
         """The trained parameters, the figures and the pictures."""
         loss, accuracy = self._evaluate()
+        figures = plain({"epochs": self.settings.epochs, "steps": done.steps, "test_loss": loss, "accuracy": accuracy})
         folder.write(folder.parameters, lambda file: self.module.save(file, self.params))
-        records = [json.loads(line) for line in folder.metrics.read_text(encoding="utf-8").splitlines()]
-        matrix = self._confusion() if not math.isnan(accuracy) else None
-        figures = {"epochs": self.settings.epochs, "steps": self.state["step"], "test_loss": loss,
-                   "accuracy": None if math.isnan(accuracy) else accuracy,
-                   "classes": [] if matrix is None else by_class(matrix), "confusion": [] if matrix is None else matrix.tolist()}
-        folder.text(folder.report, json.dumps(figures, indent=1) + "\n")
-        made = []
-        if plots:
-            from symbp.run.plots import draw
-            made = draw(folder, records, matrix, self.network.title or self.network.name)
-        names = (folder.network, folder.module, folder.settings, folder.metrics, folder.parameters, folder.checkpoint, folder.report, *made)
-        return loss, figures["accuracy"], tuple(p.name for p in names)
-
-    def _confusion(self) -> np.ndarray | None:
-        """The confusion matrix of the test split, where the output has a row of scores for each sample."""
-        x, y = self.arrays["test_x"], self.arrays["test_y"]
-        scores = np.concatenate([self.module.forward(self.params, x[k:k + EVALUATED]) for k in range(0, len(x), EVALUATED)])
-        if scores.ndim != 2 or scores.shape[1] < 2:
-            return None
-        wanted = y if y.ndim == 1 else y.argmax(axis=1)
-        return confusion(wanted.astype(np.int64), scores.argmax(axis=1), scores.shape[1])
-
-
-def _arrays(network: Network, settings: RunSettings) -> dict[str, np.ndarray]:
-    """Inputs and targets of both splits, checked against the network."""
-    from symbp import data
-    x, y = data_tensors(network)
-    found = data.load(settings.data, settings.data_dir)
-    shape = tuple(int(e) for e in x.shape[1:])
-    whole = y.dtype == "int"
-    if not whole and (len(y.shape) != 2 or y.shape[1] == 1):
-        raise RunError(f"the target {y.name} has the shape {y.shape}, but the labels of {found.name} are classes; give the network "
-                       f"[target] classes = {found.classes}")
-    classes = int(network.program.tensor(network.output).shape[-1]) if whole and network.output else None if whole else int(y.shape[1])
-    arrays = {}
-    for split in ("train", "test"):
-        arrays[f"{split}_x"] = found.inputs(split, shape, settings.dtype)
-        arrays[f"{split}_y"] = found.targets(split, "integer" if whole else "one_hot", classes, settings.dtype)
-    if settings.batch_size > len(arrays["train_x"]):
-        raise RunError(f"a batch of {settings.batch_size:,} samples is larger than the {len(arrays['train_x']):,} samples of {found.name} "
-                       "to train on; make batch_size smaller")
-    return arrays
-
-
-class _Records:
-    """metrics.jsonl, to which a run appends."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
-        self.file = open(folder.metrics, "ab")  # noqa: SIM115 - `_records` closes it
-
-    def write(self, record: dict[str, Any]) -> None:
-        """Append a record."""
-        self.file.write(json.dumps(record).encode() + b"\n")
-
-    def sync(self) -> int:
-        """Bring the records to the disk; answers how many bytes there are."""
-        self.file.flush()
-        return self.file.tell()
-
-
-@contextlib.contextmanager
-def _records(folder: RunFolder) -> Iterator[_Records]:
-    """The records of a run while it lasts; a full disk is one paragraph."""
-    try:
-        records = _Records(folder)
-        try:
-            yield records
-        finally:
-            records.file.close()
-    except OSError as error:
-        raise RunError(f"cannot write {folder.metrics}: {error.strerror}; the last checkpoint is kept") from None
-
-
-@contextlib.contextmanager
-def _interrupts(loop: _Loop) -> Iterator[None]:
-    """Ctrl-C lets the step end, so that the checkpoint is whole; a second one is taken at once."""
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) != signal.default_int_handler:
-        yield
-        return
-
-    def stop(*_: Any) -> None:
-        loop.stopped = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        matrix = None if math.isnan(accuracy) else confusion_matrix(self.module, self.params, self.samples)
+        made, message = write_results(folder, figures, matrix, self.network.title or self.network.name, plots)
+        files = (folder.network, folder.module, folder.settings, folder.metrics, folder.parameters, folder.checkpoint, *made)
+        return replace(done, finished=True, loss=figures["test_loss"], accuracy=figures["accuracy"], files=tuple(p.name for p in files),
+                       messages=(message,) if message else ())

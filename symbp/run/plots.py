@@ -1,75 +1,144 @@
 """The pictures of a run: loss and accuracy, gradient norms by parameter, and the confusion matrix."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from symbp.run.folder import RunFolder
 
-Records = Sequence[Mapping[str, Any]]
+Record = Mapping[str, Any]
+
+PALE, DARK, WARM = "#9bb7d4", "#1f4e79", "#b4531b"
+MOST_NUMBERED = 24
+"""Classes of a confusion matrix whose counts are written into it."""
+MOST_LINES = 12
+"""Lines of gradient norms that a legend names one below the other."""
+WIDE = 30.0
+"""A loss whose largest value is so many times its smallest has a logarithmic axis."""
 
 
-def draw(folder: RunFolder, records: Records, matrix: np.ndarray | None, title: str) -> list[Path]:
-    """Write the pictures as PNG files; answers their paths."""
-    from matplotlib.figure import Figure
+def draw(folder: RunFolder, records: Sequence[Record], matrix: np.ndarray | None, title: str) -> list[Path]:
+    """Write the pictures as PNG files; answers their paths.
+
+    records: those of metrics.jsonl.  matrix: (classes, classes) counts, None where there are no classes.
+    """
     steps = [r for r in records if r["kind"] == "step"]
     epochs = [r for r in records if r["kind"] == "epoch"]
     made = []
-    for name, maker, given in (("loss.png", _curves, (steps, epochs)), ("gradients.png", _gradients, (steps,)),
-                               ("confusion.png", _confusion, (matrix,))):
-        if given[-1] is None or not len(given[-1]):
-            continue
-        figure = Figure(figsize=(7, 4.2) if name != "confusion.png" else (5.6, 5), layout="constrained", dpi=130)
-        maker(figure, *given)
-        figure.suptitle(title.replace("$", r"\$"), fontsize=11)
-        path = folder.path / name
-        folder.write(path, lambda file, figure=figure: figure.savefig(file, format="png", metadata={"Software": None}))
-        made.append(path)
+    if steps or epochs:
+        made.append(_written(folder, "loss.png", (8.4, 3.9), title, lambda figure: _curves(figure, steps, epochs)))
+    if any(_positive(r["gradient_norms"].values()) for r in steps):
+        made.append(_written(folder, "gradients.png", (7.4, 4.2), title, lambda figure: _gradients(figure, steps)))
+    if matrix is not None:
+        size = 5.4 if len(matrix) <= MOST_NUMBERED // 2 else 8.5
+        made.append(_written(folder, "confusion.png", (size, size), title, lambda figure: _confusion(figure, matrix)))
     return made
 
 
-def _curves(figure: Any, steps: Records, epochs: Records) -> None:
-    """The loss of the batches, and loss and accuracy on the test split after each epoch."""
-    left = figure.add_subplot()
-    left.plot([r["step"] for r in steps], [r["loss"] for r in steps], color="#9bb7d4", linewidth=1, label="loss of a batch")
-    at = [r["step"] for r in epochs]
-    left.plot(at, [r["test_loss"] for r in epochs], color="#1f4e79", marker="o", markersize=4, label="test loss")
-    left.set(xlabel="step", ylabel="loss", ylim=(0, None))
-    left.spines[["top", "right"]].set_visible(False)
+def _written(folder: RunFolder, name: str, size: tuple[float, float], title: str, maker: Callable[[Any], None]) -> Path:
+    """A picture with its title, as a file of the run; letters that the font lacks are boxes and no warning."""
+    figure = Figure(figsize=size, layout="constrained", dpi=130)
+    path = folder.path / name
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        maker(figure)
+        figure.suptitle(title if len(title) <= 80 else title[:79] + "…", fontsize=11, parse_math=False)
+        folder.write(path, lambda file: figure.savefig(file, format="png", metadata={"Software": None}))
+    return path
+
+
+def _curves(figure: Any, steps: Sequence[Record], epochs: Sequence[Record]) -> None:
+    """Loss and, where there is one, accuracy: of the batches, and on the test split after each epoch."""
+    share = any(r["accuracy"] is not None for r in epochs)
+    left, *right = figure.subplots(1, 2 if share else 1, squeeze=False)[0]
+    _pair(left, steps, epochs, "loss", "test_loss")
+    found = [v for r in (*steps, *epochs) for v in (r["loss"], r.get("test_loss")) if v is not None]
+    if found and min(found) > 0 and max(found) > WIDE * min(found):
+        left.set_yscale("log")
+    else:
+        left.set_ylim(bottom=min(0, *found) if found else 0)
+    for axes in right:
+        _pair(axes, steps, epochs, "accuracy", "accuracy")
+        axes.set_ylim(0, 1.02)
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     handles, labels = left.get_legend_handles_labels()
-    if any(r["accuracy"] is not None for r in epochs):
-        right = left.twinx()
-        right.plot(at, [r["accuracy"] for r in epochs], color="#b4531b", marker="s", markersize=4, label="test accuracy")
-        right.set(ylabel="accuracy", ylim=(0, 1))
-        right.spines["top"].set_visible(False)
-        more = right.get_legend_handles_labels()
-        handles, labels = handles + more[0], labels + more[1]
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
 
 
-def _gradients(figure: Any, steps: Records) -> None:
-    """The norm of each parameter's gradient over the steps, on a logarithmic axis."""
+def _pair(axes: Any, steps: Sequence[Record], epochs: Sequence[Record], key: str, test_key: str) -> None:
+    """One quantity of the batches and of the test split, over the steps."""
+    axes.plot([r["step"] for r in steps], _numbers(r.get(key) for r in steps), color=PALE, linewidth=1, label="a batch, before its step")
+    at = [r["step"] for r in epochs]
+    marker = "o" if len(epochs) <= 60 else ""
+    axes.plot(at, _numbers(r[test_key] for r in epochs), color=WARM, marker=marker, markersize=3.5, linewidth=1.6, label="test split")
+    axes.set(xlabel="step", ylabel=key)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    _quiet(axes)
+
+
+def _gradients(figure: Any, steps: Sequence[Record]) -> None:
+    """The norm of each parameter's gradient on a logarithmic axis; matrices solid, vectors dashed, in the colour of their layer."""
     axes = figure.add_subplot()
-    for name in steps[0]["gradient_norms"]:
-        axes.plot([r["step"] for r in steps], [r["gradient_norms"][name] for r in steps], linewidth=1.1, label=f"∂L/∂{name}")
-    axes.set(xlabel="step", ylabel="gradient norm", yscale="log")
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside right upper", frameon=False, fontsize=9)
+    names = list(steps[0]["gradient_norms"])
+    at = [r["step"] for r in steps]
+    for name, (color, style) in zip(names, _styles(names)):
+        values = _numbers(r["gradient_norms"].get(name) for r in steps)
+        axes.plot(at, np.where(values > 0, values, math.nan), style, color=color, linewidth=1.3, label=f"∂L/∂{name}")
+    axes.set(xlabel="step", ylabel="norm of the gradient", yscale="log")
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    _quiet(axes)
+    columns = -(-len(names) // MOST_LINES)
+    figure.legend(loc="outside right upper", frameon=False, fontsize=9 if columns < 3 else 6, ncols=columns)
+
+
+def _styles(names: Sequence[str]) -> list[tuple[Any, str]]:
+    """Colour and line of each parameter.
+
+    >>> [style for _, style in _styles(["W1", "b1", "W2"])]
+    ['-', '--', '-']
+    """
+    layers = [name.lstrip("bW") if name[:1] in "bW" else name.rpartition(".")[0] or name for name in names]
+    order = list(dict.fromkeys(layers))
+    few = colormaps["tab10"].colors
+    colors = [few[k] if len(order) <= len(few) else colormaps["viridis"](0.95 * k / (len(order) - 1)) for k in range(len(order))]
+    return [(colors[order.index(layer)], "--" if name.rpartition(".")[2].startswith("b") else "-") for name, layer in zip(names, layers)]
 
 
 def _confusion(figure: Any, matrix: np.ndarray) -> None:
-    """How often each class was taken for each."""
+    """How often each class was taken for each: shades are shares of a row, numbers are counts."""
     axes = figure.add_subplot()
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    size = 9 if len(matrix) <= 10 else 5
-    for i, row in enumerate(matrix):
-        for j, count in enumerate(row):
+    if len(matrix) <= MOST_NUMBERED:
+        size = 9 if matrix.max() < 1000 and len(matrix) <= 12 else 7
+        for (i, j), count in np.ndenumerate(matrix):
             if count:
                 axes.text(j, i, str(count), ha="center", va="center", fontsize=size, color="white" if shares[i, j] > 0.5 else "#333333")
-    axes.set(xlabel="predicted class", ylabel="true class", xticks=range(len(matrix)), yticks=range(len(matrix)))
+        axes.set(xticks=range(len(matrix)), yticks=range(len(matrix)))
+    axes.set(xlabel="predicted class", ylabel="true class")
     axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
+    axes.spines[:].set_color("#bbbbbb")
+
+
+def _quiet(axes: Any) -> None:
+    """Less ink."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.7)
+    axes.set_axisbelow(True)
+
+
+def _numbers(values: Iterable[float | None]) -> np.ndarray:
+    """The values as an array, with NaN for what is missing, so that a line has a gap there."""
+    return np.array([math.nan if v is None else v for v in values], dtype=np.float64)
+
+
+def _positive(values: Iterable[float | None]) -> bool:
+    return any(v is not None and v > 0 for v in values)

@@ -10,7 +10,7 @@ from symbp.errors import RunError
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The data set with the user's folder, and how to train: epochs, samples in a batch, seed, dtype."""
+    """The data set with the user's folder and its digest, and how to train: epochs, samples in a batch, seed, dtype."""
 
     data: str
     data_dir: str | None
@@ -18,10 +18,17 @@ class RunSettings:
     batch_size: int
     seed: int
     dtype: str
+    digest: str = ""
 
     def to_json(self) -> str:
         """The settings as text."""
         return json.dumps(asdict(self), indent=2) + "\n"
+
+    def check_data(self, digest: str) -> None:
+        """Raise `RunError` where the data are others than those that the run began with."""
+        if self.digest and digest != self.digest:
+            raise RunError(f"the data {self.data} are others than those that this run began with (sha256 {digest[:12]}…, not "
+                           f"{self.digest[:12]}…), so it cannot go on with the same numbers; put the files back, or start a new run")
 
     def changed(self, **asked: object) -> RunSettings:
         """The settings with more epochs; any other change would give other numbers, and raises `RunError`."""
