@@ -33,7 +33,8 @@ class RunFolder:
                 count += 1
                 path = wanted.with_name(f"{wanted.name}-{count}")
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "this is no name of a folder"
+            in_the_way = isinstance(error, FileExistsError) and "a file stands in its way"
+            reason = in_the_way or getattr(error, "strerror", None) or "this is no name of a folder"
             raise RunError(f"cannot make the folder {path} for the run: {reason}; name another with --out") from None
         folder = cls(path)
         folder.write(path / ".writable", lambda file: file.write_bytes(b""))

@@ -32,6 +32,8 @@ from symbp.run.settings import RunSettings, read_settings
 
 RECORDS = 20
 """How many records an epoch has at most."""
+FEWEST = 10
+"""How many steps lie between two records at least, since a record takes about as long as a step."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class _Loop:
         self.module = ModuleType(network.name)
         exec(compile(source, f"{network.name}.py", "exec"), self.module.__dict__)  # noqa: S102 - generated here from equations
         self.batches = samples.batches
-        self.interval = max(1, math.ceil(self.batches / RECORDS))
+        self.interval = max(FEWEST, math.ceil(self.batches / RECORDS))
         self.summed = network.program.conventions.batch_loss == "sum"
         self.accuracy = math.nan
         self.start = time.monotonic()

@@ -33,7 +33,11 @@ def _share(part: Any, whole: Any) -> float | None:
 
 def norms(arrays: Mapping[str, np.ndarray]) -> dict[str, float]:
     """The Euclidean norm of each array, calculated in float64."""
-    return {name: float(np.sqrt(np.sum(np.square(array, dtype=np.float64)))) for name, array in arrays.items()}
+    return {name: _norm(array.ravel().astype(np.float64)) for name, array in arrays.items()}
+
+
+def _norm(values: np.ndarray) -> float:
+    return float(np.sqrt(values @ values))
 
 
 def first_broken(values: Mapping[str, np.ndarray]) -> str | None:

@@ -50,7 +50,7 @@ def _written(folder: RunFolder, name: str, size: tuple[float, float], title: str
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         maker(figure)
-        figure.suptitle(title if len(title) <= 80 else title[:79] + "…", fontsize=11, parse_math=False)
+        figure.suptitle(title if len(title) <= 64 else title[:63] + "…", fontsize=11, parse_math=False)
         folder.write(path, lambda file: figure.savefig(file, format="png", metadata={"Software": None}))
     return path
 
@@ -91,12 +91,12 @@ def _gradients(figure: Any, steps: Sequence[Record]) -> None:
     at = [r["step"] for r in steps]
     for name, (color, style) in zip(names, _styles(names)):
         values = _numbers(r["gradient_norms"].get(name) for r in steps)
-        axes.plot(at, np.where(values > 0, values, math.nan), style, color=color, linewidth=1.3, label=f"∂L/∂{name}")
+        axes.plot(at, np.where(values > 0, values, math.nan), style, color=color, linewidth=1.0, label=f"∂L/∂{name}")
     axes.set(xlabel="step", ylabel="norm of the gradient", yscale="log")
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     _quiet(axes)
     columns = -(-len(names) // MOST_LINES)
-    figure.legend(loc="outside right upper", frameon=False, fontsize=9 if columns < 3 else 6, ncols=columns)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.02), frameon=False, fontsize=9 if columns < 3 else 6, ncols=columns)
 
 
 def _styles(names: Sequence[str]) -> list[tuple[Any, str]]:
