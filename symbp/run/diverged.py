@@ -42,8 +42,11 @@ def find_broken(module: ModuleType, good: Good, last: int, batch: Batch, values:
     for number in range(good.batch, last + 1):
         x, y = batch(number)
         found = {} if values is None else values(params, x, y)
-        broken = first_broken({**params, "x": x, **found})
+        broken = first_broken({"x": x, **found})
         if broken is not None:
             return broken, state["step"] + 1
         module.train_step(params, state, x, y)
-    return first_broken(params) or next(iter(params)), state["step"]
+        broken = first_broken(params)
+        if broken is not None:
+            return broken, state["step"]
+    return next(iter(params)), state["step"]

@@ -47,11 +47,13 @@ def cut(folder: RunFolder, length: int) -> None:
     """Drop the records that were written after the checkpoint.  Raises `RunError` where those before it are not there."""
     try:
         with open(folder.metrics, "r+b") as file:
-            if file.seek(0, 2) < length:
+            whole = file.seek(0, 2)
+            if whole < length:
                 raise RunError(f"{folder.metrics} is shorter than the checkpoint says, so records are lost; start a new run")
             file.seek(0)
             _parsed(folder, file.read(length))
-            file.truncate(length)
+            if whole > length:
+                file.truncate(length)
     except OSError as error:
         raise RunError(f"cannot read {folder.metrics}: {error.strerror}") from None
 
