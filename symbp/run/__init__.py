@@ -4,6 +4,8 @@
     settings.py    what a run was asked to do, kept in the run's folder
     folder.py      the run's folder, and files that are written whole or not at all
     checkpoint.py  parameters, state and place of a run in one file
+    samples.py     the arrays to train on, checked against the network
+    records.py     metrics.jsonl
     metrics.py     confusion matrix, precision and recall
     plots.py       loss, accuracy, gradient norms and confusion matrix as pictures
     progress.py    the bar in the terminal

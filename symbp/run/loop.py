@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from symbp.emit import data_tensors, generate, values_function
+from symbp.emit import generate, values_function
 from symbp.errors import DivergedError, RunError
 from symbp.netfile import Train, load
 from symbp.network import Network
@@ -27,6 +27,8 @@ from symbp.run.checkpoint import Place, read_checkpoint, write_checkpoint
 from symbp.run.folder import RunFolder
 from symbp.run.metrics import by_class, confusion, first_broken, norms
 from symbp.run.progress import Progress, Silent
+from symbp.run.records import Records, records
+from symbp.run.samples import samples
 from symbp.run.settings import RunSettings, read_settings
 
 RECORDS = 20
@@ -129,7 +131,7 @@ class _Loop:
     @classmethod
     def of(cls, network: Network, settings: RunSettings) -> _Loop:
         """The loop with the network's code and the data."""
-        return cls(network, settings, generate(network), _arrays(network, settings))
+        return cls(network, settings, generate(network), samples(network, settings))
 
     def run(self, folder: RunFolder, place: Place, every: float, quiet: bool, plots: bool) -> Result:
         """Train from a place on; writes the results where all epochs are done."""
@@ -143,7 +145,7 @@ class _Loop:
         return Result(folder.path, finished, place.epoch, self.state["step"], loss, accuracy, time.monotonic() - start, files)
 
     def _epochs(self, folder: RunFolder, place: Place, every: float, progress: Progress, start: float) -> Place:
-        with _records(folder) as record:
+        with records(folder) as record:
             saved = time.monotonic()
             while place.epoch < self.settings.epochs:
                 order = np.random.default_rng([self.settings.seed, place.epoch]).permutation(len(self.arrays["train_x"]))
@@ -169,7 +171,7 @@ class _Loop:
         chosen = order[number * self.settings.batch_size:(number + 1) * self.settings.batch_size]
         return self.arrays["train_x"][chosen], self.arrays["train_y"][chosen]
 
-    def _step(self, order: np.ndarray, place: Place, record: _Records) -> float:
+    def _step(self, order: np.ndarray, place: Place, record: Records) -> float:
         """One step, and its record where one is due."""
         x, y = self._batch(order, place.batch)
         due = place.batch % self.interval == 0
@@ -183,7 +185,7 @@ class _Loop:
             record.write({"kind": "step", "epoch": place.epoch + 1, "step": self.state["step"], "loss": loss, "gradient_norms": gradients})
         return loss
 
-    def _close(self, place: Place, record: _Records, progress: Progress, start: float) -> Place:
+    def _close(self, place: Place, record: Records, progress: Progress, start: float) -> Place:
         """The end of an epoch: its record, and the place of the next."""
         loss, accuracy = self._evaluate()
         seconds = time.monotonic() - start
@@ -255,57 +257,6 @@ class _Loop:
             return None
         wanted = y if y.ndim == 1 else y.argmax(axis=1)
         return confusion(wanted.astype(np.int64), scores.argmax(axis=1), scores.shape[1])
-
-
-def _arrays(network: Network, settings: RunSettings) -> dict[str, np.ndarray]:
-    """Inputs and targets of both splits, checked against the network."""
-    from symbp import data
-    x, y = data_tensors(network)
-    found = data.load(settings.data, settings.data_dir)
-    shape = tuple(int(e) for e in x.shape[1:])
-    whole = y.dtype == "int"
-    if not whole and (len(y.shape) != 2 or y.shape[1] == 1):
-        raise RunError(f"the target {y.name} has the shape {y.shape}, but the labels of {found.name} are classes; give the network "
-                       f"[target] classes = {found.classes}")
-    classes = int(network.program.tensor(network.output).shape[-1]) if whole and network.output else None if whole else int(y.shape[1])
-    arrays = {}
-    for split in ("train", "test"):
-        arrays[f"{split}_x"] = found.inputs(split, shape, settings.dtype)
-        arrays[f"{split}_y"] = found.targets(split, "integer" if whole else "one_hot", classes, settings.dtype)
-    if settings.batch_size > len(arrays["train_x"]):
-        raise RunError(f"a batch of {settings.batch_size:,} samples is larger than the {len(arrays['train_x']):,} samples of {found.name} "
-                       "to train on; make batch_size smaller")
-    return arrays
-
-
-class _Records:
-    """metrics.jsonl, to which a run appends."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
-        self.file = open(folder.metrics, "ab")  # noqa: SIM115 - `_records` closes it
-
-    def write(self, record: dict[str, Any]) -> None:
-        """Append a record."""
-        self.file.write(json.dumps(record).encode() + b"\n")
-
-    def sync(self) -> int:
-        """Bring the records to the disk; answers how many bytes there are."""
-        self.file.flush()
-        return self.file.tell()
-
-
-@contextlib.contextmanager
-def _records(folder: RunFolder) -> Iterator[_Records]:
-    """The records of a run while it lasts; a full disk is one paragraph."""
-    try:
-        records = _Records(folder)
-        try:
-            yield records
-        finally:
-            records.file.close()
-    except OSError as error:
-        raise RunError(f"cannot write {folder.metrics}: {error.strerror}; the last checkpoint is kept") from None
 
 
 @contextlib.contextmanager
