@@ -113,7 +113,7 @@ def test_a_run_that_was_killed_at_any_moment_goes_on_with_the_same_bits(unbroken
                                    env={**os.environ, "PYTHONPATH": str(ROOT)})
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
         try:
-            process.wait(timeout=None if attempt >= 6 else 1.0 + 1.5 * rng.random())
+            process.wait(timeout=None if attempt >= 8 else 0.3 + rng.random())
             if process.returncode == 0:
                 break
         except subprocess.TimeoutExpired:
