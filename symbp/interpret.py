@@ -75,11 +75,12 @@ class _Run:
         self.unset = {name: np.ones(self.arrays[name].shape, dtype=bool) for name in maxima}
 
     def run(self, facts: bool) -> dict[str, np.ndarray]:
-        if facts:
-            for fact in self.program.facts:
+        """Run the statements; what has no value is nan or infinite, and the caller's to judge."""
+        with np.errstate(all="ignore"):
+            for fact in self.program.facts if facts else ():
                 self._assert(fact)
-        for statement in self.program.statements:
-            self._execute(statement)
+            for statement in self.program.statements:
+                self._execute(statement)
         return self.arrays
 
     # sizes and shapes

@@ -203,3 +203,11 @@ def test_doctor_without_tex() -> None:
 def test_version_and_help() -> None:
     assert symbp("--version").stdout.startswith("symbp ")
     assert "derive" in symbp("--help").stdout
+
+
+@pytest.mark.parametrize("formula", ["exp(2)*sum(i, x[i]) + relu(3)", "sum(i, sqrt(i+1)*x[i])", "sum(i, exp(i)*x[i])", "sum(i, 3^i*x[i])",
+                                     "sum(i, 123456789012345678901234567890*x[i])", "log(sum(i, x[i]))", "sum(i, x[i]^(1/3))"])
+def test_numbers_and_indices_in_formulas_are_checked_on_every_rung(formula: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", formula]) == 0
+    answer = capsys.readouterr().out
+    assert "failed" not in answer and "lowered      passed" in answer and "all hold" in answer

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 import sympy as sp
+from sympy.core.sympify import _sympify
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 
 from symbp.language.functions import Defined, expand_definitions, step
@@ -29,9 +30,9 @@ def prepare(expression: sp.Expr, relations: Mapping[sp.Expr, sp.Expr] | None = N
     >>> prepare(Access("W", 2*(sp.Symbol("i") + 1)) * 0.5)
     W[2*i + 2]/2
     """
-    expression = canonical_accesses(sp.sympify(expression))
+    expression = canonical_accesses(_sympify(expression))
     if relations:
-        known = {canonical_accesses(sp.sympify(k)): sp.sympify(v) for k, v in relations.items()}
+        known = {canonical_accesses(_sympify(k)): _sympify(v) for k, v in relations.items()}
         expression = canonical_accesses(expression.xreplace(known))
     if any(isinstance(n, Defined) for n in nodes(expression)):
         expression = expand_definitions(expression)

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import sympy as sp
+from sympy.core.sympify import _sympify
 
 from symbp.derivation.lines import Line
 from symbp.language.index import Index, substitute
@@ -82,7 +83,7 @@ def merged(lines: list[Line]) -> list[Line]:
 def _last_row(line: Line) -> int:
     """The last row that a line is about, with large sizes: L before L − 1 before 1."""
     first = line.target.indices[0] if line.target.indices else sp.S.Zero
-    last = sp.sympify(first.last if isinstance(first, Index) else first)
+    last = _sympify(first.last if isinstance(first, Index) else first)
     value = last.xreplace({s: sp.Integer(LARGE) for s in last.free_symbols})
     return int(value) if value.is_Integer else 0
 

@@ -31,6 +31,11 @@ def points(*ranges):
     return [c.reshape(-1) for c in torch.meshgrid(*[torch.arange(a, b) for a, b in ranges], indexing="ij")]
 
 
+def number(value):
+    """A whole number or a tensor of them in float64."""
+    return torch.as_tensor(value, dtype=torch.float64)
+
+
 def zeros(*shape):
     return torch.zeros(shape, dtype=torch.float64)
 
@@ -62,7 +67,7 @@ def largest(target, where, values, ties):
 
 
 def step(x, at_zero):
-    return torch.where(x > 0, 1.0, torch.where(x < 0, 0.0, float(at_zero)))
+    return torch.where(x > 0, 1.0, torch.where(x < 0, 0.0, number(at_zero)))
 
 
 def equal(a, b):
@@ -86,7 +91,7 @@ def torch_source(program: Program) -> str:
     return PREAMBLE + "\n".join([*lines, "    return T", ""])
 
 
-TAKEN = ("T", "F", "torch", "sizes", "points", "add", "zeros", "step", "equal")
+TAKEN = ("T", "F", "torch", "sizes", "points", "add", "zeros", "step", "equal", "number")
 """Names of the printed module that no index may have."""
 
 class _Source(StrPrinter):
@@ -98,6 +103,7 @@ class _Source(StrPrinter):
         super().__init__({"order": "none"})
         self.program = program
         self.split = program.conventions.ties
+        self.whole = True
 
     # names
 
@@ -151,7 +157,7 @@ class _Source(StrPrinter):
             if indices and set(indices) & condition.atoms(Index):
                 yield f"{names}{',' if len(indices) == 1 else ''} = [c[keep] for c in ({names},)]"
         name, where = repr(eq.target.name), self._positions(eq.target)
-        body = self.doprint(eq.body)
+        body = self._printed(eq.body, whole=False)
         if not eq.body.has(Access):
             body = f"({body}) + 0.0 * {self.index_name(indices[0])}" if indices else f"float({body})"
         if eq.op == "sum":
@@ -159,19 +165,33 @@ class _Source(StrPrinter):
         else:
             yield f"T[{name}] = largest(T[{name}], ({where}), {body}, {self.split!r})"
 
+    def _printed(self, expression: sp.Expr, whole: bool) -> str:
+        """An expression of whole numbers, or of float64 numbers: in a body, indices and labels are converted."""
+        before, self.whole = self.whole, whole
+        text = self.doprint(expression)
+        self.whole = before
+        return text
+
     def _positions(self, access: Access) -> str:
         tensor = self.program.tensor(access.name)
-        texts = [self.doprint(sp.expand(p - o)) for p, o in zip(access.indices, tensor.origin)]
+        texts = [self._printed(sp.expand(p - o), whole=True) for p, o in zip(access.indices, tensor.origin)]
         return ", ".join(texts) + ("," if len(texts) == 1 else "")
 
     # expressions
 
     def _print_Access(self, access: Access) -> str:
         positions = self._positions(access)
-        return f"T[{access.name!r}][{positions}]" if positions else f"T[{access.name!r}]"
+        text = f"T[{access.name!r}][{positions}]" if positions else f"T[{access.name!r}]"
+        return text if self.whole or self.program.tensor(access.name).dtype == "float" else f"number({text})"
 
     def _print_Index(self, index: Index) -> str:
-        return self.index_name(index)
+        return self.index_name(index) if self.whole else f"number({self.index_name(index)})"
+
+    def _print_Integer(self, value: sp.Integer) -> str:
+        return str(value) if abs(value) < 2**53 else repr(float(value))
+
+    def _print_Rational(self, value: sp.Rational) -> str:
+        return f"{value.p}/{value.q}" if max(abs(value.p), value.q) < 2**53 else repr(float(value))
 
     def _print_Symbol(self, symbol: sp.Symbol) -> str:
         return symbol.name if symbol.name == "row_" else self.size_name(symbol.name)
@@ -185,16 +205,20 @@ class _Source(StrPrinter):
             return f"{self.size_name(node.func.__name__)}[{self.doprint(node.args[0])}]"
         if isinstance(node, Defined):
             return self._defined(node)
-        arguments = ", ".join(self.doprint(a) for a in node.args)
-        if isinstance(node, (step, equal)):
-            return f"{type(node).__name__}({arguments})"
-        return f"{PRIMITIVE[node.func]}({arguments})"
+        if isinstance(node, equal):
+            return f"equal({', '.join(self._printed(a, whole=True) for a in node.args)})"
+        name = "step" if isinstance(node, step) else PRIMITIVE[node.func]
+        return f"{name}({self._arguments(node)})"
+
+    def _arguments(self, node: sp.Expr) -> str:
+        """The arguments of a function of PyTorch's, each a tensor of float64."""
+        return ", ".join(self.doprint(a) if a.has(Access, Index) else f"number({self.doprint(a)})" for a in node.args)
 
     _print_Abs = _print_log = _print_sin = _print_cos = _print_erf = _print_Function
 
     def _defined(self, node: Defined) -> str:
         """PyTorch's own function where it has one under this definition, the definition's primitives otherwise."""
-        name, arguments = type(node).__name__, ", ".join(self.doprint(a) for a in node.args)
+        name, arguments = type(node).__name__, self._arguments(node)
         from symbp.language.functions import DEFINITIONS
         if name in NATIVE and DEFINITIONS.get(name) is type(node):
             return f"{NATIVE[name]}({arguments})"
@@ -204,11 +228,11 @@ class _Source(StrPrinter):
 
     def _print_Pow(self, node: sp.Expr, rational: bool = False) -> str:
         if isinstance(node, sp.exp):
-            return f"torch.exp({self.doprint(node.args[0])})"
+            return f"torch.exp({self._arguments(node)})"
         return f"{self.parenthesize(node.base, PRECEDENCE['Atom'])}**{self.parenthesize(node.exp, PRECEDENCE['Atom'])}"
 
     def _print_exp(self, node: sp.Expr) -> str:
-        return f"torch.exp({self.doprint(node.args[0])})"
+        return f"torch.exp({self._arguments(node)})"
 
     def _print_Exp1(self, node: sp.Expr) -> str:
         return repr(float(sp.E))
