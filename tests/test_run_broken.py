@@ -294,6 +294,13 @@ def test_without_matplotlib_all_but_the_pictures_is_written(tmp_path: Path, monk
     assert (tmp_path / "run/report.json").is_file()
 
 
+def test_a_backend_that_matplotlib_does_not_know(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "symbp", "train", str(DIGITS), "--out", str(tmp_path / "run"), "--epochs", "1"], check=False,
+                          capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "none_such"})
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert "none_such" in done.stdout
+
+
 # data
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

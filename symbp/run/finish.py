@@ -29,11 +29,14 @@ def write_results(folder: RunFolder, figures: Mapping[str, Any], matrix: np.ndar
 
 
 def _pictures(folder: RunFolder, matrix: np.ndarray | None, title: str) -> tuple[list[Path], str]:
+    """The pictures; a message where matplotlib is missing, or refuses what is set in MPLBACKEND."""
     try:
         from symbp.run.plots import draw
-        return draw(folder, read_records(folder), matrix, title), ""
     except ImportError as error:
         return [], f"no pictures: {error.name or error} is missing; pip install matplotlib"
+    except ValueError as error:
+        return [], f"no pictures: matplotlib cannot be loaded: {' '.join(str(error).split())[:100]}…"
+    return draw(folder, read_records(folder), matrix, title), ""
 
 
 def report_of(folder: RunFolder, epochs: int) -> dict[str, Any] | None:
