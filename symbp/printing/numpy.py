@@ -139,7 +139,16 @@ class NumpyPrinter:
         return f"{self.module}.broadcast_to({self(node.source)}, {self.shape(node.shape)})", ATOM
 
     def _windows(self, node: Windows) -> tuple[str, int]:
-        return f"{self.module}.lib.stride_tricks.sliding_window_view({self(node.source)}, {self.number(node.length)}, {node.axis})", ATOM
+        """Windows along several axes in one call."""
+        axes, lengths, source = [node.axis], [self.number(node.length)], node.source
+        while isinstance(source, Windows) and max(axes) < len(source.source.axes):
+            axes.insert(0, source.axis)
+            lengths.insert(0, self.number(source.length))
+            source = source.source
+        call = f"{self.module}.lib.stride_tricks.sliding_window_view"
+        if len(axes) == 1:
+            return f"{call}({self(source)}, {lengths[0]}, axis={axes[0]})", ATOM
+        return f"{call}({self(source)}, ({', '.join(lengths)}), axis=({', '.join(map(str, axes))}))", ATOM
 
     def _pad(self, node: Pad) -> tuple[str, int]:
         widths = ", ".join(f"({a}, {b})" for a, b in node.widths)
