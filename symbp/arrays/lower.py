@@ -34,6 +34,7 @@ from symbp.arrays.nodes import (
     reshape,
 )
 from symbp.arrays.product import Sums
+from symbp.arrays.share import share
 from symbp.arrays.store import Target, full, scattered, whole, written
 from symbp.errors import LanguageError
 from symbp.language.equation import Equation, Loop
@@ -52,7 +53,7 @@ def lower(program: Program) -> tuple[Statement, ...]:
     if ragged is not None:
         raise LanguageError(f"the rows of {ragged.name} differ in width with the layer, so there is no code for it; "
                             f"give the depth and the widths as numbers")
-    return tuple(_Lowering(program).statements(program.statements, frozenset()))
+    return share(_Lowering(program).statements(program.statements, frozenset()), [t.name for t in program.tensors])
 
 
 @dataclass
@@ -264,9 +265,9 @@ class _OfEquation:
         if all(w == (0, 0) for w in widths):
             return view(source, where, shape)
         fill = ("zero" if self.equation.op == "sum" else "least") if access in self.padded else "edge"
-        source = Pad(source.axes, source.dtype, source, widths, fill)
-        shifted = Access(access.name, *(p + w[0] for p, w in zip(access.indices, widths)))
         larger = tuple(sp.expand(e + a + b) for e, (a, b) in zip(shape, widths))
+        source = Pad(source.axes, source.dtype, source, widths, larger, fill)
+        shifted = Access(access.name, *(p + w[0] for p, w in zip(access.indices, widths)))
         return view(source, positions(shifted, tensor.origin, self.fixed), larger)
 
     def _gather(self, source: Node, access: Access, tensor: Tensor) -> Node:

@@ -122,10 +122,11 @@ class Windows(Node):
 
 @dataclass(frozen=True)
 class Pad(Node):
-    """The source with margins (before, after) on each axis, filled with `fill`: "zero", "edge" or "least"."""
+    """The source with margins (before, after) on each axis, filled with `fill`: "zero", "edge" or "least"; `shape` counts them."""
 
     source: Node
     widths: tuple[tuple[int, int], ...]
+    shape: tuple[sp.Expr, ...]
     fill: str
 
 

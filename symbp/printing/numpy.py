@@ -58,8 +58,15 @@ class NumpyPrinter:
             yield from self._statement(statement)
 
     def name(self, tensor: str) -> str:
-        """The Python name of a tensor."""
-        return self.names.get(tensor, tensor)
+        """The Python name of a tensor, or of an array that is named after one.
+
+        >>> NumpyPrinter({"hidden.X": "X"}).name("hidden.X_patches")
+        'X_patches'
+        """
+        if tensor in self.names:
+            return self.names[tensor]
+        known = max((n for n in self.names if tensor.startswith(n + "_")), key=len, default="")
+        return self.names[known] + tensor[len(known):] if known else tensor
 
     def index(self, index: Index) -> str:
         """The Python name of a loop's index."""
