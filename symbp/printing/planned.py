@@ -14,6 +14,7 @@ from symbp.arrays.memory import keeps_order
 from symbp.arrays.nodes import (
     Apply,
     Assign,
+    Broadcast,
     Count,
     Fill,
     Fold,
@@ -170,7 +171,7 @@ class PlannedPrinter:
             return self._scalar(node)
         if isinstance(node, Pad) and node.fill in MARGIN:
             return self._margined(node)
-        if isinstance(node, Subscript | Permute | Windows) or isinstance(node, Reshape) and _stays(node.source):
+        if isinstance(node, Subscript | Permute | Windows | Broadcast) or isinstance(node, Reshape) and _stays(node.source):
             return replace(node, source=self._plain(node.source))
         if isinstance(node, Reshape):
             inner = self._scratch(node.source)
