@@ -118,22 +118,21 @@ def _split(node: Node, kinds: list[Position], extents: list[sp.Expr]) -> Node:
 
 def _windows(node: Node, kinds: list[tuple[Index, Position]]) -> Node:
     """Each of these axes as sliding windows: the index of the largest factor steps from window to window."""
-    for label, position in kinds:
-        terms, first = list(position.terms), position.first
-        axis = node.axes.index(label)
-        while len(terms) > 1:
-            (index, step), *terms = terms
-            length = sp.expand(sum(s * (i.extent - 1) for i, s in terms) + 1)
-            node = Windows((*node.axes, Index(f"{label.name} of {index.name}", length)), node.dtype, node, axis, length)
-            node = _sliced(node, axis, index, step, first)
-            axis, first = len(node.axes) - 1, sp.S.Zero
-        node = _sliced(node, axis, *terms[0], first, last=True)
+    open_ = [(label, list(p.terms), p.first) for label, p in kinds]
+    while open_:
+        sliced: dict[Index | None, tuple[Index, Slice]] = {}
+        rest = []
+        for label, ((index, step), *terms), first in open_:
+            axis, extent = node.axes.index(label), label.extent
+            if terms:
+                length = sp.expand(sum(s * (i.extent - 1) for i, s in terms) + 1)
+                inner = Index(f"{label.name} of {index.name}", length)
+                node = Windows((*node.axes, inner), node.dtype, node, axis, length)
+                rest.append((inner, terms, sp.S.Zero))
+                extent = extent - length + 1
+            stop = sp.expand(first + step * (index.extent - 1) + 1)
+            sliced[label] = index, Slice(first, stop, step, first == 0 and step == 1 and sp.expand(stop - extent) == 0)
+        keys = tuple(sliced[a][1] if a in sliced else WHOLE for a in node.axes)
+        node = subscript(node, keys, tuple(sliced[a][0] if a in sliced else a for a in node.axes))
+        open_ = rest
     return node
-
-
-def _sliced(node: Node, axis: int, index: Index, step: int, first: sp.Expr, last: bool = False) -> Node:
-    """One axis named by its index: every `step`-th position from `first` on."""
-    stop = sp.expand(first + step * (index.extent - 1) + 1)
-    whole = last and step == 1 and first == 0
-    keys = tuple((Slice(first, stop, step, whole) if k == axis else WHOLE) for k in range(len(node.axes)))
-    return subscript(node, keys, tuple(index if k == axis else a for k, a in enumerate(node.axes)))

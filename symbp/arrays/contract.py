@@ -42,10 +42,13 @@ def classify(left: Sequence[Label], right: Sequence[Label], out: Sequence[Label]
     >>> classify("ji", "ni", "nj").swapped
     True
 
-    Several labels of a role become one axis, as in a convolution of patches:
+    Several labels of a role become one axis, as in a convolution of patches; the last label of the result is one of the columns,
+    so that the result is written, and copied where its axes trade places, along long stretches:
 
     >>> classify("ncijuv", "fcuv", "nijf").summed
     ('c', 'u', 'v')
+    >>> classify("ncijuv", "fcuv", "nfij").columns
+    ('n', 'i', 'j')
 
     An outer product, and a scalar product of equal labels:
 
@@ -60,7 +63,6 @@ def classify(left: Sequence[Label], right: Sequence[Label], out: Sequence[Label]
     columns = tuple(a for a in out if a in right and a not in left)
     if not rows and not columns:
         return Contraction("sum", stack, summed=summed)
-    place = {a: k for k, a in enumerate(out)}
-    if not rows or (columns and place[columns[0]] < place[rows[0]]):
+    if not rows or (columns and out[-1] in rows):
         return Contraction("matmul", stack, columns, summed, rows, swapped=True)
     return Contraction("matmul", stack, rows, summed, columns)

@@ -34,7 +34,8 @@ from symbp.arrays.nodes import (
     reshape,
 )
 from symbp.arrays.product import Sums
-from symbp.arrays.store import Target, full, into, scattered, whole
+from symbp.arrays.share import share
+from symbp.arrays.store import Target, full, scattered, whole, written
 from symbp.errors import LanguageError
 from symbp.language.equation import Equation, Loop
 from symbp.language.equation import Statement as Written
@@ -52,7 +53,7 @@ def lower(program: Program) -> tuple[Statement, ...]:
     if ragged is not None:
         raise LanguageError(f"the rows of {ragged.name} differ in width with the layer, so there is no code for it; "
                             f"give the depth and the widths as numbers")
-    return tuple(_Lowering(program).statements(program.statements, frozenset()))
+    return share(_Lowering(program).statements(program.statements, frozenset()), [t.name for t in program.tensors])
 
 
 @dataclass
@@ -111,9 +112,9 @@ class _Lowering:
                 yield statement
                 return
         for item, target, value in zip(lowered, targets, values):
-            if target.tensor.name not in self.made:
-                yield self._zeros(target.tensor)
-            yield from item.store(target, value)
+            new = target.tensor.name not in self.made
+            self.made.add(target.tensor.name)
+            yield from item.store(target, value, new)
 
 
 def _equations(loop: Loop) -> Iterator[Equation]:
@@ -135,7 +136,9 @@ class _OfEquation:
 
     def __init__(self, program: Program, equation: Equation, fixed: frozenset[Index]) -> None:
         self.program, self.equation, self.fixed = program, equation, fixed
-        self.free = tuple(i for i in equation.indices if i not in fixed and i not in equation.over)
+        free = tuple(i for i in equation.indices if i not in fixed and i not in equation.over)
+        taps = self.target().taps
+        self.free = (*taps, *(i for i in free if i not in taps))
         self.over = tuple(i for i in equation.over if i not in fixed)
         self.axes: Axes = (*self.free, *self.over)
         self.margins: dict[Access, tuple[tuple[int, int], ...]] = {}
@@ -262,9 +265,9 @@ class _OfEquation:
         if all(w == (0, 0) for w in widths):
             return view(source, where, shape)
         fill = ("zero" if self.equation.op == "sum" else "least") if access in self.padded else "edge"
-        source = Pad(source.axes, source.dtype, source, widths, fill)
-        shifted = Access(access.name, *(p + w[0] for p, w in zip(access.indices, widths)))
         larger = tuple(sp.expand(e + a + b) for e, (a, b) in zip(shape, widths))
+        source = Pad(source.axes, source.dtype, source, widths, larger, fill)
+        shifted = Access(access.name, *(p + w[0] for p, w in zip(access.indices, widths)))
         return view(source, positions(shifted, tensor.origin, self.fixed), larger)
 
     def _gather(self, source: Node, access: Access, tensor: Tensor) -> Node:
@@ -289,19 +292,20 @@ class _OfEquation:
         where = positions(access, tensor.origin, self.fixed)
         widths = self._margins(access) if all(p.kind != "take" for p in where) else ()
         if any(w not in (None, (0, 0)) for w in widths):
-            where = tuple(replace(p, kind="window") if p.kind == "split" else p for p in where)
+            where = tuple(replace(p, kind="window") if w not in (None, (0, 0)) else p for p, w in zip(where, widths))
         if None in widths:
             where, widths = tuple(type(p)("take") for p in where), ()
         return Target(tensor, access, tensor.shape, where, widths)
 
-    def store(self, target: Target, value: Node) -> tuple[Statement, ...]:
-        """The statements that write the value."""
+    def store(self, target: Target, value: Node, new: bool) -> tuple[Statement, ...]:
+        """The statements that write the value into an array, which is new or there."""
         op = "+=" if self.equation.op == "sum" else "="
         if any(p.kind == "take" for p in target.where):
             where = self._arrays(target.access, target.tensor)
             axes = tuple(a for a in self.free if any(a in w.axes for w in where) or a in value.axes)
-            return (scattered(target, tuple(aligned(w, axes) for w in where), _spread(value, axes), op, self.equation.label),)
-        return into(target, value, op, self.equation.label, self.fixed)
+            made = scattered(target, tuple(aligned(w, axes) for w in where), _spread(value, axes), op, self.equation.label)
+            return (Fill(target.tensor.name, target.shape, target.tensor.dtype), made) if new else (made,)
+        return written(target, value, new, op, self.equation.label, self.fixed)
 
 
 def _spread(value: Node, axes: Axes) -> Node:

@@ -122,10 +122,11 @@ class Windows(Node):
 
 @dataclass(frozen=True)
 class Pad(Node):
-    """The source with margins (before, after) on each axis, filled with `fill`: "zero", "edge" or "least"."""
+    """The source with margins (before, after) on each axis, filled with `fill`: "zero", "edge" or "least"; `shape` counts them."""
 
     source: Node
     widths: tuple[tuple[int, int], ...]
+    shape: tuple[sp.Expr, ...]
     fill: str
 
 
@@ -271,7 +272,9 @@ def permute(source: Node, order: tuple[int, ...]) -> Node:
 
 
 def reshape(source: Node, axes: Axes, shape: tuple[sp.Expr, ...]) -> Node:
-    """The source in the shape, with these axes; the source itself where nothing changes."""
+    """The source in the shape, with these axes; the source itself where nothing changes, and one reshape for two."""
+    if isinstance(source, Reshape):
+        return reshape(source.source, axes, shape)
     if axes == source.axes and len(shape) == len(axes):
         return source
     return Reshape(axes, source.dtype, source, shape)

@@ -10,6 +10,7 @@ import sympy as sp
 
 from symbp.arrays.contract import classify
 from symbp.arrays.elementwise import Elementwise, join, split_factors
+from symbp.arrays.memory import better
 from symbp.arrays.nodes import WHOLE, At, Axes, Fold, Matmul, New, Node, Subscript, as_float, joint, permute, reshape, subscript
 from symbp.language.index import Index
 
@@ -154,13 +155,19 @@ def _merged(labels: Axes) -> Axes:
 
 
 def _matrix(node: Node, stack: Axes, first: Axes, second: Axes) -> Node:
-    """The operand with its axes in the order of the roles, each role merged into one axis."""
-    order = (*stack, *first, *second)
-    node = permute(node, tuple(node.axes.index(a) for a in order))
+    """The operand with its axes in the order of the roles, each role merged into one axis.
+
+    Where a role has several axes, the merged array is a copy unless the axes lie in this order; it is made with the roles in the
+    better order and transposed, which costs nothing.
+    """
     if len(first) < 2 and len(second) < 2:
-        return node
-    axes = (*stack, *_merged(first), *_merged(second))
-    return reshape(node, axes, tuple(a.extent for a in axes))
+        return permute(node, tuple(node.axes.index(a) for a in (*stack, *first, *second)))
+    turned = first and second and better(node, (*stack, *second, *first), (*stack, *first, *second))
+    roles = (second, first) if turned else (first, second)
+    node = permute(node, tuple(node.axes.index(a) for a in (*stack, *roles[0], *roles[1])))
+    axes = (*stack, *_merged(roles[0]), *_merged(roles[1]))
+    node = reshape(node, axes, tuple(a.extent for a in axes))
+    return permute(node, (*range(len(stack)), len(stack) + 1, len(stack))) if turned else node
 
 
 def _with_unit(node: Node, place: int) -> Node:

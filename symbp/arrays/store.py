@@ -60,6 +60,16 @@ class Target:
         """The indices in the order of the array's axes."""
         return tuple(i for p in self.where for i in p.indices)
 
+    @property
+    def taps(self) -> tuple[Index, ...]:
+        """The indices of windows that a loop runs over: all of a window but the one of the largest extent, which a slice runs over."""
+        return tuple(i for p in self.where if p.kind == "window" for i in _taps(p))
+
+
+def _taps(position: Position) -> tuple[Index, ...]:
+    kept = max(position.indices, key=lambda i: (int(i.extent) if i.extent.is_Integer else 10**9, -position.indices.index(i)))
+    return tuple(i for i in position.indices if i != kept)
+
 
 def full(value: Node, axes: Axes) -> Node | None:
     """The value with exactly these axes, or None where it lacks one whose extent is not 1."""
@@ -98,15 +108,6 @@ def whole(target: Target, value: Node, label: str) -> Assign | None:
     return Assign(target.tensor.name, Apply(value.axes, value.dtype, "copy", (value,)) if is_view(value) else value, label)
 
 
-def into(target: Target, value: Node, op: str, label: str, fixed: frozenset[Index]) -> tuple[Statement, ...]:
-    """The statements that write a value into an array that is there."""
-    name = target.tensor.name
-    if any(p.kind == "window" for p in target.where) or any(m != (0, 0) for m in target.margins):
-        return _slice_adds(target, value, label, fixed)
-    keys: tuple[Key, ...] = tuple(key(p, e) for p, e in zip(target.where, target.shape))
-    return (Store(name, () if all(k == WHOLE for k in keys) else keys, op, placed(value, target), label),)
-
-
 def placed(value: Node, target: Target) -> Node:
     """The value as it broadcasts against the subscripted array."""
     if all(p.kind != "split" for p in target.where):
@@ -115,36 +116,82 @@ def placed(value: Node, target: Target) -> Node:
     return merged(broadcast(value, target.axes) if complete is None else complete, target)
 
 
-def _slice_adds(target: Target, value: Node, label: str, fixed: frozenset[Index]) -> tuple[Statement, ...]:
+def _slice_adds(target: Target, value: Node, new: bool, label: str, fixed: frozenset[Index]) -> tuple[Statement, ...]:
     """Σ into overlapping windows: one strided slice-add for each tap; the taps are the indices of the smaller extents."""
-    taps = tuple(i for p in target.where if p.kind == "window" for i in _taps(p))
-    loops = {i: Index(i.name, i.extent, i.start) for i in taps}
+    taps = target.taps
+    name = target.tensor.name
+    made: list[Statement] = []
+    if value.operands:
+        made.append(Assign(name + "_taps", value, label))
+        value = Name(value.axes, value.dtype, name + "_taps")
     padded = any(m != (0, 0) for m in target.margins)
-    name = target.tensor.name + "_padded" if padded else target.tensor.name
-    before = [m[0] for m in target.margins]
-    where = tuple(classify(p + b, o, fixed | set(taps)) for p, b, o in zip(target.access.indices, before, target.tensor.origin))
-    shape = tuple(sp.expand(e + a + b) for e, (a, b) in zip(target.shape, target.margins))
-    slices = replace(target, where=where, shape=shape)
+    slices = _padded(target, value, fixed) if padded else _at_taps(target, fixed)
+    loops = {i: Index(i.name, i.extent, i.start) for i in taps}
     at = tuple(At(loops[a] - a.start) if a in taps else WHOLE for a in value.axes)
     part = subscript(value, at, tuple(a for a in value.axes if a not in taps))
-    temporary = Assign(target.tensor.name + "_taps", value, label) if value.operands else None
-    if temporary is not None:
-        part = subscript(Name(value.axes, value.dtype, temporary.name), at, part.axes)
-    body: tuple[Statement, ...] = (Store(name, tuple(key(p, e) for p, e in zip(where, shape)), "+=", placed(part, slices), label),)
+    keys = tuple(key(p, e) for p, e in zip(slices.where, slices.shape))
+    body: tuple[Statement, ...] = (Store(slices.tensor.name, keys, "+=", placed(part, slices), label),)
     for tap in reversed(taps):
         body = (For(tap, tap.start, tap.extent, "ascending", body),)
-    made: tuple[Statement, ...] = (temporary,) * (temporary is not None) + body
     if not padded:
-        return made
-    crop = tuple(Slice(sp.Integer(a), sp.expand(a + e), 1, a == b == 0) for e, (a, b) in zip(target.shape, target.margins))
-    inner = subscript(Name((None,) * len(shape), "float", name), crop, (None,) * len(shape))
-    return (Fill(name, shape, target.tensor.dtype, label), *made, Store(target.tensor.name, (), "+=", inner, label))
+        return (*((Fill(name, target.shape, target.tensor.dtype, label),) if new else ()), *made, *body)
+    return (*made, Fill(slices.tensor.name, slices.shape, target.tensor.dtype, label), *body,
+            *_cropped(target, slices, new, label, fixed))
 
 
-def _taps(position: Position) -> tuple[Index, ...]:
-    """All indices of a window but the one of the largest extent, which a slice runs over."""
-    kept = max(position.indices, key=lambda i: (int(i.extent) if i.extent.is_Integer else 10**9, -position.indices.index(i)))
-    return tuple(i for i in position.indices if i != kept)
+def _at_taps(target: Target, fixed: frozenset[Index]) -> Target:
+    """The target for one value of each tap."""
+    where = tuple(classify(p, o, {*fixed, *target.taps}) for p, o in zip(target.access.indices, target.tensor.origin))
+    return replace(target, where=where, margins=())
+
+
+def _padded(target: Target, value: Node, fixed: frozenset[Index]) -> Target:
+    """An array with the margins of the target, its axes in the order of the value's: one for each index, one for each window."""
+    by_index: dict[Index, tuple[Position, sp.Expr]] = {}
+    for p, position, origin, extent, (before, after) in zip(target.where, target.access.indices, target.tensor.origin, target.shape,
+                                                            target.margins):
+        if p.kind == "window":
+            moved = classify(position + before, origin, {*fixed, *target.taps})
+            by_index[moved.indices[0]] = moved, sp.expand(extent + before + after)
+        else:
+            by_index |= {i: (Position("slice", ((i, 1),), sp.S.Zero, i.extent), i.extent) for i in p.indices}
+    order = [*(a for a in value.axes if a in by_index), *(i for i in by_index if i not in value.axes)]
+    found = [by_index[i] for i in order]
+    shape = tuple(e for _, e in found)
+    return Target(Tensor(target.tensor.name + "_padded", shape), target.access, shape, tuple(p for p, _ in found), ())
+
+
+def _cropped(target: Target, padded: Target, new: bool, label: str, fixed: frozenset[Index]) -> tuple[Statement, ...]:
+    """The statement that brings what lies within the margins into the target."""
+    where, inside = [], {}
+    for p, extent, (before, after) in zip(target.where, target.shape, target.margins):
+        if p.kind == "window":
+            kept = next(i for i in p.indices if i not in target.taps)
+            axis = Index(kept.name, extent)
+            inside[kept] = axis, Slice(sp.Integer(before), sp.expand(before + extent), 1, before == after == 0)
+            p = Position("slice", ((axis, 1),), sp.S.Zero, extent)
+        where.append(p)
+    labels = [p.indices[0] for p in padded.where]
+    axes = tuple(inside[i][0] if i in inside else i for i in labels)
+    keys = tuple(inside[i][1] if i in inside else WHOLE for i in labels)
+    array = Name(tuple(replace_extent(i, e) for i, e in zip(axes, padded.shape)), target.tensor.dtype, padded.tensor.name)
+    return written(replace(target, where=tuple(where), margins=()), subscript(array, keys, axes), new, "+=", label, fixed)
+
+
+def replace_extent(index: Index, extent: sp.Expr) -> Index:
+    """An index of the same name with another extent."""
+    return index if index.extent == extent else Index(index.name, extent)
+
+
+def written(target: Target, value: Node, new: bool, op: str, label: str, fixed: frozenset[Index]) -> tuple[Statement, ...]:
+    """The statements that write a value: a whole array where it is new and complete, otherwise into zeros or what is there."""
+    if any(p.kind == "window" for p in target.where) or any(m != (0, 0) for m in target.margins):
+        return _slice_adds(target, value, new, label, fixed)
+    if new and target.is_whole and (statement := whole(target, value, label)) is not None:
+        return (statement,)
+    keys: tuple[Key, ...] = tuple(key(p, e) for p, e in zip(target.where, target.shape))
+    store = Store(target.tensor.name, () if all(k == WHOLE for k in keys) else keys, op, placed(value, target), label)
+    return (Fill(target.tensor.name, target.shape, target.tensor.dtype), store) if new else (store,)
 
 
 def scattered(target: Target, positions: tuple[Node, ...], value: Node, op: str, label: str) -> Scatter:

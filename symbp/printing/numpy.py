@@ -58,8 +58,15 @@ class NumpyPrinter:
             yield from self._statement(statement)
 
     def name(self, tensor: str) -> str:
-        """The Python name of a tensor."""
-        return self.names.get(tensor, tensor)
+        """The Python name of a tensor, or of an array that is named after one.
+
+        >>> NumpyPrinter({"hidden.X": "X"}).name("hidden.X_patches")
+        'X_patches'
+        """
+        if tensor in self.names:
+            return self.names[tensor]
+        known = max((n for n in self.names if tensor.startswith(n + "_")), key=len, default="")
+        return self.names[known] + tensor[len(known):] if known else tensor
 
     def index(self, index: Index) -> str:
         """The Python name of a loop's index."""
@@ -139,7 +146,16 @@ class NumpyPrinter:
         return f"{self.module}.broadcast_to({self(node.source)}, {self.shape(node.shape)})", ATOM
 
     def _windows(self, node: Windows) -> tuple[str, int]:
-        return f"{self.module}.lib.stride_tricks.sliding_window_view({self(node.source)}, {self.number(node.length)}, {node.axis})", ATOM
+        """Windows along several axes in one call."""
+        axes, lengths, source = [node.axis], [self.number(node.length)], node.source
+        while isinstance(source, Windows) and max(axes) < len(source.source.axes):
+            axes.insert(0, source.axis)
+            lengths.insert(0, self.number(source.length))
+            source = source.source
+        call = f"{self.module}.lib.stride_tricks.sliding_window_view"
+        if len(axes) == 1:
+            return f"{call}({self(source)}, {lengths[0]}, axis={axes[0]})", ATOM
+        return f"{call}({self(source)}, ({', '.join(lengths)}), axis=({', '.join(map(str, axes))}))", ATOM
 
     def _pad(self, node: Pad) -> tuple[str, int]:
         widths = ", ".join(f"({a}, {b})" for a, b in node.widths)

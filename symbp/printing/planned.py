@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
+from symbp.arrays.memory import keeps_order
 from symbp.arrays.nodes import (
     Apply,
     Assign,
+    Broadcast,
     Count,
     Fill,
     Fold,
@@ -25,12 +27,15 @@ from symbp.arrays.nodes import (
     Pad,
     Permute,
     Reshape,
+    Slice,
     Statement,
     Store,
     Subscript,
     Windows,
     extent,
     nodes,
+    reshape,
+    subscript,
 )
 from symbp.printing.numpy import NumpyPrinter
 
@@ -39,13 +44,19 @@ REDUCE = {"sum": "add.reduce", "max": "maximum.reduce"}
 PREFIX = {"float": "scratch", "bool": "mask", "int": "whole"}
 
 
+MARGIN = {"zero": ("zeros", ""), "least": ("full", "-{m}.inf, ")}
+"""How an array is allocated whose margins stay as they are."""
+
+
 @dataclass(frozen=True)
 class Buffer:
-    """An array that is allocated once: its name, extents and dtype."""
+    """An array that is allocated once: its name, extents and dtype, and the margins that are filled then and stay ("zero", "least")."""
 
     name: str
     shape: tuple[sp.Expr, ...]
     dtype: str
+    fill: str = ""
+    widths: tuple[tuple[int, int], ...] = ()
 
 
 class PlannedPrinter:
@@ -57,7 +68,8 @@ class PlannedPrinter:
     def __init__(self, printer: NumpyPrinter, same: Mapping[str, str] | None = None) -> None:
         self.printer, self.same = printer, dict(same or {})
         self.buffers: dict[str, Buffer] = {}
-        self._free: dict[tuple, list[str]] = {}
+        self.named: set[str] = set()
+        self._free: dict[Buffer, list[str]] = {}
         self._out: list[str] = []
 
     def lines(self, statements: Iterable[Statement]) -> list[str]:
@@ -94,14 +106,19 @@ class PlannedPrinter:
         self._into(Name(statement.value.axes, statement.value.dtype, name), statement.value)
 
     def _buffer(self, name: str, shape: tuple[sp.Expr, ...], dtype: str) -> str:
+        self.named.add(name)
         self.buffers[name] = Buffer(self.printer.name(name), shape, dtype)
         return self.printer.name(name)
 
     # a value into an array
 
-    def _into(self, out: Name, node: Node) -> None:
-        """Lines that leave the value of a node in an array of its shape."""
-        if isinstance(node, Apply) and node.op not in ("copy", "float", "where"):
+    def _into(self, out: Node, node: Node) -> None:
+        """Lines that leave the value of a node in an array of its shape, which is a name or a reshape of one."""
+        if isinstance(node, Apply) and node.op in ("copy", "float"):
+            node = node.args[0] if node.dtype == node.args[0].dtype or not _is_calculated(node.args[0]) else node
+        if isinstance(node, Reshape) and not keeps_order(node.source):
+            self._into(_reshaped(out, node.source), node.source)
+        elif isinstance(node, Apply) and node.op not in ("copy", "float", "where"):
             self._call(self._function(node.op), node, out)
         elif isinstance(node, Matmul):
             self._call(f"{self.printer.module}.matmul", node, out)
@@ -117,14 +134,13 @@ class PlannedPrinter:
     def _function(self, op: str) -> str:
         return "erf" if op == "erf" else f"{self.printer.module}.{op}"
 
-    def _call(self, function: str, node: Node, out: Name) -> None:
+    def _call(self, function: str, node: Node, out: Node) -> None:
         """One call with `out=`; operands that are calls themselves come first, the first of fitting shape in `out` itself."""
         operands = list(node.operands)
         for k, operand in enumerate(operands):
-            later = {n.name for o in operands[k + 1:] for n in nodes(o) if isinstance(n, Name)}
-            taken = any(self._names(o) & {out.name} for o in operands[:k])
+            taken = any(self._names(o) & self._names(out) for o in (*operands[:k], *operands[k + 1:]))
             fits = isinstance(node, Apply) and operand.axes == out.axes and operand.dtype == out.dtype
-            operands[k] = self._plain(operand, out if fits and not taken and out.name not in later else None)
+            operands[k] = self._plain(operand, out if fits and not taken else None)
         texts = [self.printer(o) for o in operands]
         if isinstance(node, Fold):
             texts.append(f"axis={node.over[0]}" if len(node.over) == 1 else f"axis={node.over}")
@@ -132,7 +148,7 @@ class PlannedPrinter:
         for operand in operands:
             self._release(operand, out)
 
-    def _where(self, node: Apply, out: Name) -> None:
+    def _where(self, node: Apply, out: Node) -> None:
         """The value everywhere, then the fill outside the mask."""
         mask, value, fill = node.args
         condition = self._plain(mask)
@@ -145,7 +161,7 @@ class PlannedPrinter:
 
     # operands
 
-    def _plain(self, node: Node, out: Name | None = None) -> Node:
+    def _plain(self, node: Node, out: Node | None = None) -> Node:
         """The node with every array that has to be calculated in a buffer; lines that do so come first."""
         if isinstance(node, Name):
             return replace(node, name=self.same.get(node.name, node.name))
@@ -153,7 +169,9 @@ class PlannedPrinter:
             return node
         if not node.axes and not isinstance(node, Subscript):
             return self._scalar(node)
-        if isinstance(node, Subscript | Permute | Windows) or isinstance(node, Reshape) and _keeps_order(node.source):
+        if isinstance(node, Pad) and node.fill in MARGIN:
+            return self._margined(node)
+        if isinstance(node, Subscript | Permute | Windows | Broadcast) or isinstance(node, Reshape) and _stays(node.source):
             return replace(node, source=self._plain(node.source))
         if isinstance(node, Reshape):
             inner = self._scratch(node.source)
@@ -175,27 +193,38 @@ class PlannedPrinter:
             return replace(node, left=self._plain(node.left), right=self._plain(node.right))
         return node
 
+    def _margined(self, node: Pad) -> Node:
+        """A buffer whose margins are filled once, with the source copied inside."""
+        where = Name(node.axes, node.dtype, self._free_buffer(Buffer("margined", node.shape, node.dtype, node.fill, node.widths)))
+        inside = tuple(Slice(sp.Integer(a), sp.expand(e - b), 1, a == b == 0) for e, (a, b) in zip(node.shape, node.widths))
+        source = self._plain(node.source)
+        self._out.append(f"{self.printer.module}.copyto({self.printer(subscript(where, inside, node.axes))}, {self.printer(source)})")
+        self._release(source)
+        return where
+
     def _scratch(self, node: Node) -> Name:
         """A buffer of the node's shape that nothing uses now."""
         shape = tuple(extent(a) for a in node.axes)
-        free = self._free.setdefault((shape, node.dtype), [])
+        return Name(node.axes, node.dtype, self._free_buffer(Buffer(PREFIX[node.dtype], shape, node.dtype)))
+
+    def _free_buffer(self, wanted: Buffer) -> str:
+        """The name of such a buffer that nothing uses now; the wanted one's name is what a new one's starts with."""
+        free = self._free.setdefault(replace(wanted, name=""), [])
         if free:
-            return Name(node.axes, node.dtype, free.pop())
-        base = "_".join([PREFIX[node.dtype], *(str(e) if e.is_Symbol or e.is_Integer else "x" for e in shape)])
+            return free.pop()
+        base = "_".join([wanted.name, *(str(e) if e.is_Symbol or e.is_Integer else "x" for e in wanted.shape)])
         name, count = base, 1
         while name in self.buffers:
             count += 1
             name = f"{base}_{count}"
-        self.buffers[name] = Buffer(name, shape, node.dtype)
-        return Name(node.axes, node.dtype, name)
+        self.buffers[name] = replace(wanted, name=name)
+        return name
 
-    def _release(self, node: Node, keep: Name | None = None) -> None:
+    def _release(self, node: Node, keep: Node | None = None) -> None:
         """Give back the scratch buffers that an operand stood in."""
-        for name in self._names(node):
-            buffer = self.buffers.get(name)
-            free = buffer and self._free.get((buffer.shape, buffer.dtype))
-            scratch = name.split("_")[0] in PREFIX.values()
-            if free is not None and scratch and name not in free and (keep is None or name != keep.name):
+        for name in self._names(node) - (self._names(keep) if keep is not None else set()):
+            free = self._free.get(replace(self.buffers[name], name="")) if name in self.buffers else None
+            if free is not None and name not in self.named and name not in free:
                 free.append(name)
 
     @staticmethod
@@ -203,13 +232,24 @@ class PlannedPrinter:
         return {n.name for n in nodes(node) if isinstance(n, Name)}
 
 
-def _keeps_order(node: Node) -> bool:
-    """Whether a reshape of the node is a view: a whole array, or a reshape of one."""
-    return isinstance(node, Name) or isinstance(node, Reshape) and _keeps_order(node.source)
+def _is_calculated(node: Node) -> bool:
+    return isinstance(node, Apply | Matmul | Fold)
+
+
+def _stays(node: Node) -> bool:
+    """Whether a reshape of the node is a view: a whole array with or without margins, or a reshape of one."""
+    return keeps_order(node) or isinstance(node, Pad) and node.fill in MARGIN
+
+
+def _reshaped(out: Node, like: Node) -> Node:
+    """An array, which lies in memory in order, in the shape of a node."""
+    source = out.source if isinstance(out, Reshape) else out
+    return reshape(source, like.axes, tuple(extent(a) for a in like.axes))
 
 
 def allocations(buffers: Iterable[Buffer], printer: NumpyPrinter) -> Iterator[str]:
     """For each buffer the expression that allocates it."""
     for buffer in buffers:
         dtype = {"float": printer.dtype, "bool": "bool", "int": f"{printer.module}.int64"}[buffer.dtype]
-        yield f"{printer.module}.empty({printer.shape(buffer.shape)}, {dtype})"
+        call, value = MARGIN.get(buffer.fill, ("empty", ""))
+        yield f"{printer.module}.{call}({printer.shape(buffer.shape)}, {value.format(m=printer.module)}{dtype})"

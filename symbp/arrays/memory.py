@@ -1,0 +1,70 @@
+"""How the axes of an array expression lie in memory, as far as that decides in which order they are copied."""
+from __future__ import annotations
+
+from symbp.arrays.nodes import At, Axes, Name, New, Node, Pad, Permute, Reshape, Subscript, Windows, extent
+
+MANY = 10**6
+"""What a symbolic extent counts as."""
+
+
+def ranks(node: Node) -> tuple[int, ...]:
+    """For each axis of a node, which axis of the memory behind it runs: the largest is the innermost.
+
+    An axis of windows and the axis that they slide along share one.  Anything that is calculated is a new array.
+    """
+    if isinstance(node, Permute):
+        inner = ranks(node.source)
+        return tuple(inner[k] for k in node.order)
+    if isinstance(node, Windows):
+        inner = ranks(node.source)
+        return (*inner, inner[node.axis])
+    if isinstance(node, Subscript):
+        inner = iter(ranks(node.source))
+        found = [(k, -1 if isinstance(k, New) else next(inner)) for k in node.keys]
+        return (*(r for k, r in found if not isinstance(k, At)), *inner)
+    return tuple(range(len(node.axes)))
+
+
+def in_order(node: Node, order: Axes) -> bool:
+    """Whether the axes in this order lie in memory one after the other, each once."""
+    found = ranks(node)
+    wanted = [found[node.axes.index(a)] for a in order]
+    return all(a < b for a, b in zip(wanted, wanted[1:]))
+
+
+def run(node: Node, order: Axes) -> int:
+    """How many neighbours in memory a copy in this order meets one after the other: the last axis, where it is an innermost one."""
+    found = ranks(node)
+    last = order[-1]
+    if found[node.axes.index(last)] < max(found):
+        return 1
+    size = extent(last)
+    return int(size) if size.is_Integer else MANY
+
+
+def better(node: Node, first: Axes, second: Axes) -> bool:
+    """Whether copying a node's axes in the first order is better than in the second.
+
+    >>> from symbp.language.index import Index
+    >>> n, i, k = Index("n", 5), Index("i", 4), Index("k", 3)
+    >>> x = Name((n, i, k), "float", "x")
+    >>> better(x, (i, n, k), (n, k, i)), better(x, (n, k, i), (n, i, k))
+    (True, False)
+    """
+    return (in_order(node, first), run(node, first)) > (in_order(node, second), run(node, second))
+
+
+def keeps_order(node: Node) -> bool:
+    """Whether a reshape of the node is a view: a whole array, or a reshape of one."""
+    return isinstance(node, Name) or isinstance(node, Reshape) and keeps_order(node.source)
+
+
+def is_copied(node: Node) -> bool:
+    """Whether a node is a view of named arrays, brought into another shape by a copy."""
+    return isinstance(node, Reshape) and not keeps_order(node.source) and _is_view(node.source)
+
+
+def _is_view(node: Node) -> bool:
+    if isinstance(node, Subscript | Permute | Windows | Reshape | Pad):
+        return _is_view(node.source)
+    return isinstance(node, Name)
