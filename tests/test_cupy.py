@@ -256,6 +256,6 @@ if shutil.which("nvcc"):
         source = "".join(cuda_source(kernel, kind, k) for k, kernel in enumerate(ElementwiseKernel.made))
         (tmp_path / "kernels.cu").write_text(source)
         subprocess.run(["nvcc", "--ptx", "-o", "kernels.ptx", "kernels.cu"], cwd=tmp_path, check=True, timeout=300)
-        wide = {re.search(r"entry (\w+)_\d+\(", part)[1] for part in (tmp_path / "kernels.ptx").read_text().split(".visible .") if "f64" in part}
+        wide = {re.search(r"entry (\w+)_\d+\(", part)[1] for part in (tmp_path / "kernels.ptx").read_text().split(".visible .") if ".f64" in part}
         sines = {kernel.name for kernel in ElementwiseKernel.made if re.search(r"\b(sin|cos)\(", kernel.operation)}
         assert wide <= sines if kind == "float" else len(wide) > 20, "CUDA reduces a large argument of a sine in double precision"
