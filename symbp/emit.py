@@ -51,6 +51,8 @@ N = size("N")
 def generate(network: Network, target: str = "numpy", path: str | Path | None = None) -> str:
     """The source of a standalone training module for a network; written to `path`, too, if one is given.
 
+    target: the library that it uses, "numpy" or "cupy".
+
     Raises `LanguageError` for what no module can be made of: samples as columns, constants without a value, symbolic extents
     other than the number of samples.
 
