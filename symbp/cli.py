@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--seed", type=int, default=0, help="the seed of the random points (default: 0)")
     generate = _command(commands, "generate", _generate, "write a standalone training module")
     generate.add_argument("net", metavar="NET", help="a network file")
-    generate.add_argument("--target", default="numpy", metavar="TARGET", help="the library that the module uses (default: numpy)")
+    generate.add_argument("--target", default="numpy", metavar="TARGET", help="the library: numpy or cupy (default: numpy)")
     generate.add_argument("--out", metavar="FILE.py", help="the module (default: NAME.py in this folder)")
     _training(_command(commands, "train", _train, "generate a module and train it, with figures, plots and checkpoints"))
     data = _command(commands, "data", _data, "load a set of images, fetch it if need be, and keep it")

@@ -36,24 +36,22 @@ from symbp.optim import GradientDescent
 from symbp.passes.closed import closed
 from symbp.passes.prune import inline, prune
 from symbp.passes.stabilise import stabilise
-from symbp.printing.numpy import NumpyPrinter
+from symbp.printing.kernel import Kernel
 from symbp.printing.planned import Buffer, PlannedPrinter, allocations
 from symbp.report.files import write_atomically
 from symbp.resources import templates_dir
 from symbp.spelling import spell
 from symbp.suggest import nearest
+from symbp.targets import NUMPY, NUMPY_ERF, TARGETS, Target
 
-TARGETS = ("numpy",)
-ERF = ["", "", "def erf(x, out=None):", '    """The error function, element by element."""',
-       "    values = np.frompyfunc(math.erf, 1, 1)(x).astype(x.dtype)", "    if out is None:", "        return values",
-       "    np.copyto(out, values)", "    return out"]
-"""NumPy has no error function, and a generated module imports nothing else."""
 WIDTH = 120
 N = size("N")
 
 
 def generate(network: Network, target: str = "numpy", path: str | Path | None = None) -> str:
     """The source of a standalone training module for a network; written to `path`, too, if one is given.
+
+    target: the library that it uses, "numpy" or "cupy".
 
     Raises `LanguageError` for what no module can be made of: samples as columns, constants without a value, symbolic extents
     other than the number of samples.
@@ -65,7 +63,7 @@ def generate(network: Network, target: str = "numpy", path: str | Path | None = 
     """
     if target not in TARGETS:
         raise LanguageError(f"there is no target {target!r}{nearest(target, TARGETS)}")
-    source = _Emitter(network).source()
+    source = _Emitter(network, TARGETS[target]).source()
     if path is not None:
         write_atomically(Path(path), source.encode())
     return source
@@ -82,7 +80,7 @@ def values_function(network: Network) -> Callable[..., dict[str, Any]]:
     pairs = ", ".join(f'"{name}": {name}' for name in names)
     source = "\n    ".join(["def values(params, x, y):", *lines, f"return {{{pairs}}}"])
     space: dict[str, Any] = {"np": np, "PARAMETERS": emitter.parameters(), "math": math}
-    exec("\n".join([*ERF, source]), space)  # noqa: S102 - lines that were made here from equations
+    exec("\n".join([*NUMPY_ERF, source]), space)  # noqa: S102 - lines that were made here from equations
     return space["values"]
 
 
@@ -96,19 +94,20 @@ def data_tensors(network: Network) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Update:
-    """The optimiser's step: constants with their values, the letters of its arrays, its lines, and how many scratch arrays they need."""
+    """The optimiser's step: constants with their values, the letters of its arrays, its lines, their scratch arrays and kernels."""
 
     constants: dict[str, float]
     states: tuple[str, ...]
     lines: tuple[str, ...]
     scratch: int
+    kernels: tuple[Kernel, ...] = ()
 
 
 class _Emitter:
     """Makes the pieces of a module that the template places."""
 
-    def __init__(self, network: Network) -> None:
-        self.network = network
+    def __init__(self, network: Network, target: Target = NUMPY) -> None:
+        self.network, self.target = network, target
         self.x, self.y = _data(network)
         derivation = derive(network, activation_derivatives="folded")
         self.program = stabilise(textbook_program(derivation))
@@ -116,7 +115,7 @@ class _Emitter:
         self.gradients = derivation.gradients
         self.output = network.output or _output(self.program, network.loss)
         self.names = spell(self.program, given={self.x.name: "x", **({self.y.name: "y"} if self.y.name == "y" else {})})
-        self.printer = NumpyPrinter(self.names)
+        self.printer = target.printer(self.names)
         self.numbers = self._numbered()
 
     def parameters(self) -> tuple[tuple[str, tuple[int, ...], str], ...]:
@@ -158,11 +157,11 @@ class _Emitter:
         text = f"({self.numbers[statement.name]})" + (f"  {self.printer.shape(shape)}" if shape else "")
         return [*lines[:-1], f"{lines[-1]:<56}  # {text}"]
 
-    def planned(self) -> tuple[list[str], list[Buffer]]:
-        """The lines of one training step before the update, and the buffers that they need."""
-        printer = PlannedPrinter(self.printer)
+    def planned(self) -> tuple[list[str], list[Buffer], list[Kernel]]:
+        """The lines of one training step before the update, and the buffers and kernels that they need."""
+        printer: PlannedPrinter = self.target.planned(self.printer)
         lines = printer.lines(self.statements(self.network.loss, *self.gradients.values()))
-        return lines, list(printer.buffers.values())
+        return lines, list(printer.buffers.values()), list(printer.kernels)
 
     def update(self) -> Update:
         """The optimiser's equations for a parameter w with the gradient g, whatever its shape."""
@@ -178,8 +177,10 @@ class _Emitter:
         constants = {name: name.upper() for name in made.values if program.tensor(name).role == "constant"}
         scalar = {t.name: f'state["{t.name}"]' for t in made.tensors if t.role == "state" and not t.shape}
         names = {**states, **constants, **scalar, **{k: old for k, old in following.items() if not program.tensor(k).shape}}
-        printer = NumpyPrinter(names)
-        planned = PlannedPrinter(printer, same={k: old for k, old in following.items() if program.tensor(k).shape})
+        printer = self.target.printer(names)
+        whole = {k: old for k, old in following.items() if program.tensor(k).shape}
+        numbers = {*constants, *scalar, *(k for k in following if k not in whole)}
+        planned = self.target.planned(printer, same=whole, host=numbers, kernel="_{}_update")
         statements = lower(program)
         _check_order(statements, following)
         first = [s for s in statements if isinstance(s, Assign) and not s.value.axes]
@@ -192,7 +193,7 @@ class _Emitter:
         head = scalars or ['state["step"] += 1']
         text = [*head, "for name, w in params.items():", *("    " + line for line in inner)]
         return Update({constants[n]: made.values[n] for n in constants}, tuple(states.values()),
-                      tuple(line.replace("scratch_P", "scratch") for line in text), len(scratch))
+                      tuple(line.replace("scratch_P", "scratch") for line in text), len(scratch), tuple(planned.kernels))
 
     def accuracy(self) -> list[str] | None:
         """Lines that leave `accuracy`, or None where the target is no class."""
@@ -200,7 +201,7 @@ class _Emitter:
         if program is None:
             return None
         given = {t.name: self.names.get(t.name, "accuracy") for t in program.tensors if t.name in self.names or not t.shape}
-        return list(NumpyPrinter(spell(program, given=given, reserved=self.names.values())).lines(lower(program)))
+        return list(self.target.printer(spell(program, given=given, reserved=self.names.values())).lines(lower(program)))
 
     # the module
 
@@ -218,11 +219,13 @@ class _Emitter:
     def _head(self) -> dict[str, Any]:
         """What stands above the functions."""
         update, first = self.update(), starts(self.network)
-        erf = any("erf(" in line for line in self.planned()[0])
+        erf = any("erf(" in line for line in self.readable(self.network.loss, *self.gradients.values()))
+        modules, lines, helpers = self.target.erf if erf else ((), (), ())
         return {
             "name": self.network.name, "title": self.network.title or self.network.name, "version": __version__,
-            "equations": self.equations(), "notes": self._notes(), "helpers": ERF if erf else [],
-            "imports": ["argparse", *(["math"] if erf else []), "os", "sys"],
+            "equations": self.equations(), "notes": self._notes(), "helpers": helpers, "target": self.target,
+            "imports": ["argparse", *modules, "os", "sys"], "libraries": [*self.target.imports, *lines],
+            "kernels": self.target.kernels([*self.planned()[2], *update.kernels]),
             "generator": ["rng = np.random.default_rng(seed)"] if any(s.kind not in ("zeros", "ones") for s in first.values()) else [],
             "parameters": [f'("{code}", {shape}, "{dtype}"),' for code, shape, dtype in self.parameters()],
             "starts": [f'"{self.names[t.name]}": {_start(first[t.name], self.printer.shape(t.shape))},' for t in self.program.parameters],
@@ -235,12 +238,13 @@ class _Emitter:
     def _functions(self) -> dict[str, Any]:
         """The bodies of the functions, and what they return."""
         loss, output = self.network.loss, self.output
-        lines, buffers = self.planned()
+        lines, buffers, _ = self.planned()
         names = _wrapped([b.name for b in buffers], 'state["workspaces"][N]')
         workspace = ['if N not in state["workspaces"]:', '    state["workspaces"][N] = _workspace(N, dtype)', *names]
         right = self.accuracy()
         gradients = ", ".join(f'"{self.names[p]}": {self.names[g]}' for p, g in self.gradients.items())
         return {
+            "docstring_of_step": textwrap.indent("\n".join(self.target.step), "    ").strip() + "\n    " * (len(self.target.step) > 1),
             "forward": self._opened(self.readable(output), target=False),
             "training": self._opened(self.readable(loss, *self.gradients.values())),
             "planned": self._opened([*workspace, *lines]),
@@ -255,9 +259,10 @@ class _Emitter:
         y, used = self.names[self.y.name], _names(lines)
         parameters = [self.names[t.name] for t in self.program.parameters]
         first = [f"{_tuple(parameters)[1:-1]} = (params[name] for name, *_ in PARAMETERS)", f"dtype = {parameters[0]}.dtype",
-                 "x = np.asarray(x, dtype)"]
+                 f"x = {self.target.module}.asarray(x, dtype)"]
         if target:
-            first.append(f"{y} = np.asarray(y, {'np.int64' if self.y.dtype == 'int' else 'dtype'})")
+            dtype = f"{self.target.module}.int64" if self.y.dtype == "int" else "dtype"
+            first.append(f"{y} = {self.target.module}.asarray(y, {dtype})")
         return [*first, *(["N = len(x)"] if "N" in used else []), *lines]
 
     def _defaults(self) -> dict[str, Any]:

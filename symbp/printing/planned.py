@@ -5,7 +5,7 @@ the readable lines, so that both give the same bits.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -37,6 +37,7 @@ from symbp.arrays.nodes import (
     reshape,
     subscript,
 )
+from symbp.printing.kernel import Kernel
 from symbp.printing.numpy import NumpyPrinter
 
 REDUCE = {"sum": "add.reduce", "max": "maximum.reduce"}
@@ -64,6 +65,9 @@ class PlannedPrinter:
 
     same: names that share the array of another, such as the next value of a parameter.
     """
+
+    reduce: Mapping[str, str] = REDUCE
+    kernels: Sequence[Kernel] = ()
 
     def __init__(self, printer: NumpyPrinter, same: Mapping[str, str] | None = None) -> None:
         self.printer, self.same = printer, dict(same or {})
@@ -123,7 +127,7 @@ class PlannedPrinter:
         elif isinstance(node, Matmul):
             self._call(f"{self.printer.module}.matmul", node, out)
         elif isinstance(node, Fold):
-            self._call(f"{self.printer.module}.{REDUCE.get(node.op, node.op)}", node, out)
+            self._call(f"{self.printer.module}.{self.reduce.get(node.op, node.op)}", node, out)
         elif isinstance(node, Apply) and node.op == "where":
             self._where(node, out)
         else:
@@ -226,6 +230,10 @@ class PlannedPrinter:
             free = self._free.get(replace(self.buffers[name], name="")) if name in self.buffers else None
             if free is not None and name not in self.named and name not in free:
                 free.append(name)
+
+    @staticmethod
+    def _is_scratch(name: str) -> bool:
+        return name.split("_")[0] in PREFIX.values()
 
     @staticmethod
     def _names(node: Node) -> set[str]:
