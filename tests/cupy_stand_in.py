@@ -188,7 +188,7 @@ def stand_in() -> dict[str, ModuleType]:
     for make in (np.zeros, np.empty, np.arange):
         setattr(cupy, make.__name__, lambda *args, _make=make: device(_make(*args)))
     cupy.pad = lambda x, *args, **kwargs: device(np.pad(x.view(np.ndarray), *args, **kwargs))
-    windows = lambda x, *args: device(np.lib.stride_tricks.sliding_window_view(x.view(np.ndarray), *args))  # noqa: E731
+    windows = lambda x, *args, **kwargs: device(np.lib.stride_tricks.sliding_window_view(x.view(np.ndarray), *args, **kwargs))  # noqa: E731
     cupy.lib = SimpleNamespace(stride_tricks=SimpleNamespace(sliding_window_view=windows))
     cupy.asarray, cupy.asnumpy, cupy.ElementwiseKernel = asarray, asnumpy, ElementwiseKernel
     special = ModuleType("cupyx.scipy.special")

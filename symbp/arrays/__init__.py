@@ -5,8 +5,10 @@
     domain.py       what becomes of an equation's domain: narrower ranges, padding, a mask
     access.py       how a tensor is read: slice, split, window of a padded array, take
     elementwise.py  scalar bodies as operations on whole arrays
+    memory.py       in which order a copy runs over memory
     product.py      sums of products as contractions
     store.py        how a value is written: whole, slices, strided slice-adds, scatter
+    share.py        copies that are needed twice are made once
     lower.py        a program, equation by equation
 """
 from symbp.arrays.lower import lower

@@ -33,7 +33,7 @@ from symbp.arrays.nodes import (
     permute,
     reshape,
 )
-from symbp.arrays.product import Sums
+from symbp.arrays.product import Sums, settled
 from symbp.arrays.share import share
 from symbp.arrays.store import Target, full, scattered, whole, written
 from symbp.errors import LanguageError
@@ -104,7 +104,7 @@ class _Lowering:
         if all(t.is_whole and t.axes == first.axes for t in targets):
             node = values[0]
             for value in values[1:]:
-                node = join("add", node, value, first.axes)
+                node = join("add", node, value, settled(node, first.axes))
             new = first.tensor.name not in self.made
             statement = whole(first, node, found[0].label) if new else None
             if statement is not None:

@@ -11,7 +11,23 @@ import sympy as sp
 from symbp.arrays.contract import classify
 from symbp.arrays.elementwise import Elementwise, join, split_factors
 from symbp.arrays.memory import better
-from symbp.arrays.nodes import WHOLE, At, Axes, Fold, Matmul, New, Node, Subscript, as_float, joint, permute, reshape, subscript
+from symbp.arrays.nodes import (
+    WHOLE,
+    At,
+    Axes,
+    Fold,
+    Matmul,
+    New,
+    Node,
+    Reshape,
+    Subscript,
+    as_float,
+    is_view,
+    joint,
+    permute,
+    reshape,
+    subscript,
+)
 from symbp.language.index import Index
 
 Mask = Callable[[Node], Node]
@@ -38,7 +54,7 @@ class Sums:
         for addend in addends[1:]:
             negative = addend.could_extract_minus_sign()
             part = self.product(sp.Mul.make_args(-addend if negative else addend))
-            node = join("subtract" if negative else "add", node, part, self.out)
+            node = join("subtract" if negative else "add", node, part, settled(node, self.out))
         return node
 
     def contracts(self, addend: sp.Expr) -> bool:
@@ -103,6 +119,11 @@ class Sums:
         if found.swapped:
             plain_left, plain_right = plain_right, plain_left
         return matmul(plain_left, plain_right, found.stack, found.rows, found.summed, found.columns)
+
+
+def settled(node: Node, axes: Axes) -> Axes:
+    """The order in which something is added to a node: the order of a product that has all axes, which trade places afterwards."""
+    return node.axes if isinstance(node, Reshape | Matmul) and set(node.axes) == set(axes) and not is_view(node) else axes
 
 
 def _indices(expression: sp.Expr) -> set[Index]:

@@ -177,6 +177,9 @@ class PlannedPrinter:
             return self._margined(node)
         if isinstance(node, Subscript | Permute | Windows | Broadcast) or isinstance(node, Reshape) and _stays(node.source):
             return replace(node, source=self._plain(node.source))
+        if isinstance(node, Reshape) and out is not None:
+            self._into(out, node)
+            return out
         if isinstance(node, Reshape):
             inner = self._scratch(node.source)
             self._into(inner, node.source)

@@ -1,0 +1,100 @@
+"""The form of planned lines: what is copied once, what is kept in buffers, and what is not allocated."""
+from __future__ import annotations
+
+import numpy as np
+import sympy as sp
+from programs import conv, max_pool
+from programs.case import Case
+
+from symbp.arrays import lower
+from symbp.arrays.memory import better
+from symbp.arrays.nodes import Assign, For, Name, Node, Store, permute, reshape
+from symbp.arrays.share import share
+from symbp.calculus.differentiate import adjoint
+from symbp.language import Equation, Index, Program, Tensor, size
+from symbp.printing.numpy import NumpyPrinter
+from symbp.printing.planned import PlannedPrinter, allocations
+
+n, i, k = Index("n", 5), Index("i", 4), Index("k", 20)
+
+
+def image() -> Case:
+    """A convolution that has more windows than taps."""
+    return conv(3, 4, 6, (8, 7), (3, 2), (1, 1), ((1, 1), (1, 0)), (1, 1), groups=1)
+
+
+def lines_of(case: Case, planned: bool) -> list[str]:
+    """The lines of a program and its adjoint."""
+    statements = lower(adjoint(case.program, case.of, case.wrt).program)
+    return PlannedPrinter(NumpyPrinter()).lines(statements) if planned else list(NumpyPrinter().lines(statements))
+
+
+def turned() -> Node:
+    """x.T.reshape(20): a copy."""
+    return reshape(permute(Name((n, i), "float", "x"), (1, 0)), (k,), (sp.Integer(20),))
+
+
+def test_patches_are_copied_once_for_the_value_and_the_gradient_of_the_kernel() -> None:
+    for planned in (False, True):
+        text = "\n".join(lines_of(image(), planned))
+        assert text.count("sliding_window_view") == 1
+        assert text.count("X_patches") > 2
+
+
+def test_windows_of_two_axes_are_one_call() -> None:
+    line = next(line for line in lines_of(image(), False) if "sliding_window_view" in line)
+    assert "sliding_window_view(np.pad(X, ((0, 0), (0, 0), (1, 1), (1, 0))), (3, 2), axis=(2, 3)).transpose(" in line
+
+
+def test_margins_are_filled_once_when_the_buffers_are_made() -> None:
+    for case, expected in ((image(), "np.zeros("), (max_pool(), "np.full(")):
+        plan = PlannedPrinter(NumpyPrinter())
+        lines = plan.lines(lower(case.program))
+        assert not any("np.pad" in line for line in lines)
+        assert any(text.startswith(expected) for text in allocations(plan.buffers.values(), plan.printer))
+
+
+def test_planned_lines_allocate_nothing() -> None:
+    for line in lines_of(image(), True):
+        assert not any(word in line for word in ("np.zeros", "np.empty", "np.pad", ".copy()", " @ ")), line
+
+
+def test_products_are_written_where_they_belong() -> None:
+    assert any(line.startswith("np.matmul(") and "out=K_bar.reshape(" in line for line in lines_of(image(), True))
+
+
+def test_slice_adds_run_over_taps_alone() -> None:
+    statements = lower(adjoint(image().program, "y", ("X",)).program)
+    loops = [s for s in statements if isinstance(s, For)]
+    assert [(loop.index.name, loop.body[0].index.name) for loop in loops] == [("u", "v")]
+    assert isinstance(loops[0].body[0].body[0], Store)
+
+
+def test_a_copy_is_not_shared_when_its_array_has_changed() -> None:
+    change = Store("x", (), "=", Name((n, i), "float", "y"))
+    names = [s.name for s in share([Assign("a", turned()), change, Assign("b", turned())], ["x", "y", "a", "b"])]
+    assert names == ["a", "x", "b"]
+
+
+def test_a_shared_copy_takes_no_name_that_is_there() -> None:
+    made = share([Assign("a", turned()), Assign("b", turned())], ["x", "a", "b", "x_matrix"])
+    assert [s.name for s in made] == ["x_matrix_2", "a", "b"]
+
+
+def test_a_copy_keeps_the_innermost_axis() -> None:
+    x = Name((n, i), "float", "x")
+    assert better(x, (n, i), (i, n))
+    assert not better(permute(x, (1, 0)), (i, n), (n, i))
+
+
+def test_the_bias_is_added_before_the_axes_trade_places() -> None:
+    N = size("N")
+    b, f, p = Index("b", N), Index("f", 3), Index("p", 4)
+    W, x, c, y = Tensor("W", (3, 2), role="input"), Tensor("x", (N, 2, 4), role="input"), Tensor("c", (3,), role="input"), Tensor("y", (N, 3, 4))
+    q = Index("q", 2)
+    program = Program((W, x, c, y), (Equation(y[b, f, p], W[f, q] * x[b, q, p], over=(q,)), Equation(y[b, f, p], c[f])))
+    line, = NumpyPrinter().lines(lower(program))
+    rng = np.random.default_rng(0)
+    values = {"W": rng.normal(size=(3, 2)), "x": rng.normal(size=(5, 2, 4)), "c": rng.normal(size=3), "np": np, "N": 5}
+    exec(line, values)  # noqa: S102 - the line under test
+    np.testing.assert_allclose(values["y"], np.einsum("fq,bqp->bfp", values["W"], values["x"]) + values["c"][:, None], rtol=1e-12)
