@@ -17,7 +17,7 @@ help:  ## this list
 
 demo: $(VENV)/.installed tex  ## install; then equations to derivation, checks, code, and training on real digits
 	@echo; echo "symbp check $(DEMO)"; $(BIN)/symbp check $(DEMO)
-	@echo; echo "symbp derive $(DEMO) --out $(OUT) --no-check"; $(BIN)/symbp derive $(DEMO) --out $(OUT) --no-check
+	@echo; echo "symbp derive $(DEMO) --out $(OUT)"; $(BIN)/symbp derive $(DEMO) --out $(OUT)
 	@echo; echo "symbp generate $(DEMO) --out $(OUT)/digits_mlp.py"; $(BIN)/symbp generate $(DEMO) --out $(OUT)/digits_mlp.py
 	@echo; echo "symbp train $(DEMO) --out $(RUN)"; $(BIN)/symbp train $(DEMO) --out $(RUN)
 
