@@ -9,32 +9,32 @@ from __future__ import annotations
 import ast
 import math
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import sympy as sp
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from symbp import __version__
 from symbp.arrays import lower
 from symbp.arrays.cost import operations
-from symbp.arrays.nodes import Assign, For, Statement
+from symbp.arrays.nodes import For, Statement
 from symbp.derivation import derive
 from symbp.derivation.program import textbook_program
 from symbp.errors import LanguageError
-from symbp.initial import Start, starts
+from symbp.initial import starts
 from symbp.language.index import size
 from symbp.language.program import Program
 from symbp.language.tensor import Tensor, accesses
 from symbp.metrics import accuracy
+from symbp.module_text import WIDTH, count, names_in, start_text, tuple_text, wrapped
+from symbp.module_update import update_lines
 from symbp.netfile import Train
 from symbp.network import Network
 from symbp.optim import GradientDescent
 from symbp.passes.closed import closed
-from symbp.passes.prune import inline, prune
+from symbp.passes.prune import prune
 from symbp.passes.stabilise import stabilise
 from symbp.printing.kernel import Kernel
 from symbp.printing.planned import Buffer, PlannedPrinter, allocations
@@ -44,7 +44,6 @@ from symbp.spelling import spell
 from symbp.suggest import nearest
 from symbp.targets import NUMPY, NUMPY_ERF, TARGETS, Target
 
-WIDTH = 120
 N = size("N")
 
 
@@ -90,17 +89,6 @@ def data_tensors(network: Network) -> tuple[Tensor, Tensor]:
     Raises `LanguageError` where there are none such.
     """
     return _data(network)
-
-
-@dataclass(frozen=True)
-class Update:
-    """The optimiser's step: constants with their values, the letters of its arrays, its lines, their scratch arrays and kernels."""
-
-    constants: dict[str, float]
-    states: tuple[str, ...]
-    lines: tuple[str, ...]
-    scratch: int
-    kernels: tuple[Kernel, ...] = ()
 
 
 class _Emitter:
@@ -163,38 +151,6 @@ class _Emitter:
         lines = printer.lines(self.statements(self.network.loss, *self.gradients.values()))
         return lines, list(printer.buffers.values()), list(printer.kernels)
 
-    def update(self) -> Update:
-        """The optimiser's equations for a parameter w with the gradient g, whatever its shape."""
-        count = size("P")
-        w, g = Tensor("w", (count,), role="parameter"), Tensor("g", (count,), role="input")
-        optimizer = self.network.optimizer or GradientDescent()
-        made = optimizer.update(Program((w, g), ()), {"w": "g"}, self.network.notation.learning_rate)
-        extended = made.extended()
-        helpers = [t.name for t in made.tensors if t.role == "intermediate" and not t.next_of]
-        program = inline(extended, helpers)
-        states = {t.name: t.name.removesuffix("_w") for t in made.tensors if t.role == "state" and t.shape}
-        following = {t.name: t.next_of for t in made.tensors if t.next_of}
-        constants = {name: name.upper() for name in made.values if program.tensor(name).role == "constant"}
-        scalar = {t.name: f'state["{t.name}"]' for t in made.tensors if t.role == "state" and not t.shape}
-        names = {**states, **constants, **scalar, **{k: old for k, old in following.items() if not program.tensor(k).shape}}
-        printer = self.target.printer(names)
-        whole = {k: old for k, old in following.items() if program.tensor(k).shape}
-        numbers = {*constants, *scalar, *(k for k in following if k not in whole)}
-        planned = self.target.planned(printer, same=whole, host=numbers, kernel="_{}_update")
-        statements = lower(program)
-        _check_order(statements, following)
-        first = [s for s in statements if isinstance(s, Assign) and not s.value.axes]
-        rest = [s for s in statements if s not in first]
-        lines = planned.lines(rest)
-        scalars = [*printer.lines(first), *(f'state["{old}"] = {old}' for k, old in following.items() if not program.tensor(k).shape)]
-        scratch = tuple(b.name for b in planned.buffers.values())
-        arrays = ["g = grads[name]", *(f'{s} = state["{s}"][name]' for s in states.values())]
-        inner = [*arrays, *([f'{_tuple(scratch)[1:-1]} = state["scratch"][name]'] if scratch else []), *lines]
-        head = scalars or ['state["step"] += 1']
-        text = [*head, "for name, w in params.items():", *("    " + line for line in inner)]
-        return Update({constants[n]: made.values[n] for n in constants}, tuple(states.values()),
-                      tuple(line.replace("scratch_P", "scratch") for line in text), len(scratch), tuple(planned.kernels))
-
     def accuracy(self) -> list[str] | None:
         """Lines that leave `accuracy`, or None where the target is no class."""
         program = accuracy(self.network.program, self.output, self.y)
@@ -218,7 +174,7 @@ class _Emitter:
 
     def _head(self) -> dict[str, Any]:
         """What stands above the functions."""
-        update, first = self.update(), starts(self.network)
+        update, first = update_lines(self.network, self.target), starts(self.network)
         erf = any("erf(" in line for line in self.readable(self.network.loss, *self.gradients.values()))
         modules, lines, helpers = self.target.erf if erf else ((), (), ())
         return {
@@ -228,8 +184,9 @@ class _Emitter:
             "kernels": self.target.kernels([*self.planned()[2], *update.kernels]),
             "generator": ["rng = np.random.default_rng(seed)"] if any(s.kind not in ("zeros", "ones") for s in first.values()) else [],
             "parameters": [f'("{code}", {shape}, "{dtype}"),' for code, shape, dtype in self.parameters()],
-            "starts": [f'"{self.names[t.name]}": {_start(first[t.name], self.printer.shape(t.shape))},' for t in self.program.parameters],
-            "states": _tuple([f'"{s}"' for s in update.states]) if update.states else "()",
+            "starts": [f'"{self.names[t.name]}": {start_text(first[t.name], self.printer.shape(t.shape))},'
+                       for t in self.program.parameters],
+            "states": tuple_text([f'"{s}"' for s in update.states]) if update.states else "()",
             "constants": [f"{name} = {value!r}" for name, value in update.constants.items()],
             "input_shape": self.printer.shape(self.x.shape[1:]), "scratch": update.scratch, "update": update.lines,
             "optimizer": str(type(self.network.optimizer or GradientDescent()).__doc__).splitlines()[0],
@@ -239,7 +196,7 @@ class _Emitter:
         """The bodies of the functions, and what they return."""
         loss, output = self.network.loss, self.output
         lines, buffers, _ = self.planned()
-        names = _wrapped([b.name for b in buffers], 'state["workspaces"][N]')
+        names = wrapped([b.name for b in buffers], 'state["workspaces"][N]')
         workspace = ['if N not in state["workspaces"]:', '    state["workspaces"][N] = _workspace(N, dtype)', *names]
         right = self.accuracy()
         gradients = ", ".join(f'"{self.names[p]}": {self.names[g]}' for p, g in self.gradients.items())
@@ -256,9 +213,9 @@ class _Emitter:
 
     def _opened(self, lines: Sequence[str], target: bool = True) -> list[str]:
         """The lines of a function behind those that take its arguments apart."""
-        y, used = self.names[self.y.name], _names(lines)
+        y, used = self.names[self.y.name], names_in(lines)
         parameters = [self.names[t.name] for t in self.program.parameters]
-        first = [f"{_tuple(parameters)[1:-1]} = (params[name] for name, *_ in PARAMETERS)", f"dtype = {parameters[0]}.dtype",
+        first = [f"{tuple_text(parameters)[1:-1]} = (params[name] for name, *_ in PARAMETERS)", f"dtype = {parameters[0]}.dtype",
                  f"x = {self.target.module}.asarray(x, dtype)"]
         if target:
             dtype = f"{self.target.module}.int64" if self.y.dtype == "int" else "dtype"
@@ -287,44 +244,7 @@ class _Emitter:
     def _counts(self) -> list[str]:
         """Operation counts for a batch of N samples, in words."""
         parts = {"forward": [self.output], "forward and backward": [self.network.loss, *self.gradients.values()]}
-        return [f"{what} {_count(operations(self.statements(*names)))}" for what, names in parts.items()]
-
-
-def _count(expression: sp.Expr) -> str:
-    """A count as text, with commas.
-
-    >>> _count(2000*N + 5)
-    '2,000 N + 5'
-    """
-    terms = (t.as_coeff_Mul() for t in sorted(sp.Add.make_args(expression), key=lambda t: -t.has(N)))
-    return " + ".join(f"{int(count):,}" + (f" {rest}" if rest != 1 else "") for count, rest in terms)
-
-
-def _names(lines: Iterable[str]) -> set[str]:
-    """The names that lines of Python mention."""
-    return {node.id for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, ast.Name)}
-
-
-def _tuple(names: Sequence[str]) -> str:
-    """Names as the left side of an assignment, or the inside of a tuple.
-
-    >>> _tuple(["a", "b"]), _tuple(["a"])
-    ('(a, b)', '(a,)')
-    """
-    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
-
-
-def _start(start: Start, shape: str) -> str:
-    """The expression that makes a parameter's first values, in double precision."""
-    if start.kind in ("zeros", "ones"):
-        return f"np.{start.kind}({shape})"
-    return f"rng.standard_normal({shape}) * np.sqrt({start.above} / {start.below})"
-
-
-def _wrapped(names: Sequence[str], value: str) -> list[str]:
-    """`(names) = value`, in lines that are not too long."""
-    lines = textwrap.wrap(_tuple(names), WIDTH - 30, subsequent_indent=" ", break_long_words=False)
-    return [*lines[:-1], f"{lines[-1]} = {value}"]
+        return [f"{what} {count(operations(self.statements(*names)))}" for what, names in parts.items()]
 
 
 def _data(network: Network) -> tuple[Tensor, Tensor]:
@@ -359,15 +279,3 @@ def _check(network: Network, program: Program) -> None:
     if sizes:
         raise LanguageError(f"the extents {', '.join(sizes)} of {network.name} are symbols; "
                             "a module needs numbers for all but the number N of samples")
-
-
-def _check_order(statements: Iterable[Statement], following: dict[str, str]) -> None:
-    """Raise where an old value is read after the new one has taken its place."""
-    from symbp.arrays.nodes import names_read
-    gone: set[str] = set()
-    for statement in statements:
-        late = names_read(statement) & gone
-        if late:
-            raise LanguageError(f"the optimiser reads {', '.join(sorted(late))} after its next value is written; write that equation last")
-        if isinstance(statement, Assign) and statement.name in following:
-            gone.add(following[statement.name])

@@ -1,0 +1,52 @@
+"""Small pieces of a generated module's text."""
+from __future__ import annotations
+
+import ast
+import textwrap
+from collections.abc import Iterable, Sequence
+
+import sympy as sp
+
+from symbp.initial import Start
+from symbp.language.index import size
+
+WIDTH = 120
+"""The longest line of a generated module."""
+N = size("N")
+
+
+def count(expression: sp.Expr) -> str:
+    """A count as text, with commas.
+
+    >>> count(2000*N + 5)
+    '2,000 N + 5'
+    """
+    terms = (t.as_coeff_Mul() for t in sorted(sp.Add.make_args(expression), key=lambda t: -t.has(N)))
+    return " + ".join(f"{int(count):,}" + (f" {rest}" if rest != 1 else "") for count, rest in terms)
+
+
+def names_in(lines: Iterable[str]) -> set[str]:
+    """The names that lines of Python mention."""
+    return {node.id for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, ast.Name)}
+
+
+def tuple_text(names: Sequence[str]) -> str:
+    """Names as the left side of an assignment, or the inside of a tuple.
+
+    >>> tuple_text(["a", "b"]), tuple_text(["a"])
+    ('(a, b)', '(a,)')
+    """
+    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
+
+
+def start_text(start: Start, shape: str) -> str:
+    """The expression that makes a parameter's first values, in double precision."""
+    if start.kind in ("zeros", "ones"):
+        return f"np.{start.kind}({shape})"
+    return f"rng.standard_normal({shape}) * np.sqrt({start.above} / {start.below})"
+
+
+def wrapped(names: Sequence[str], value: str) -> list[str]:
+    """`(names) = value`, in lines that are not too long."""
+    lines = textwrap.wrap(tuple_text(names), WIDTH - 30, subsequent_indent=" ", break_long_words=False)
+    return [*lines[:-1], f"{lines[-1]} = {value}"]
