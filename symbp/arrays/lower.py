@@ -42,6 +42,7 @@ from symbp.language.equation import Statement as Written
 from symbp.language.index import Index, indices_of
 from symbp.language.program import Program
 from symbp.language.tensor import AXIS0, Access, Tensor, accesses
+from symbp.passes.hoist import hoist
 
 
 def lower(program: Program) -> tuple[Statement, ...]:
@@ -53,6 +54,7 @@ def lower(program: Program) -> tuple[Statement, ...]:
     if ragged is not None:
         raise LanguageError(f"the rows of {ragged.name} differ in width with the layer, so there is no code for it; "
                             f"give the depth and the widths as numbers")
+    program = hoist(program)
     return share(_Lowering(program).statements(program.statements, frozenset()), [t.name for t in program.tensors])
 
 
