@@ -4,14 +4,16 @@ from __future__ import annotations
 import numpy as np
 import sympy as sp
 from programs import conv, max_pool
-from programs.case import Case
+from programs.case import Case, normals
+from test_arrays_lower import compare
 
 from symbp.arrays import lower
 from symbp.arrays.memory import better
 from symbp.arrays.nodes import Assign, For, Name, Node, Store, permute, reshape
 from symbp.arrays.share import share
 from symbp.calculus.differentiate import adjoint
-from symbp.language import Equation, Index, Program, Tensor, size
+from symbp.language import Equation, Index, Program, Tensor, inside, size
+from symbp.language.names import NameSupply
 from symbp.printing.numpy import NumpyPrinter
 from symbp.printing.planned import PlannedPrinter, allocations
 
@@ -72,12 +74,12 @@ def test_slice_adds_run_over_taps_alone() -> None:
 
 def test_a_copy_is_not_shared_when_its_array_has_changed() -> None:
     change = Store("x", (), "=", Name((n, i), "float", "y"))
-    names = [s.name for s in share([Assign("a", turned()), change, Assign("b", turned())], ["x", "y", "a", "b"])]
+    names = [s.name for s in share([Assign("a", turned()), change, Assign("b", turned())], NameSupply("xyab"))]
     assert names == ["a", "x", "b"]
 
 
 def test_a_shared_copy_takes_no_name_that_is_there() -> None:
-    made = share([Assign("a", turned()), Assign("b", turned())], ["x", "a", "b", "x_matrix"])
+    made = share([Assign("a", turned()), Assign("b", turned())], NameSupply(["x", "a", "b", "x_matrix"]))
     assert [s.name for s in made] == ["x_matrix_2", "a", "b"]
 
 
@@ -98,3 +100,16 @@ def test_the_bias_is_added_before_the_axes_trade_places() -> None:
     values = {"W": rng.normal(size=(3, 2)), "x": rng.normal(size=(5, 2, 4)), "c": rng.normal(size=3), "np": np, "N": 5}
     exec(line, values)  # noqa: S102 - the line under test
     np.testing.assert_allclose(values["y"], np.einsum("fq,bqp->bfp", values["W"], values["x"]) + values["c"][:, None], rtol=1e-12)
+
+
+def test_two_convolutions_of_one_array_have_arrays_of_their_own() -> None:
+    x, y, z = Tensor("x", (9,), role="parameter"), Tensor("y", (9,)), Tensor("z", (9,))
+    K, M = Tensor("K", (3, 4), role="parameter"), Tensor("M", (5, 4), role="parameter")
+    p, u, w, f = Index("p", 9), Index("u", 3), Index("w", 5), Index("f", 4)
+    L, r = Tensor("L"), Tensor("r", (4,), role="input")
+    first, second = x[p + u - 1], x[p + w - 2]
+    program = Program((x, K, M, r, y, z, L), (
+        Equation(y[p], K[u, f] * r[f] * first, over=(u, f), domain=inside(first, x)),
+        Equation(z[p], M[w, f] * r[f] * second, over=(w, f), domain=inside(second, x)),
+        Equation(L[()], y[p] * z[p], over=(p,))))
+    compare(Case(program, "L", ("x", "K", "M"), lambda rng: normals(rng, x=(9,), K=(3, 4), M=(5, 4), r=(4,))), bits=True)

@@ -40,8 +40,10 @@ from symbp.errors import LanguageError
 from symbp.language.equation import Equation, Loop
 from symbp.language.equation import Statement as Written
 from symbp.language.index import Index, indices_of
+from symbp.language.names import NameSupply
 from symbp.language.program import Program
 from symbp.language.tensor import AXIS0, Access, Tensor, accesses
+from symbp.passes.hoist import hoist
 
 
 def lower(program: Program) -> tuple[Statement, ...]:
@@ -53,14 +55,17 @@ def lower(program: Program) -> tuple[Statement, ...]:
     if ragged is not None:
         raise LanguageError(f"the rows of {ragged.name} differ in width with the layer, so there is no code for it; "
                             f"give the depth and the widths as numbers")
-    return share(_Lowering(program).statements(program.statements, frozenset()), [t.name for t in program.tensors])
+    program = hoist(program)
+    names = NameSupply(t.name for t in program.tensors)
+    return share(_Lowering(program, names).statements(program.statements, frozenset()), names)
 
 
 @dataclass
 class _Lowering:
-    """The state of a pass: which arrays exist already."""
+    """The state of a pass: which names are taken, and which arrays exist already."""
 
     program: Program
+    names: NameSupply
     made: set[str] = field(default_factory=set)
 
     def statements(self, written: tuple[Written, ...], fixed: frozenset[Index]) -> Iterator[Statement]:
@@ -94,7 +99,7 @@ class _Lowering:
         """Contributions to the same elements, in one statement where that writes the whole array."""
         narrow = (narrowed(eq, fixed, self.program.size_facts) for eq in equations)
         found = [without_units(eq, fixed) for eq in narrow if eq is not None]
-        lowered = [(_OfEquation(self.program, eq, fixed)) for eq in found]
+        lowered = [_OfEquation(self.program, eq, fixed, self.names) for eq in found]
         if not lowered:
             yield from (self._zeros(self.program.tensor(eq.target.name)) for eq in equations[:1] if eq.target.name not in self.made)
             return
@@ -134,8 +139,8 @@ def _joins(first: Equation, second: Equation) -> bool:
 class _OfEquation:
     """The lowering of one equation."""
 
-    def __init__(self, program: Program, equation: Equation, fixed: frozenset[Index]) -> None:
-        self.program, self.equation, self.fixed = program, equation, fixed
+    def __init__(self, program: Program, equation: Equation, fixed: frozenset[Index], names: NameSupply) -> None:
+        self.program, self.equation, self.fixed, self.names = program, equation, fixed, names
         free = tuple(i for i in equation.indices if i not in fixed and i not in equation.over)
         taps = self.target().taps
         self.free = (*taps, *(i for i in free if i not in taps))
@@ -295,7 +300,7 @@ class _OfEquation:
             where = tuple(replace(p, kind="window") if w not in (None, (0, 0)) else p for p, w in zip(where, widths))
         if None in widths:
             where, widths = tuple(type(p)("take") for p in where), ()
-        return Target(tensor, access, tensor.shape, where, widths)
+        return Target(tensor, access, tensor.shape, where, widths, self.names)
 
     def store(self, target: Target, value: Node, new: bool) -> tuple[Statement, ...]:
         """The statements that write the value into an array, which is new or there."""

@@ -1,7 +1,7 @@
 """How the axes of an array expression lie in memory, as far as that decides in which order they are copied."""
 from __future__ import annotations
 
-from symbp.arrays.nodes import At, Axes, Name, New, Node, Pad, Permute, Reshape, Subscript, Windows, extent
+from symbp.arrays.nodes import At, Axes, Name, New, Node, Pad, Permute, Reshape, Slice, Subscript, Windows, extent
 
 MANY = 10**6
 """What a symbolic extent counts as."""
@@ -55,7 +55,10 @@ def better(node: Node, first: Axes, second: Axes) -> bool:
 
 
 def keeps_order(node: Node) -> bool:
-    """Whether a reshape of the node is a view: a whole array, or a reshape of one."""
+    """Whether a reshape of the node is a view: a whole array, a row of one, or a reshape of one."""
+    if isinstance(node, Subscript):
+        first = next((k for k, key in enumerate(node.keys) if not isinstance(key, At)), len(node.keys))
+        return keeps_order(node.source) and all(isinstance(key, Slice) and key.whole for key in node.keys[first:])
     return isinstance(node, Name) or isinstance(node, Reshape) and keeps_order(node.source)
 
 

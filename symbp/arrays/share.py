@@ -5,12 +5,13 @@ behind them keep their values.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from symbp.arrays.memory import is_copied
 from symbp.arrays.nodes import Assign, For, Name, Node, Scatter, Statement, Store, Windows, nodes, values
+from symbp.language.names import NameSupply
 
 
 @dataclass
@@ -23,22 +24,22 @@ class _Copy:
     name: str = ""
 
 
-def share(statements: Iterable[Statement], taken: Collection[str]) -> tuple[Statement, ...]:
-    """The statements with each copy that is needed twice made once; `taken` are names of arrays.
+def share(statements: Iterable[Statement], names: NameSupply) -> tuple[Statement, ...]:
+    """The statements with each copy that is needed twice made once, under a name of the supply.
 
     >>> import sympy as sp
     >>> from symbp.arrays.nodes import permute, reshape
     >>> from symbp.language.index import Index
     >>> n, i, k = Index("n", 5), Index("i", 4), Index("k", 20)
     >>> turned = reshape(permute(Name((n, i), "float", "x"), (1, 0)), (k,), (sp.Integer(20),))
-    >>> [s.name for s in share([Assign("a", turned), Assign("b", turned)], ["x", "a", "b"])]
+    >>> [s.name for s in share([Assign("a", turned), Assign("b", turned)], NameSupply("xab"))]
     ['x_matrix', 'a', 'b']
     """
-    return tuple(_shared(list(statements), set(taken)))
+    return tuple(_shared(list(statements), names))
 
 
-def _shared(statements: list[Statement], taken: set[str]) -> Iterator[Statement]:
-    statements = [replace(s, body=tuple(_shared(list(s.body), taken))) if isinstance(s, For) else s for s in statements]
+def _shared(statements: list[Statement], names: NameSupply) -> Iterator[Statement]:
+    statements = [replace(s, body=tuple(_shared(list(s.body), names))) if isinstance(s, For) else s for s in statements]
     versions: dict[str, int] = {}
     found: dict[tuple, _Copy] = {}
     keys: list[Callable[[Node], tuple]] = []
@@ -51,7 +52,7 @@ def _shared(statements: list[Statement], taken: set[str]) -> Iterator[Statement]
             versions[name] = versions.get(name, 0) + 1
     chosen = {k: c for k, c in found.items() if c.count > 1}
     for copy in chosen.values():
-        copy.name = _fresh(copy.node, taken)
+        copy.name = _fresh(copy.node, names)
     for place, (statement, key) in enumerate(zip(statements, keys)):
         for copy in chosen.values():
             if copy.place == place:
@@ -87,13 +88,10 @@ def _written(statement: Statement) -> set[str]:
     return {n for s in statement.body for n in _written(s)} if isinstance(statement, For) else {statement.name}
 
 
-def _fresh(node: Node, taken: set[str]) -> str:
+def _fresh(node: Node, names: NameSupply) -> str:
     """A name for a copy after the array that it copies."""
     source = next(n.name for n in nodes(node) if isinstance(n, Name))
-    base = f"{source}_patches" if any(isinstance(n, Windows) for n in nodes(node)) else f"{source}_matrix"
-    name = next(n for n in (base, *(f"{base}_{k}" for k in range(2, len(taken) + 3))) if n not in taken)
-    taken.add(name)
-    return name
+    return names.fresh(f"{source}_patches" if any(isinstance(n, Windows) for n in nodes(node)) else f"{source}_matrix")
 
 
 def _replaced(item: Any, change: Callable[[Node], Node | None]) -> Any:

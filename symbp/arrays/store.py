@@ -36,18 +36,23 @@ from symbp.arrays.nodes import (
     subscript,
 )
 from symbp.language.index import Index
+from symbp.language.names import NameSupply
 from symbp.language.tensor import Access, Tensor
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where a value goes: the tensor's array, its shape at this access, the positions, and margins that are cut off again."""
+    """Where a value goes: the tensor's array, its shape at this access, the positions, and margins that are cut off again.
+
+    names: what arrays in between are called is taken from it.
+    """
 
     tensor: Tensor
     access: Access
     shape: tuple[sp.Expr, ...]
     where: tuple[Position, ...]
     margins: tuple[tuple[int, int], ...]
+    names: NameSupply
 
     @property
     def is_whole(self) -> bool:
@@ -122,8 +127,8 @@ def _slice_adds(target: Target, value: Node, new: bool, label: str, fixed: froze
     name = target.tensor.name
     made: list[Statement] = []
     if value.operands:
-        made.append(Assign(name + "_taps", value, label))
-        value = Name(value.axes, value.dtype, name + "_taps")
+        made.append(Assign(target.names.fresh(name + "_taps"), value, label))
+        value = Name(value.axes, value.dtype, made[-1].name)
     padded = any(m != (0, 0) for m in target.margins)
     slices = _padded(target, value, fixed) if padded else _at_taps(target, fixed)
     loops = {i: Index(i.name, i.extent, i.start) for i in taps}
@@ -158,7 +163,8 @@ def _padded(target: Target, value: Node, fixed: frozenset[Index]) -> Target:
     order = [*(a for a in value.axes if a in by_index), *(i for i in by_index if i not in value.axes)]
     found = [by_index[i] for i in order]
     shape = tuple(e for _, e in found)
-    return Target(Tensor(target.tensor.name + "_padded", shape), target.access, shape, tuple(p for p, _ in found), ())
+    tensor = Tensor(target.names.fresh(target.tensor.name + "_padded"), shape)
+    return Target(tensor, target.access, shape, tuple(p for p, _ in found), (), target.names)
 
 
 def _cropped(target: Target, padded: Target, new: bool, label: str, fixed: frozenset[Index]) -> tuple[Statement, ...]:
