@@ -18,6 +18,7 @@ from symbp.language.names import NameSupply
 from symbp.language.tensor import Access
 from symbp.notation import Notation, tex
 from symbp.settings import NetworkError
+from symbp.suggest import nearest
 
 LETTERS = "ijkmqrsuvw"
 TAKEN = {"n": "the index of samples", "N": "the number of samples", "l": "the index of layers", "p": "a softmax's output"}
@@ -74,6 +75,7 @@ class Draft:
         self.tensors: list[Tensor] = []
         self.statements: list[Any] = []
         self.facts: list[Fact] = []
+        self.outputs: dict[str, Signal] = {}
         self._taken = {"n", "N", "l"}
         self._sizes = {"N"}
         self._printed: set[tuple[str, str]] = set()
@@ -93,12 +95,15 @@ class Draft:
             self._sizes.add(self.claim(letter, "an extent"))
         return size(letter)
 
-    def index(self, extent: SizeLike, wanted: str = "") -> Index:
-        """An index of its own letter: the wanted one where it is free, else the next of the alphabet."""
+    def index(self, extent: SizeLike, wanted: str = "", part: bool = False) -> Index:
+        """An index of its own letter: the wanted one where it is free, else the next of the alphabet.
+
+        part: it may run over a part of a longer axis.
+        """
         numbered = (f"{letter}_{k}" for k in count(1) for letter in LETTERS)
         choices = [wanted] if wanted else []
         name = next(n for group in (choices, LETTERS, numbered) for n in group if n not in self._taken | self.avoid)
-        return Index(self.claim(name, "an index"), extent)
+        return Index(self.claim(name, "an index"), extent, part=part)
 
     def number(self) -> str:
         """The number of the next layer with parameters, as it is printed."""
@@ -144,14 +149,25 @@ class Draft:
         tensor = self.fresh(name, [i.extent for i in (*self.batch, *axes)], **metadata)
         return Signal(tensor, axes, self.batch)
 
+    def output(self, name: str, signal: Signal) -> Signal:
+        """Keep a layer's output under the layer's name, for the layers that take it as their input."""
+        self.outputs[name] = signal
+        return signal
+
+    def named(self, name: str) -> Signal:
+        """The output of the earlier layer of that name."""
+        if name not in self.outputs:
+            raise NetworkError(f"no earlier layer is called {name!r}{nearest(name, self.outputs)}")
+        return self.outputs[name]
+
     def parameter(self, letter: str, shape: Iterable[SizeLike], layer: str, number: str, **metadata: Any) -> Tensor:
         """A parameter: `W1`, or `hidden.W` where the layer has a name."""
         name = self.claim(f"{layer}.{letter}" if layer else f"{letter}{number}", "a parameter")
         return self.tensor(name, shape, symbol=tex(letter), level=number, role="parameter", **metadata)
 
-    def write(self, target: Access, body: sp.Expr, over: Iterable[Index] = (), label: str = "") -> None:
-        """Add the equation `target += Σ_over body`."""
-        self.statements.append(Equation(target, body, over=tuple(over), label=label))
+    def write(self, target: Access, body: sp.Expr, over: Iterable[Index] = (), label: str = "", **rest: Any) -> None:
+        """Add the equation `target += Σ_over body`; `rest` are further fields of the equation (op, domain, component)."""
+        self.statements.append(Equation(target, body, over=tuple(over), label=label, **rest))
 
     def mean(self) -> sp.Expr:
         """1/N where the loss is the mean over a batch, else 1."""

@@ -101,7 +101,7 @@ class Network:
         draft = Draft(conventions, notation, _letters(optimizer))
         total = draft.claim(notation.loss, "the loss")
         records: list[LayerRecord] = []
-        signal = _input(draft, input, layers)
+        signal = draft.output("input", _input(draft, input, layers))
         for k, layer in enumerate(layers):
             with place(f"layer {k + 1} ({layer.type})"):
                 _check_name(layer, layers[:k])
@@ -152,13 +152,17 @@ def _input(draft: Draft, shape: Sequence[int] | None, layers: Sequence[Layer]) -
 
 
 def _check_name(layer: Layer, before: Iterable[Layer]) -> None:
+    if layer.name == "input":
+        raise NetworkError('no layer can be called "input", which is the network\'s input; rename it')
     if layer.name and any(layer.name == other.name for other in before):
         raise NetworkError(f"an earlier layer is called {layer.name!r} too; give each layer a name of its own")
 
 
 def _build(draft: Draft, layer: Layer, signal: Signal, records: list[LayerRecord]) -> Signal:
     known = len(draft.tensors)
-    output = layer.build(draft, signal)
+    output = layer.build(draft, draft.named(layer.input) if layer.input else signal)
+    if layer.name:
+        draft.output(layer.name, output)
     parameters = tuple(t.name for t in draft.tensors[known:] if t.role == "parameter")
     records.append(LayerRecord(layer, parameters, output.tensor.name))
     return output

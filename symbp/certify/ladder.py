@@ -64,8 +64,8 @@ def shrunk(program: Program) -> Program:
 
 
 def _resized(program: Program, mapping: dict[sp.Expr, sp.Expr]) -> Program:
-    indices = {i: Index(i.name, mapping.get(i.extent, i.extent), i.start) for i in program.indices}
-    indices |= {i: Index(i.name, mapping.get(i.extent, i.extent), i.start) for f in program.facts
+    indices = {i: Index(i.name, mapping.get(i.extent, i.extent), i.start, i.part) for i in program.indices}
+    indices |= {i: Index(i.name, mapping.get(i.extent, i.extent), i.start, i.part) for f in program.facts
                 for e in (f.left, f.right) for i in e.atoms(Index)}
     tensors = tuple(replace(t, shape=tuple(mapping.get(e, e) for e in t.shape)) for t in program.tensors)
 

@@ -101,7 +101,7 @@ def _joined(line: Line, single: Line) -> Line | None:
         return None
     if any(substitute(a, {index: value}) != b for a, b in ((line.target, single.target), (line.right, single.right))):
         return None
-    longer = Index(index.name, sp.expand(index.extent + 1), ends[sp.expand(value)])
+    longer = Index(index.name, sp.expand(index.extent + 1), ends[sp.expand(value)], index.part)
     move = {index: longer}
     steps = tuple(replace(s, before=substitute(s.before, move), after=substitute(s.after, move)) for s in line.steps)
     return Line(substitute(line.target, move), substitute(line.right, move), steps, line.derivation)

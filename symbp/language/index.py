@@ -34,7 +34,8 @@ class Index(sp.Symbol):
     """An index with its range: `Index("i", 5)` runs over 0…4, `Index("l", L, start=1)` over 1…L.
 
     `extent` is a positive integer, a size symbol, a size expression, or depends on an outer
-    loop's index (`n(l)`).  Two indices are equal when name, extent and start are.
+    loop's index (`n(l)`).  `part`: it may stand alone on a longer axis, of which it runs over a part.
+    Two indices are equal when all of these are.
 
     >>> i = Index("i", 5)
     >>> 2*i + 1
@@ -43,19 +44,20 @@ class Index(sp.Symbol):
     (True, False)
     """
 
-    __slots__ = ("extent", "start")
+    __slots__ = ("extent", "start", "part")
 
-    def __new__(cls, name: str, extent: SizeLike, start: SizeLike = 0) -> Index:
+    def __new__(cls, name: str, extent: SizeLike, start: SizeLike = 0, part: bool = False) -> Index:
         self = sp.Symbol.__xnew__(cls, name, integer=True)
         self.extent = as_extent(extent, f"the extent of index {name}")
         self.start = _sympify(start)
+        self.part = part
         return self
 
     def _hashable_content(self) -> tuple:
-        return (self.name, self.extent, self.start)
+        return (self.name, self.extent, self.start, self.part)
 
     def __getnewargs_ex__(self) -> tuple:
-        return ((self.name, self.extent, self.start), {})
+        return ((self.name, self.extent, self.start, self.part), {})
 
     @property
     def last(self) -> sp.Expr:
@@ -64,7 +66,7 @@ class Index(sp.Symbol):
 
     def renamed(self, name: str) -> Index:
         """The same range under another name."""
-        return Index(name, self.extent, self.start)
+        return Index(name, self.extent, self.start, self.part)
 
 
 def indices_of(expression: sp.Basic) -> tuple[Index, ...]:
@@ -94,4 +96,4 @@ def _moved(index: Index, mapping: dict[sp.Basic, sp.Basic]) -> Index:
     if index.extent.is_Integer and index.start.is_Integer:
         return index
     extent, start = substitute(index.extent, mapping), substitute(index.start, mapping)
-    return index if (extent, start) == (index.extent, index.start) else Index(index.name, extent, start)
+    return index if (extent, start) == (index.extent, index.start) else Index(index.name, extent, start, index.part)

@@ -130,7 +130,7 @@ def _check_range(program: Program, place: _Place, access: Access, axis: int, is_
     position, origin, extent = access.indices[axis], tensor.origin[axis], tensor.extents(access)[axis]
     if isinstance(position, Index) and position.extent == extent and position.start == origin:
         return
-    if isinstance(position, Index) and position not in place.loops and not is_row and not place.domain and \
+    if isinstance(position, Index) and position not in place.loops and not is_row and not position.part and not place.domain and \
             (sp.expand(position.extent - extent) != 0 or position.start != origin):
         raise LanguageError(f"in `{place.text}`: the index {position} of extent {position.extent} stands alone on axis {axis} "
                             f"of {access}, whose extent is {extent}; the two must be equal")

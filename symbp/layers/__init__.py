@@ -3,5 +3,6 @@ from symbp.layers.activations import Activation, Softmax
 from symbp.layers.base import LAYERS, Layer, layer
 from symbp.layers.dense import Dense
 from symbp.layers.equations import Equations
+from symbp.layers.graph import Add, Concatenate
 
-__all__ = ["LAYERS", "Activation", "Dense", "Equations", "Layer", "Softmax", "layer"]
+__all__ = ["LAYERS", "Activation", "Add", "Concatenate", "Dense", "Equations", "Layer", "Softmax", "layer"]

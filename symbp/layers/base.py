@@ -19,11 +19,13 @@ Kind = TypeVar("Kind", bound="type[Layer]")
 class Layer(Settings, ABC):
     """A layer: its settings, and the forward equations that they stand for.
 
-    A subclass narrows `type` to the literal words that a network file writes.
+    A subclass narrows `type` to the literal words that a network file writes.  input: the name of the earlier layer whose
+    output this one takes, where that is not the layer before; `input` is the network's input.
     """
 
     type: str
     name: Identifier = ""
+    input: Identifier = ""
 
     @abstractmethod
     def build(self, draft: Draft, x: Signal) -> Signal:

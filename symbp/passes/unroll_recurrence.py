@@ -121,7 +121,7 @@ def _narrowed(case: Case) -> Case:
         index = next(i for e in case.target.indices for i in indices_of(e) if i.name == name)
         low, high = (_tightest(case.facts, index, sign) for sign in (1, -1))
         if (low, high) != (index.start, sp.expand(index.last)):
-            case = case.substituted({index: Index(index.name, sp.expand(high - low + 1), low)})
+            case = case.substituted({index: Index(index.name, sp.expand(high - low + 1), low, index.part)})
     return case
 
 
