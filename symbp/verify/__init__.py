@@ -1,0 +1,16 @@
+"""Checks what a text says: which of its printed numbers are right, which are wrong, and where the first mistake enters.
+
+Stage: claim file → verdicts → report.
+
+    claimfile.py   TOML → program, values, claims
+    printed.py     the digits of a text, and the numbers that they stand for
+    quantity.py    what a claim is of: an element, a derivative, an expression
+    recompute.py   its value, exactly and from the digits printed before
+    enclosures.py  numbers with error bounds, and labels, for the oracle
+    verdict.py     right, wrong here, inherited, last digit off, undecided
+    report.py      the verdicts as text, Markdown and JSON
+"""
+from symbp.verify.report import Report, verify
+from symbp.verify.verdict import Verdict
+
+__all__ = ["Report", "Verdict", "verify"]
