@@ -36,6 +36,7 @@ from symbp.settings import Identifier, NetworkError, Settings, place, read_typed
 from symbp.verify.printed import Printed, read
 
 MOST_STEPS, MOST_CLAIMS, DEEPEST = 1_000_000, 5_000, 8
+CLAIM = ("id", "of", "value", "after", "where", "formula")
 OWN = ("title", "source", "values", "claims")
 
 
@@ -52,11 +53,12 @@ class Equations(Settings):
     indices: dict[Identifier, Extent] = Field(default_factory=dict)
     facts: list[str] = Field(default_factory=list)
     names: dict[Identifier, str] = Field(default_factory=dict)
+    functions: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One printed number: its place in the file, what it is of, the digits, and after how many updates.
+    """One printed number: its place in the file, what it is of, the digits, and after how many updates; or a formula.
 
     problem: why it cannot be judged, where that is known from the file alone.
     """
@@ -67,6 +69,7 @@ class Claim:
     after: int = 0
     where: str = ""
     problem: str = ""
+    formula: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Text:
     values: Mapping[str, np.ndarray]
     sizes: Mapping[str, int]
     names: Mapping[str, str] = field(default_factory=dict)
+    functions: Mapping[str, str] = field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
 
 
@@ -146,7 +150,8 @@ def _of_equations(tables: Mapping[str, Any], values: Mapping[str, np.ndarray]) -
         program = reader.program(Conventions())
         if written.loss and written.loss not in program:
             raise NetworkError(f"loss = {written.loss!r}: no equation assigns it; they assign {', '.join(reader.assigned)}")
-    return {"program": program, "loss": written.loss, "optimizer": _optimizer(tables), "sizes": {}, "names": written.names}
+    return {"program": program, "loss": written.loss, "optimizer": _optimizer(tables), "sizes": {}, "names": written.names,
+            "functions": written.functions}
 
 
 def _of_layers(tables: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -221,12 +226,16 @@ def _claim(number: int, table: Any) -> Iterator[Claim]:
     table = table if isinstance(table, dict) else {}
     of, name = table.get("of"), visible(str(table.get("id", table.get("of", number))))[:80]
     after, where = table.get("after", 0), visible(str(table.get("where", "")))[:200]
-    unknown = next((key for key in table if key not in ("id", "of", "value", "after", "where")), None)
+    unknown = next((key for key in table if key not in CLAIM), None)
     problem = ""
-    if not isinstance(of, str) or "value" not in table:
-        problem = 'a claim of a number has the keys of = "…" and value = "…"'
+    formula = table.get("formula")
+    if isinstance(formula, str) and not {"of", "value", "after"} & {*table}:
+        yield Claim(name if "id" in table else f"formula {number}", "", None, where=where, formula=formula)
+        return
+    if not isinstance(of, str) or "value" not in table or formula is not None:
+        problem = 'a claim of a number has the keys of = "…" and value = "…", that of a formula the key formula = "…"'
     elif unknown is not None:
-        problem = f"unknown key {visible(unknown)[:60]!r}; valid are: id, of, value, after, where"
+        problem = f"unknown key {visible(unknown)[:60]!r}; valid are: {', '.join(CLAIM)}"
     elif not isinstance(after, int) or isinstance(after, bool) or not 0 <= after <= MOST_STEPS:
         problem = f"after must be a whole number from 0 to {MOST_STEPS:,}: how many updates came before"
     if problem:

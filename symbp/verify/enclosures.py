@@ -58,8 +58,10 @@ class Enclosures(Numbers):
 
     def number(self, x: Any) -> Any:
         """A Python number as an enclosure of itself."""
-        if isinstance(x, (int, float, Fraction, np.integer, np.floating)):
-            exact = Fraction(repr(float(x))) if isinstance(x, (float, np.floating)) else Fraction(int(x)) if not isinstance(x, Fraction) else x
+        if isinstance(x, np.integer):
+            x = int(x)
+        if isinstance(x, (int, float, Fraction, np.floating)):
+            exact = Fraction(repr(float(x))) if isinstance(x, (float, np.floating)) else Fraction(x)
             return self.between(exact, exact)
         return x
 
@@ -167,7 +169,7 @@ class Traces(Numbers):
 
     def __init__(self) -> None:
         join = [_each(lambda *xs: Trace().union(*xs), arity) for arity in (1, 2)]
-        self.functions = {**{f: join[0] for f in (*UNARY, sp.Abs)}, sp.Pow: join[1], step: join[1], equal: join[1]}
+        self.functions = {**dict.fromkeys((*UNARY, sp.Abs), join[0]), sp.Pow: join[1], step: join[1], equal: join[1]}
 
     def apply(self, function: type, arguments: list) -> Any:
         """An operation on arrays of traces."""

@@ -99,13 +99,21 @@ class Quantities:
         at = tuple(int(k) for k in (indices or "").split(",") if k.strip())
         shape = [self.text.sizes.get(str(e), e) for e in tensor.shape]
         if len(at) != len(shape):
-            raise LanguageError(f"{tensor.name} has the shape {_shown(shape)}, so {tensor.name}[{','.join(map(str, at))}] is no number of it; "
-                                f"give {len(shape)} indices, counted from 0")
+            raise LanguageError(f"{tensor.name} has the shape {_shown(shape)}, so {tensor.name}[{','.join(map(str, at))}] is no number "
+                                f"of it; give {len(shape)} indices, counted from 0")
         outside = next((axis for axis, (k, e) in enumerate(zip(at, shape)) if not k < int(e)), None)
         if outside is not None:
             raise LanguageError(f"{tensor.name} has the shape {_shown(shape)}, so the index {at[outside]} of axis {outside} is outside "
                                 f"0 … {int(shape[outside]) - 1}")
         return at
+
+    def whole(self, text: str) -> str:
+        """The tensor that holds all elements of a name or derivative."""
+        quotient = QUOTIENT.fullmatch(text)
+        if quotient and self._is_derivative(quotient):
+            of, by = (ELEMENT.fullmatch(quotient[side]) for side in ("of", "by"))
+            return self.adjoint(_key(of), self._tensor(by["name"]).name)[by["name"]]
+        return self._tensor(text.strip()).name
 
     # derivatives
 

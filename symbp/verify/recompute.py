@@ -25,7 +25,7 @@ from symbp.passes.prune import prune
 from symbp.passes.stabilise import stabilise
 from symbp.printing.numpy import NumpyPrinter
 from symbp.spelling import spell
-from symbp.verify.claimfile import Claim, Text
+from symbp.verify.claimfile import Text
 from symbp.verify.enclosures import Trace, Traces, enclosures
 from symbp.verify.quantity import Quantities, Quantity
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from symbp.report.text import visible
 from symbp.verify.claimfile import load
+from symbp.verify.formulas import ILL_POSED, RIGHT_IF
 from symbp.verify.verdict import INHERITED, RIGHT, UNDECIDED, WRONG, Verdict, verdicts
 
 HEADER = ("claim", "printed", "verdict", "right value", "why")
@@ -25,8 +26,8 @@ class Report:
 
     @property
     def holds(self) -> bool:
-        """Whether every claim was judged and is right."""
-        return all(v.verdict == RIGHT for v in self.verdicts)
+        """Whether every claim was judged and is right, if only under a convention that is named."""
+        return all(v.verdict in (RIGHT, RIGHT_IF) for v in self.verdicts)
 
     @property
     def summary(self) -> str:
@@ -37,7 +38,7 @@ class Report:
     @property
     def first(self) -> Verdict | None:
         """The first new mistake."""
-        return next((v for v in self.verdicts if v.verdict == WRONG), None)
+        return next((v for v in self.verdicts if v.verdict in (WRONG, ILL_POSED)), None)
 
     @property
     def opening(self) -> list[str]:
@@ -50,12 +51,26 @@ class Report:
         return lines
 
     def text(self) -> str:
-        """A table with the first mistake on top."""
-        rows = [HEADER, *map(_row, self.verdicts)]
-        widths = [max(len(row[k]) for row in rows) for k in range(len(HEADER) - 1)]
-        lines = ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths)), row[-1]]).rstrip() for row in rows]
+        """The first mistake, a table of the numbers, and the formulas."""
         heads = [line for line in (self.title, self.source) if line]
-        return "\n".join([*map(visible, heads), *self.opening, "", *lines, "", self.summary])
+        parts = [[*map(visible, heads), *self.opening], self._table(), self._formulas(), [self.summary]]
+        return "\n\n".join("\n".join(part) for part in parts if part)
+
+    def _table(self) -> list[str]:
+        """The numbers, in columns."""
+        rows = [_row(v) for v in self.verdicts if not v.claim.formula]
+        rows = [HEADER, *rows] if rows else []
+        widths = [max(len(row[k]) for row in rows) for k in range(len(HEADER) - 1)] if rows else []
+        return ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths)), row[-1]]).rstrip() for row in rows]
+
+    def _formulas(self) -> list[str]:
+        """The formulas, what is wrong with each below it."""
+        lines = []
+        for v in (v for v in self.verdicts if v.claim.formula):
+            lines.append(f"{v.verdict:10} {v.claim.id}:  {visible(v.claim.formula)}")
+            lines += [f"{'':10} derived:  {v.value}"] if v.value else []
+            lines += [f"{'':10} {visible(v.note)}"] if v.note else []
+        return lines
 
     def markdown(self) -> str:
         """The same as Markdown, fit to send to an author."""
@@ -66,10 +81,8 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """The same for programs."""
-        return {"file": self.path, "title": self.title, "source": self.source, "holds": self.holds, "verdicts": [
-            {"id": v.claim.id, "of": v.claim.of, "after": v.claim.after, "where": v.claim.where,
-             "printed": v.claim.printed.text if v.claim.printed else None, "verdict": v.verdict, "value": v.value or None,
-             "note": v.note, "roots": list(v.roots)} for v in self.verdicts]}
+        return {"file": self.path, "title": self.title, "source": self.source, "holds": self.holds,
+                "verdicts": [_as_json(v) for v in self.verdicts]}
 
 
 def verify(path: str | Path) -> Report:
@@ -85,13 +98,23 @@ def verify(path: str | Path) -> Report:
     return Report(str(path), text.title, text.source, tuple(verdicts(text)))
 
 
+def _as_json(verdict: Verdict) -> dict[str, Any]:
+    claim = verdict.claim
+    kind = {"formula": claim.formula} if claim.formula else {"of": claim.of, "after": claim.after,
+                                                           "printed": claim.printed.text if claim.printed else None}
+    return {"id": claim.id, "where": claim.where, **kind, "verdict": verdict.verdict, "value": verdict.value or None,
+            "note": verdict.note, "roots": list(verdict.roots)}
+
+
 def _said(verdict: Verdict) -> str:
     where = f" ({verdict.claim.where})" if verdict.claim.where else ""
+    if verdict.claim.formula:
+        return f"{verdict.claim.id}{where}, {visible(verdict.claim.formula)}, is {verdict.verdict}"
     return f"{verdict.claim.id}{where} is printed as {verdict.claim.printed.text}, but it is {verdict.value}"
 
 
 def _row(verdict: Verdict) -> Sequence[str]:
     claim = verdict.claim
     right = "" if verdict.verdict in (RIGHT, UNDECIDED) else verdict.value
-    shown = claim.id + (f" after {claim.after}" if claim.after and str(claim.after) not in claim.id else "")
-    return shown, claim.printed.text if claim.printed else "", verdict.verdict, right, visible(verdict.note)
+    shown = claim.id + (f" after {claim.after}" if claim.after and "after" not in claim.id else "")
+    return shown, claim.printed.text if claim.printed else visible(claim.formula), verdict.verdict, right, visible(verdict.note)

@@ -3,9 +3,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from symbp.verify.claimfile import Claim, Text
+from symbp.verify.formulas import ILL_POSED, Formulas
 from symbp.verify.printed import Printed
 from symbp.verify.recompute import Bounds, Recomputed, recompute
 
@@ -16,8 +16,9 @@ RIGHT, LAST_DIGIT, WRONG, INHERITED, UNDECIDED = "right", "last digit off", "wro
 class Verdict:
     """What is said of one claim.
 
-    verdict: right, last digit off, wrong (a new mistake), inherited (follows from an earlier one), or undecided.
-    value: the right number, printed to as many digits.  note: why.  roots: the claims where the mistake entered.
+    verdict: right, last digit off, wrong (a new mistake), inherited (follows from an earlier one), or undecided; of a formula
+    right, right-if, wrong, ill-posed or undecided.  value: the right number, printed to as many digits, or the derived
+    formula.  note: why.  roots: the claims where the mistake entered.
     """
 
     claim: Claim
@@ -49,9 +50,24 @@ def verdicts(text: Text) -> list[Verdict]:
     """
     numbers = recompute(text)
     judged: dict[int, Verdict] = {}
+    formulas = Formulas(text) if any(claim.formula for claim in text.claims) else None
     for k in _in_order(numbers):
+        if text.claims[k].formula and formulas is not None:
+            judged[k] = _of_formula(text.claims[k], formulas)
+            continue
         judged[k] = _verdict(text.claims[k], numbers[k], {j: judged[j] for j in numbers[k].used if j in judged})
     return [judged[k] for k in range(len(numbers))]
+
+
+def _of_formula(claim: Claim, formulas: Formulas) -> Verdict:
+    judged = formulas.judge(claim.formula)
+    if judged.verdict not in (WRONG, ILL_POSED):
+        return Verdict(claim, judged.verdict, note=judged.note)
+    slips = formulas.slips(claim.formula)
+    why = [judged.note] if judged.note else []
+    if slips:
+        why.append(f"explained by: {'; or '.join(slips[:4])}")
+    return Verdict(claim, judged.verdict, formulas.derived(claim.formula), "; ".join(why), (claim.id,))
 
 
 def _in_order(numbers: Sequence[Recomputed]) -> Iterable[int]:
@@ -84,7 +100,8 @@ def _verdict(claim: Claim, found: Recomputed, used: dict[int, Verdict]) -> Verdi
     again = [_agrees(printed, point) for point in found.points]
     if how:
         hidden = found.used and not any(again)
-        return Verdict(claim, RIGHT, value, "rests on digits that are not printed" if hidden else "cut off, not rounded" if how == "cut" else "")
+        note = "rests on digits that are not printed" if hidden else "cut off, not rounded" if how == "cut" else ""
+        return Verdict(claim, RIGHT, value, note)
     roots = tuple(dict.fromkeys(r for j in sorted(used) for r in used[j].roots))
     if any(again):
         if roots:
