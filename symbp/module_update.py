@@ -46,7 +46,7 @@ def update_lines(network: Network, target: Target) -> Update:
     printer = target.printer({**states, **constants, **scalars, **counted})
     planned = target.planned(printer, same=arrays, host={*constants, *scalars, *counted}, kernel="_{}_update")
     statements = lower(program)
-    _check_order(statements, following)
+    check_order(statements, following)
     first = [s for s in statements if isinstance(s, Assign) and not s.value.axes]
     lines = planned.lines([s for s in statements if s not in first])
     head = [*printer.lines(first), *(f'state["{old}"] = {old}' for old in counted.values())] or ['state["step"] += 1']
@@ -66,12 +66,12 @@ def _equations(network: Network) -> Equations:
     return optimizer.update(Program((w, g), ()), {"w": "g"}, network.notation.learning_rate)
 
 
-def _check_order(statements: Iterable[Statement], following: dict[str, str]) -> None:
+def check_order(statements: Iterable[Statement], following: dict[str, str]) -> None:
     """Raise where an old value is read after the new one has taken its place."""
     gone: set[str] = set()
     for statement in statements:
         late = names_read(statement) & gone
         if late:
-            raise LanguageError(f"the optimiser reads {', '.join(sorted(late))} after its next value is written; write that equation last")
+            raise LanguageError(f"a step reads {', '.join(sorted(late))} after its next value is written; write that equation last")
         if isinstance(statement, Assign) and statement.name in following:
             gone.add(following[statement.name])
