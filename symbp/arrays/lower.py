@@ -145,10 +145,15 @@ class _OfEquation:
         taps = self.target().taps
         self.free = (*taps, *(i for i in free if i not in taps))
         self.over = tuple(i for i in equation.over if i not in fixed)
-        self.axes: Axes = (*self.free, *self.over)
+        self.axes: Axes = self._in_memory((*self.free, *self.over))
         self.margins: dict[Access, tuple[tuple[int, int], ...]] = {}
         self.left = self._left()
         self.fill = "edge"
+
+    def _in_memory(self, axes: Axes) -> Axes:
+        """The axes of a sum in the order in which the first tensor that has them all has them, so that nothing is transposed for it."""
+        found = (a.indices for a in accesses(self.equation.body) if {*a.indices} == {*axes} and len(a.indices) == len(axes))
+        return tuple(next(found, axes)) if self.over else axes
 
     # the domain
 

@@ -51,14 +51,19 @@ def _contracts(bar: str, derivative: Derivative, writers: Writers) -> bool:
 
 
 def _read_both_ways(derivative: Derivative) -> set[str]:
-    """The cotangents that one equation sums and another takes as they are: written out, they would stand under that sum once more."""
+    """The cotangents that one equation sums and another takes as they are: written out, they would stand under that sum once more.
+
+    What is made of the seed alone, as −t/(N p) of a cross-entropy, is no such; it often cancels.
+    """
+    bars = {*derivative.names.values()} - {derivative.names[derivative.of]}
+    chained = {eq.target.name for eq in derivative.program.equations if any(a.name in bars for a in accesses(eq.body))}
     hidden = {derivative.names[t.name] for t in derivative.program.tensors if t.auxiliary and t.name in derivative.names}
     found: dict[bool, set[str]] = {True: set(), False: set()}
     for equation in derivative.program.equations:
         if equation.target.name not in hidden:
             for access in accesses(equation.body):
                 found[not set(indices_of(access)).isdisjoint(equation.over)].add(access.name)
-    return found[True] & found[False] & {*derivative.names.values()} - hidden
+    return found[True] & found[False] & chained & bars - hidden
 
 
 def _recurrent(names: set[str], writers: Writers, readers: Mapping[str, set[str]]) -> set[str]:

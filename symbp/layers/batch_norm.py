@@ -17,7 +17,7 @@ from symbp.settings import NetworkError
 
 @layer
 class BatchNorm(Layer):
-    """y = γ (x − μ) / √(v + ε) + β for each channel, the first axis of features; [C], [C, L] and [C, H, W] are inputs.
+    """y = γ (x − μ) / σ + β with σ = √(v + ε) for each channel, the first axis of features; [C], [C, L] and [C, H, W] are inputs.
 
     In training μ and v are mean and (biased) variance over the M elements of a channel: all samples, all positions.  In inference they
     are running statistics, which each step of training moves: μ̃ := (1 − ρ) μ̃ + ρ μ, and ṽ := (1 − ρ) ṽ + ρ v M/(M − 1).
@@ -33,7 +33,8 @@ class BatchNorm(Layer):
     v1[i] += sum(n, c1[n, i]**2/N)
     running_mean1_next[i] += mu1[i]/10 + 9*running_mean1[i]/10
     running_var1_next[i] += 9*running_var1[i]/10 + v1[i]/10
-    y1[n, i] += c1[n, i]/sqrt(v1[i] + 1/100000)
+    sigma1[i] += sqrt(v1[i] + 1/100000)
+    y1[n, i] += c1[n, i]/sigma1[i]
     """
 
     type: Literal["batch_norm"] = "batch_norm"
@@ -56,7 +57,9 @@ class BatchNorm(Layer):
         else:
             centred, variance = self._statistics(draft, x, level, mean, variance)
         y = draft.signal(f"y{level}", x.axes, symbol="y", level=level)
-        value = centred / sp.sqrt(variance[channel] + exact(self.epsilon))
+        deviation = draft.fresh(f"sigma{level}", [channel.extent], symbol=r"\sigma", level=level)
+        draft.write(deviation[channel], sp.sqrt(variance[channel] + exact(self.epsilon)), label=self.type)
+        value = centred / deviation[channel]
         if self.affine:
             gamma, beta = (draft.parameter(letter, [channel.extent], self.name, level) for letter in ("gamma", "beta"))
             hat = draft.signal(f"xhat{level}", x.axes, symbol=r"\hat{x}", level=level)
