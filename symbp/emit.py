@@ -194,9 +194,10 @@ class _Emitter:
         names = wrapped([b.name for b in buffers], 'state["workspaces"][N]')
         workspace = ['if N not in state["workspaces"]:', '    state["workspaces"][N] = _workspace(N, dtype)', *names]
         right = self.accuracy()
+        step = "\n".join(self.target.step).format(masks=" but the masks" if self.state.masks else "")
         gradients = ", ".join(f'"{self.names[p]}": {self.names[g]}' for p, g in self.gradients.items())
         return {
-            "docstring_of_step": textwrap.indent("\n".join(self.target.step), "    ").strip() + "\n    " * (len(self.target.step) > 1),
+            "docstring_of_step": textwrap.indent(step, "    ").strip() + "\n    " * ("\n" in step),
             "forward": self._applied(self.used.readable(output), target=False),
             "training": self._opened([*self.state.drawn(), *self.code.readable(loss, *self.gradients.values())],
                                      self.state.required(self.network.rates)),

@@ -26,9 +26,10 @@ class Target:
     """A library: how statements are printed, and what the template places.
 
     imports: lines.  erf: standard modules, import lines and helpers where the error function occurs.  created, loaded, saved: what
-    makes an array of the library of a host's one, or the reverse.  step: a docstring.  drawn: the expression of a mask with a
-    {shape}, 0 at the {rate}.  redrawn: lines that draw the same mask into a {name}d buffer, with one of {uniform} numbers; none where
-    the library has no such thing.  read, order, evaluated: expressions of `main`.  after_step, after_epoch: its lines.
+    makes an array of the library of a host's one, or the reverse.  step: a docstring, with a place for {masks} that are copied.
+    drawn: the expression of a mask with a {shape}, 0 at the {rate}. 
+    redrawn: lines that draw the same mask into the buffer {name} with the numbers {uniform}; none where the library cannot.
+    read, order, evaluated: expressions of `main`.  after_step, after_epoch: its lines.
     """
 
     library: str
@@ -76,7 +77,8 @@ CUPY = Target(
     erf=((), ("from cupyx.scipy.special import erf",), ()), created="cp.asarray(value.astype(dtype))", loaded="cp.asarray(arrays[key])",
     saved="{key: cp.asnumpy(value) for key, value in arrays.items()}",
     step=("One step of training in place; returns the loss before it, an array without axes on the device.", "",
-          "With x and y on the device nothing is copied from or to it, and nothing waits; `float(loss)` copies, and waits for the step.",
+          "With x and y on the device nothing{masks} is copied from or to it, and nothing waits; `float(loss)` copies, "
+          "and waits for the step.",
           "The same numbers as `loss_and_grads` up to rounding: each elementwise chain is one kernel."),
     read="map(cp.asarray, read_data(options.data, options.dtype))", order=f"cp.asarray({PERMUTATION})",
     evaluated="map(float, {evaluate})", drawn="cp.asarray(rng.random({shape}, np.float32) >= {rate}).astype(dtype)", redrawn=(),

@@ -4,6 +4,7 @@ Stage: body and bound indices → array expression over the indices of the resul
 """
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import sympy as sp
@@ -128,7 +129,7 @@ def settled(node: Node, axes: Axes) -> Axes:
 
 
 def in_memory(axes: Axes, factors: list[sp.Expr]) -> Axes:
-    """The axes in the order of the first tensor that has all indices of the factors, so that nothing is transposed for their product.
+    """The axes in the order in which most tensors have them that have all indices of the factors, so that few are transposed.
 
     >>> from symbp.language.tensor import Access
     >>> n, j = Index("n", 4), Index("j", 3)
@@ -136,8 +137,8 @@ def in_memory(axes: Axes, factors: list[sp.Expr]) -> Axes:
     (n, j)
     """
     wanted = {i for f in factors for i in _indices(f)}
-    found = (a.indices for f in factors for a in accesses(f) if {*a.indices} == wanted and len(a.indices) == len(wanted))
-    order = next(found, ())
+    found = Counter(a.indices for f in factors for a in accesses(f) if {*a.indices} == wanted and len(a.indices) == len(wanted))
+    order = max(found, key=found.__getitem__, default=())
     return (*order, *(a for a in axes if a not in order)) if len(order) > 1 else axes
 
 
