@@ -27,7 +27,7 @@ class Target:
 
     imports: lines.  erf: standard modules, import lines and helpers where the error function occurs.  created, loaded, saved: what
     makes an array of the library of a host's one, or the reverse.  step: a docstring, with a place for {masks} that are copied.
-    drawn: the expression of a mask with a {shape}, 0 at the {rate}. 
+    drawn: the expression of a mask with a {shape}, 0 at the {rate}.
     redrawn: lines that draw the same mask into the buffer {name} with the numbers {uniform}; none where the library cannot.
     read, order, evaluated: expressions of `main`.  after_step, after_epoch: its lines.
     """
