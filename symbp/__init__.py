@@ -40,6 +40,7 @@ _WHERE = {
     "load": "symbp.netfile", "parse": "symbp.netfile",
     "Network": "symbp.network", "Notation": "symbp.notation", "Target": "symbp.losses",
     "Dense": "symbp.layers", "Activation": "symbp.layers", "Softmax": "symbp.layers", "Equations": "symbp.layers",
+    "BatchNorm": "symbp.layers", "Dropout": "symbp.layers",
     "SquaredError": "symbp.losses", "CrossEntropy": "symbp.losses", "SoftmaxCrossEntropy": "symbp.losses",
     "BinaryCrossEntropy": "symbp.losses",
     "GradientDescent": "symbp.optim", "Momentum": "symbp.optim", "Adam": "symbp.optim",

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import sympy as sp
 from pydantic import Field
 
-from symbp.draft import Draft, Signal
+from symbp.draft import Draft, Signal, exact
 from symbp.language import Fact, Tensor, is_binary, sums_to_one
 from symbp.layers.activations import softmax
 from symbp.notation import Symbol, tex
@@ -187,15 +187,6 @@ def cross_entropy(draft: Draft, p: Signal, target: Target, loss: Tensor, smoothi
     t = one_hot(draft, p, target)
     q = (1 - smoothing) * t.element + smoothing / p.axes[-1].extent
     draft.write(loss[()], -draft.mean() * q * sp.log(p.element), indices, label)
-
-
-def exact(number: float) -> sp.Rational:
-    """A number as it was written: 0.1 is 1/10.
-
-    >>> exact(0.1)
-    1/10
-    """
-    return sp.Rational(repr(number))
 
 
 def _constant(draft: Draft, letter: str) -> sp.Expr:

@@ -33,6 +33,10 @@ class Elementwise:
     def __init__(self, read: Read, axes: Axes, fixed: frozenset[Index] = frozenset(), whole: bool = False) -> None:
         self.read, self.axes, self.fixed, self.whole = read, axes, fixed, whole
 
+    def within(self, axes: Axes) -> Elementwise:
+        """The same with another order of axes."""
+        return Elementwise(self.read, axes, self.fixed, self.whole)
+
     def __call__(self, expression: sp.Expr) -> Node:
         """The array expression of a body."""
         if isinstance(expression, Access):

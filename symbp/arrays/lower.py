@@ -33,7 +33,7 @@ from symbp.arrays.nodes import (
     permute,
     reshape,
 )
-from symbp.arrays.product import Sums, settled
+from symbp.arrays.product import Sums, in_memory, settled
 from symbp.arrays.share import share
 from symbp.arrays.store import Target, full, scattered, whole, written
 from symbp.errors import LanguageError
@@ -103,23 +103,34 @@ class _Lowering:
         if not lowered:
             yield from (self._zeros(self.program.tensor(eq.target.name)) for eq in equations[:1] if eq.target.name not in self.made)
             return
-        values = [item.value() for item in lowered]
         targets = [item.target() for item in lowered]
         first = targets[0]
-        if all(t.is_whole and t.axes == first.axes for t in targets):
-            node = values[0]
-            for value in values[1:]:
-                node = join("add", node, value, settled(node, first.axes))
-            new = first.tensor.name not in self.made
-            statement = whole(first, node, found[0].label) if new else None
+        if first.tensor.name not in self.made and all(t.is_whole and t.axes == first.axes for t in targets):
+            statement = whole(first, self._sum(found, first.axes, fixed), found[0].label)
             if statement is not None:
                 self.made.add(first.tensor.name)
                 yield statement
                 return
-        for item, target, value in zip(lowered, targets, values):
+        for item, target in zip(lowered, targets):
             new = target.tensor.name not in self.made
             self.made.add(target.tensor.name)
-            yield from item.store(target, value, new)
+            yield from item.store(target, item.value(), new)
+
+    def _sum(self, equations: list[Equation], axes: Axes, fixed: frozenset[Index]) -> Node:
+        """The sum of contributions: what is added first, then what is subtracted."""
+        signed = sorted(((_is_subtracted(eq), eq) for eq in equations), key=lambda s: s[0])
+        flip = not signed[0][0]
+        values = [_OfEquation(self.program, replace(eq, body=-eq.body) if flip and minus else eq, fixed, self.names).value()
+                  for minus, eq in signed]
+        node = values[0]
+        for (minus, _), value in zip(signed[1:], values[1:]):
+            node = join("subtract" if flip and minus else "add", node, value, settled(node, axes))
+        return node
+
+
+def _is_subtracted(equation: Equation) -> bool:
+    """Whether a contribution is a single addend with a minus."""
+    return equation.op == "sum" and not equation.body.is_Add and equation.body.could_extract_minus_sign()
 
 
 def _equations(loop: Loop) -> Iterator[Equation]:
@@ -190,7 +201,8 @@ class _OfEquation:
 
     def value(self) -> Node:
         """The right side, over the free indices."""
-        elementwise = Elementwise(self.read, self.axes, self.fixed)
+        axes = in_memory(self.axes, [self.equation.body]) if self.over else self.axes
+        elementwise = Elementwise(self.read, axes, self.fixed)
         body = self.equation.body
         if self.equation.op != "sum":
             return self._extremum(elementwise(body))

@@ -4,6 +4,7 @@ Stage: body and bound indices → array expression over the indices of the resul
 """
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import sympy as sp
@@ -29,6 +30,7 @@ from symbp.arrays.nodes import (
     subscript,
 )
 from symbp.language.index import Index
+from symbp.language.tensor import accesses
 
 Mask = Callable[[Node], Node]
 
@@ -86,7 +88,7 @@ class Sums:
         return [self._operand(*group) for group in groups.values()]
 
     def _operand(self, above: list[sp.Expr], below: list[sp.Expr]) -> Node:
-        return self.value.product([*above, *(1 / b for b in below)])
+        return self.value.within(in_memory(self.value.axes, [*above, *below])).product([*above, *(1 / b for b in below)])
 
     def _contracted(self, operands: list[Node]) -> Node | None:
         """The operands multiplied and summed, two by two; a bound index is summed as soon as no other operand has it."""
@@ -124,6 +126,20 @@ class Sums:
 def settled(node: Node, axes: Axes) -> Axes:
     """The order in which something is added to a node: the order of a product that has all axes, which trade places afterwards."""
     return node.axes if isinstance(node, Reshape | Matmul) and set(node.axes) == set(axes) and not is_view(node) else axes
+
+
+def in_memory(axes: Axes, factors: list[sp.Expr]) -> Axes:
+    """The axes in the order in which most tensors have them that have all indices of the factors, so that few are transposed.
+
+    >>> from symbp.language.tensor import Access
+    >>> n, j = Index("n", 4), Index("j", 3)
+    >>> in_memory((j, n), [Access("c", n, j)**2])
+    (n, j)
+    """
+    wanted = {i for f in factors for i in _indices(f)}
+    found = Counter(a.indices for f in factors for a in accesses(f) if {*a.indices} == wanted and len(a.indices) == len(wanted))
+    order = max(found, key=found.__getitem__, default=())
+    return (*order, *(a for a in axes if a not in order)) if len(order) > 1 else axes
 
 
 def _indices(expression: sp.Expr) -> set[Index]:

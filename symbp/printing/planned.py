@@ -45,6 +45,8 @@ REDUCE = {"sum": "add.reduce", "max": "maximum.reduce"}
 PREFIX = {"float": "scratch", "bool": "mask", "int": "whole"}
 
 
+DTYPES = {"bool": "bool", "int": "{m}.int64", "single": "{m}.float32"}
+"""The dtype of an array in code, where it is not that of the parameters."""
 MARGIN = {"zero": ("zeros", ""), "least": ("full", "-{m}.inf, ")}
 """How an array is allocated whose margins stay as they are."""
 
@@ -261,6 +263,6 @@ def _reshaped(out: Node, like: Node) -> Node:
 def allocations(buffers: Iterable[Buffer], printer: NumpyPrinter) -> Iterator[str]:
     """For each buffer the expression that allocates it."""
     for buffer in buffers:
-        dtype = {"float": printer.dtype, "bool": "bool", "int": f"{printer.module}.int64"}[buffer.dtype]
+        dtype = DTYPES.get(buffer.dtype, printer.dtype).format(m=printer.module)
         call, value = MARGIN.get(buffer.fill, ("empty", ""))
         yield f"{printer.module}.{call}({printer.shape(buffer.shape)}, {value.format(m=printer.module)}{dtype})"

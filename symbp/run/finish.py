@@ -48,11 +48,11 @@ def report_of(folder: RunFolder, epochs: int) -> dict[str, Any] | None:
         return None
 
 
-def confusion_matrix(module: ModuleType, params: dict[str, Any], samples: Samples) -> np.ndarray | None:
+def confusion_matrix(module: ModuleType, params: dict[str, Any], state: dict[str, Any], samples: Samples) -> np.ndarray | None:
     """How often each class of the test split was taken for each: (classes, classes); None where the output is no row of scores."""
     found = []
     for x, y in samples.parts():
-        scores = module.forward(params, x)
+        scores = module.forward(params, x, state)
         if scores.ndim != 2 or scores.shape[1] < 2:
             return None
         wanted = y if y.ndim == 1 else y.argmax(axis=1)

@@ -197,9 +197,9 @@ class _Loop:
         """One step, and its record where one is due; answers the loss and the number of samples."""
         x, y = self.samples.batch(order, place.batch)
         due = place.batch % self.interval == 0
-        gradients = norms(self.module.loss_and_grads(self.params, x, y)[1]) if due else {}
+        gradients = norms(self.module.loss_and_grads(self.params, x, y, self.state)[1]) if due else {}
         if due:
-            self.accuracy = float(self.module.evaluate(self.params, x, y)[1])
+            self.accuracy = float(self.module.evaluate(self.params, x, y, self.state)[1])
             if first_broken(self.params) is None:
                 self.good = Good.of(self.module, self.params, self.state, place.batch)
         loss = float(self.module.train_step(self.params, self.state, x, y))
@@ -222,7 +222,7 @@ class _Loop:
 
     def _evaluate(self) -> tuple[float, float]:
         """Loss and accuracy on the test split."""
-        return self.samples.mean(lambda x, y: self.module.evaluate(self.params, x, y), self.summed)
+        return self.samples.mean(lambda x, y: self.module.evaluate(self.params, x, y, self.state), self.summed)
 
     # what breaks
 
@@ -251,8 +251,9 @@ class _Loop:
         """The trained parameters, the figures and the pictures."""
         loss, accuracy = self._evaluate()
         figures = plain({"epochs": self.settings.epochs, "steps": done.steps, "test_loss": loss, "accuracy": accuracy})
-        folder.write(folder.parameters, lambda file: self.module.save(file, self.params))
-        matrix = None if math.isnan(accuracy) else confusion_matrix(self.module, self.params, self.samples)
+        running = self.state if self.network.starts else None
+        folder.write(folder.parameters, lambda file: self.module.save(file, self.params, running))
+        matrix = None if math.isnan(accuracy) else confusion_matrix(self.module, self.params, self.state, self.samples)
         made, message = write_results(folder, figures, matrix, self.network.title or self.network.name, plots)
         files = (folder.network, folder.module, folder.settings, folder.metrics, folder.parameters, folder.checkpoint, *made)
         return replace(done, finished=True, loss=figures["test_loss"], accuracy=figures["accuracy"], files=tuple(p.name for p in files),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from symbp import data
-from symbp.emit import data_tensors
+from symbp.emit import N, data_tensors
 from symbp.errors import RunError
 from symbp.network import Network
 from symbp.run.settings import RunSettings
@@ -99,5 +99,18 @@ def read_samples(network: Network, settings: RunSettings) -> Samples:
                        f"[target] classes = {found.classes}")
     classes = int(network.program.tensor(network.output).shape[-1]) if whole and network.output else None if whole else int(y.shape[1])
     encoding = "integer" if whole else "one_hot"
-    return Samples(found.name, {s: found.inputs(s, shape, settings.dtype) for s in ("train", "test")},
+    read = Samples(found.name, {s: found.inputs(s, shape, settings.dtype) for s in ("train", "test")},
                    {s: found.targets(s, encoding, classes, settings.dtype) for s in ("train", "test")}, settings.batch_size, found.digest())
+    check_sizes(network, read)
+    return read
+
+
+def check_sizes(network: Network, samples: Samples) -> None:
+    """Raise `RunError` for a batch of a size that the network's facts rule out: one sample is too few for a batch norm."""
+    last = len(samples) - (samples.batches - 1) * samples.size
+    for count in (samples.size, last):
+        if any(condition.subs(N, count) < 0 for condition in network.program.size_facts if condition.free_symbols == {N}):
+            facts = ", ".join(str(f) for f in network.program.facts if not f.tensors and not f.over)
+            where = "each batch" if count == samples.size else f"the last batch of an epoch of {len(samples):,} samples"
+            raise RunError(f"{where} has {count} sample{'s' * (count != 1)}, but the network is trained with {facts}; "
+                           "take another batch_size")
