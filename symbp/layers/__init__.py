@@ -1,8 +1,9 @@
 """The layers, one file for each kind; importing this package registers them all."""
-from symbp.layers.activations import Activation, Softmax
+from symbp.layers.activations import Activation, Elu, Formula, LeakyRelu, LogSoftmax, Softmax
 from symbp.layers.base import LAYERS, Layer, layer
 from symbp.layers.dense import Dense
 from symbp.layers.equations import Equations
 from symbp.layers.graph import Add, Concatenate
 
-__all__ = ["LAYERS", "Activation", "Add", "Concatenate", "Dense", "Equations", "Layer", "Softmax", "layer"]
+__all__ = ["LAYERS", "Activation", "Add", "Concatenate", "Dense", "Elu", "Equations", "Formula", "Layer", "LeakyRelu",
+           "LogSoftmax", "Softmax", "layer"]
