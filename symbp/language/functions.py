@@ -146,6 +146,9 @@ sign = define("sign", lambda x: 2 * step(x, sp.Rational(1, 2)) - 1, latex=r"\ope
 
 DEFINITIONS: dict[str, type[Defined]] = {f.__name__: f for f in
                                          (sigmoid, tanh, softplus, relu, leaky_relu, elu, silu, gelu, gelu_tanh, maximum, sign)}
+BOUNDED: tuple[tuple[type[Defined], int, Callable[[sp.Expr], sp.Expr]], ...] = (
+    (sigmoid, 1, lambda s: s / (1 - s)), (tanh, 2, lambda t: (1 + t) / (1 - t)))
+"""Functions f that no argument makes overflow, with the k and the r for which exp(k u) = r(f(u))."""
 PRIMITIVES: dict[str, Callable[..., sp.Expr]] = {
     "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "erf": sp.erf, "sin": sp.sin, "cos": sp.cos, "abs": sp.Abs}
 

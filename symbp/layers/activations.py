@@ -68,13 +68,10 @@ def softmax(draft: Draft, x: Signal, temperature: sp.Expr = sp.S.One) -> Signal:
 
 
 def log_softmax(draft: Draft, x: Signal) -> Signal:
-    """Write y = z − log Σ exp(z), over the last axis."""
-    e = draft.signal("e", x.axes, auxiliary=True)
-    total = draft.signal("S", x.axes[:-1], auxiliary=True)
+    """Write p = softmax(z) and y = log p, over the last axis; code computes z − log Σ exp(z)."""
+    p = softmax(draft, x)
     y = draft.signal("logp", x.axes, symbol=r"\ell")
-    draft.write(e.element, sp.exp(x.element), label="log_softmax")
-    draft.write(total.element, e.element, over=x.axes[-1:], label="log_softmax")
-    draft.write(y.element, x.element - sp.log(total.element), label="log_softmax")
+    draft.write(y.element, sp.log(p.element), label="log_softmax")
     return known(y, False)
 
 
@@ -113,7 +110,7 @@ class LogSoftmax(Layer):
     type: Literal["log_softmax"] = "log_softmax"
 
     def build(self, draft: Draft, x: Signal) -> Signal:
-        """Write y = z − log S with S = Σ e."""
+        """Write y = log p."""
         return log_softmax(draft, x)
 
 
@@ -123,7 +120,7 @@ class LeakyRelu(Layer):
 
     >>> LeakyRelu(slope=-1)
     Traceback (most recent call last):
-    symbp.settings.NetworkError: slope = -1 must be at least 0
+    symbp.settings.NetworkError: slope = -1 must be at least 0.0
     """
 
     type: Literal["leaky_relu"] = "leaky_relu"

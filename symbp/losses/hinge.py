@@ -43,7 +43,7 @@ class Hinge(Loss):
 class MulticlassHinge(Loss):
     """The margin loss of several classes, with the score s = z_t of the right one.
 
-    form: "max" for max_k (margin·[k ≠ t] + z_k) − s (Crammer and Singer 2001), "sum" for Σ_{k ≠ t} max(0, margin + z_k − s)
+    form: "max" for max_k (margin·[k ≠ t] + z_k − s) (Crammer and Singer 2001), "sum" for Σ_{k ≠ t} max(0, margin + z_k − s)
     (Weston and Watkins 1999; `features` = "mean" divides it by the number of classes, as PyTorch's MultiMarginLoss does).
     """
 
@@ -58,7 +58,7 @@ class MulticlassHinge(Loss):
             raise NetworkError('features = "mean" divides a sum over the classes; it needs form = "sum"')
 
     def build(self, draft: Draft, output: Signal, target: Target, loss: Tensor) -> None:
-        """Write the right class's score, then the sum over samples."""
+        """Write the right class's score, the gaps v, then the sum over samples."""
         score = draft.signal("s", output.axes[:-1])
         rows = (*output.batch, *output.axes[:-1])
         if target.encoding == "integer":
@@ -68,13 +68,14 @@ class MulticlassHinge(Loss):
         else:
             chosen = one_hot(draft, output, target).element
             draft.write(score.element, chosen * output.element, output.axes[-1:], label=self.type)
-        margin = exact(self.margin)
+        gap, margin = draft.signal("v", output.axes), exact(self.margin)
         if self.form == "max":
+            draft.write(gap.element, margin * (1 - chosen) + output.element - score.element, label=self.type)
             top = draft.signal("m", output.axes[:-1])
-            draft.write(top.element, margin * (1 - chosen) + output.element, output.axes[-1:], self.type, op="max")
-            draft.write(loss[()], draft.mean() * (top.element - score.element), rows, self.type)
+            draft.write(top.element, gap.element, output.axes[-1:], self.type, op="max")
+            draft.write(loss[()], draft.mean() * top.element, rows, self.type)
             return
+        draft.write(gap.element, margin + output.element - score.element, label=self.type)
         relu = relu_with(sp.Rational(draft.conventions.relu_at_zero))
         share = 1 / output.axes[-1].extent if self.features == "mean" else sp.S.One
-        body = (1 - chosen) * relu(margin + output.element - score.element)
-        draft.write(loss[()], draft.mean() * share * body, (*output.batch, *output.axes), self.type)
+        draft.write(loss[()], draft.mean() * share * (1 - chosen) * relu(gap.element), (*rows, *output.axes[-1:]), self.type)

@@ -94,10 +94,16 @@ def read_samples(network: Network, settings: RunSettings) -> Samples:
     found = data.load(settings.data, settings.data_dir)
     shape = tuple(int(e) for e in x.shape[1:])
     whole = y.dtype == "int"
-    if not whole and (len(y.shape) != 2 or y.shape[1] == 1):
+    one = not whole and len(y.shape) == 2 and y.shape[1] == 1 and found.classes == 2
+    if not whole and not one and (len(y.shape) != 2 or y.shape[1] == 1):
         raise RunError(f"the target {y.name} has the shape {y.shape}, but the labels of {found.name} are classes; give the network "
                        f"[target] classes = {found.classes}")
-    classes = int(network.program.tensor(network.output).shape[-1]) if whole and network.output else None if whole else int(y.shape[1])
-    encoding = "integer" if whole else "one_hot"
+    classes = int(network.program.tensor(network.output).shape[-1]) if whole and network.output else None if whole or one else int(y.shape[1])
+    encoding = "integer" if whole else ("signed" if _is_signed(network, y.name) else "binary") if one else "one_hot"
     return Samples(found.name, {s: found.inputs(s, shape, settings.dtype) for s in ("train", "test")},
                    {s: found.targets(s, encoding, classes, settings.dtype) for s in ("train", "test")}, settings.batch_size, found.digest())
+
+
+def _is_signed(network: Network, target: str) -> bool:
+    """Whether the network's facts say that the target is −1 or 1."""
+    return any(target in f.tensors and f.left.is_Pow and f.right == 1 for f in network.program.facts)
