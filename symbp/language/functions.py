@@ -141,11 +141,12 @@ gelu_tanh = define("gelu_tanh", lambda x: x * (1 + tanh(sp.sqrt(2 / sp.pi) * (x 
 leaky_relu = leaky_relu_with(sp.Rational(1, 100), sp.S.Zero)
 elu = elu_with(sp.S.One, sp.S.Zero)
 maximum = define("maximum", lambda a, b: b + (a - b) * step(a - b, sp.Rational(1, 2)), 2, latex=r"\max")
+minimum = define("minimum", lambda a, b: b + (a - b) * step(b - a, sp.Rational(1, 2)), 2, latex=r"\min")
 sign = define("sign", lambda x: 2 * step(x, sp.Rational(1, 2)) - 1, latex=r"\operatorname{sign}",
               properties=("monotone", "odd"))
 
 DEFINITIONS: dict[str, type[Defined]] = {f.__name__: f for f in
-                                         (sigmoid, tanh, softplus, relu, leaky_relu, elu, silu, gelu, gelu_tanh, maximum, sign)}
+                                         (sigmoid, tanh, softplus, relu, leaky_relu, elu, silu, gelu, gelu_tanh, maximum, minimum, sign)}
 BOUNDED: tuple[tuple[type[Defined], int, Callable[[sp.Expr], sp.Expr]], ...] = (
     (sigmoid, 1, lambda s: s / (1 - s)), (tanh, 2, lambda t: (1 + t) / (1 - t)))
 """Functions f that no argument makes overflow, with the k and the r for which exp(k u) = r(f(u))."""
