@@ -46,7 +46,7 @@ def accuracy(program: Program, name: str, target: Tensor) -> Program | None:
 
 
 def _above(program: Program, output: Access, target: Tensor, facts: list[Fact]) -> sp.Expr | None:
-    """What an output says of a target of two values: 0 or 1 from a probability above 1/2 or a score above 0, −1 or 1 from a score's sign."""
+    """What an output says of a target of two values: 0 or 1 by a probability of 1/2 or a score of 0, −1 or 1 by a score's sign."""
     squares = [f for f in facts if f.relation == "==" and not f.over and f.left.is_Pow and f.left.exp == 2]
     if any(f.right == 1 for f in squares):
         return 2 * step(output, 1) - 1

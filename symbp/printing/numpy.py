@@ -120,7 +120,7 @@ class NumpyPrinter:
 
     def _number(self, node: Number) -> tuple[str, int]:
         text = self.number(node.value)
-        plain = text.replace(".", "").replace("_", "").isalnum()
+        plain = text.replace(".", "").replace("_", "").replace("e-", "e").isalnum()
         return text, ATOM if plain else UNARY if text.startswith("-") and text[1:].replace(".", "").isalnum() else 0
 
     def _count(self, node: Count) -> tuple[str, int]:

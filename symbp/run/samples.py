@@ -98,12 +98,15 @@ def read_samples(network: Network, settings: RunSettings) -> Samples:
     if not whole and not one and (len(y.shape) != 2 or y.shape[1] == 1):
         raise RunError(f"the target {y.name} has the shape {y.shape}, but the labels of {found.name} are classes; give the network "
                        f"[target] classes = {found.classes}")
-    classes = int(network.program.tensor(network.output).shape[-1]) if whole and network.output else None if whole or one else int(y.shape[1])
-    encoding = "integer" if whole else ("signed" if _is_signed(network, y.name) else "binary") if one else "one_hot"
+    classes = int(network.program.tensor(network.output).shape[-1]) if whole and network.output else None
+    if not whole and not one:
+        classes = int(y.shape[1])
+    encoding = "integer" if whole else _of_one_column(network, y.name) if one else "one_hot"
     return Samples(found.name, {s: found.inputs(s, shape, settings.dtype) for s in ("train", "test")},
                    {s: found.targets(s, encoding, classes, settings.dtype) for s in ("train", "test")}, settings.batch_size, found.digest())
 
 
-def _is_signed(network: Network, target: str) -> bool:
-    """Whether the network's facts say that the target is −1 or 1."""
-    return any(target in f.tensors and f.left.is_Pow and f.right == 1 for f in network.program.facts)
+def _of_one_column(network: Network, target: str) -> str:
+    """How two classes are encoded in one column: −1 and 1 where the network's facts say so, else 0 and 1."""
+    signed = any(target in f.tensors and f.left.is_Pow and f.right == 1 for f in network.program.facts)
+    return "signed" if signed else "binary"
