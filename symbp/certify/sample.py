@@ -107,8 +107,8 @@ def _add(known: Constraint, fact: Fact, tensor: Tensor) -> Constraint:
         return replace(known, low=max(known.low, float(fact.right)))
     if plain and not fact.over and fact.relation in ("<", "<="):
         return replace(known, high=min(known.high, float(fact.right)))
-    raise LanguageError(f"inputs cannot be drawn on the fact {fact}: the sampler knows sums over the last index that are 1, t^2 == t, t^2 == 1, "
-                        f"and bounds by numbers (`{tensor.name}[…] > 0`)")
+    raise LanguageError(f"inputs cannot be drawn on the fact {fact}: the sampler knows sums over the last index that are 1, t^2 == t, "
+                        f"t^2 == 1, and bounds by numbers (`{tensor.name}[…] > 0`)")
 
 
 def draw_tensor(program: Program, tensor: Tensor, sizes: Sizes, rng: np.random.Generator, inside: bool = False) -> np.ndarray:

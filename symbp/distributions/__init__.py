@@ -2,7 +2,7 @@
 
     >>> from symbp.distributions import Bernoulli
     >>> Bernoulli().log_density
-    x[]*log(p[]) + (1 - x[])*log(1 - p[])
+    (1 - x[])*log(1 - p[]) + log(p[])*x[]
     >>> Bernoulli().maximum_likelihood().estimates["p"]
     sum(n, x[n])/N
 """

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 class Estimation:
     """Estimates with the steps that lead to them.
 
-    estimates: each parameter's value in the samples x[n]; another parameter in it stands for its own estimate.  steps: for each parameter equalities; those after the derivative hold where
-    the derivative is zero.  derivation: of the derivatives, with steps of their own.
+    estimates: each parameter's value in the samples x[n]; another parameter in it stands for its own estimate.  steps: equalities for
+    each parameter; those after the derivative hold where it is zero.  derivation: of the derivatives, with steps of their own.
     """
 
     title: str
@@ -51,9 +51,9 @@ class Estimation:
         return r" \\ ".join(self._equation(name) for name in self.estimates)
 
     def _equation(self, name: str) -> str:
-        writer = self.derivation.writer
-        at = self.solved[name][-1].before
-        return rf"\hat{{{writer.symbol(self.derivation.program.tensor(name))}}}{writer.subscript(at.indices)} = {writer.doprint(self.estimates[name])}"
+        writer, at = self.derivation.writer, self.solved[name][-1].before
+        symbol = writer.symbol(self.derivation.program.tensor(name))
+        return rf"\hat{{{symbol}}}{writer.subscript(at.indices)} = {writer.doprint(self.estimates[name])}"
 
     def report(self) -> Report:
         """The derivation of the derivatives as a document, with a section for each estimate."""
@@ -61,7 +61,8 @@ class Estimation:
         for name, steps in self.solved.items():
             doprint = self.derivation.writer.doprint
             rows = tuple(StepRow(str(s.number), s.rule, doprint(s.before), doprint(s.after)) for s in steps)
-            sections.append(Section(f"Estimate of {name}", (Paragraph(("Where every derivative is zero:",)), Steps(rows), Formula(self._equation(name)))))
+            items = (Paragraph(("Where every derivative is zero:",)), Steps(rows), Formula(self._equation(name)))
+            sections.append(Section(f"Estimate of {name}", items))
         return replace(made, title=self.title, sections=(*made.sections, *sections))
 
     def write(self, folder: str | Path, formats: Iterable[str] = ("pdf", "html", "tex"), stem: str = "estimate") -> Written:
@@ -133,7 +134,8 @@ def split_sums(expression: sp.Expr, unknown: Access, samples: Index) -> sp.Expr:
     >>> split_sums(Reduce("sum", x[n] - m[()], [n]), m[()], n)
     -N*m[] + sum(n, x[n])
     """
-    return expression.xreplace({r: _split(r, unknown) for r in expression.atoms(Reduce) if len(r.over) == 1 and r.over[0].extent == samples.extent})
+    sums = [r for r in expression.atoms(Reduce) if len(r.over) == 1 and r.over[0].extent == samples.extent]
+    return expression.xreplace({r: _split(r, unknown) for r in sums})
 
 
 def _split(reduced: Reduce, unknown: Access) -> sp.Expr:

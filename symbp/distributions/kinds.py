@@ -109,7 +109,7 @@ class Categorical(Distribution):
     classes: K, symbolic if it is left out.
 
     >>> Categorical().log_density
-    x[k]*log(p[k])
+    log(p[k])*x[k]
     """
 
     name = "categorical distribution"

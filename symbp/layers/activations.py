@@ -163,7 +163,7 @@ class Formula(Layer):
         z = Tensor("z")
         body = parse_expression(self.formula, Scope({"z": z}, functions=functions(draft.conventions)))
         if body.has(Reduce, Guard):
-            raise NetworkError(f"formula = {self.formula!r}: an activation takes each z by itself; write sums and maxima as a layer of type "
+            raise NetworkError(f"formula = {self.formula!r}: an activation takes each z by itself; sums and maxima need a layer of type "
                                '"equations"')
         if not body.has(z[()]):
             raise NetworkError(f"formula = {self.formula!r} does not read z, so no gradient would pass; write a formula in z")

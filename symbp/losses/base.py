@@ -15,8 +15,8 @@ from symbp.draft import Draft, Signal
 from symbp.language import Fact, Tensor, is_binary, sums_to_one
 from symbp.language.functions import sigmoid
 from symbp.layers.activations import softmax
-from symbp.notation import Symbol, tex
 from symbp.losses.prior import Prior
+from symbp.notation import Symbol, tex
 from symbp.settings import Count, NetworkError, Settings, exact, kinds
 
 

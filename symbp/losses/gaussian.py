@@ -46,8 +46,9 @@ class GaussianNLL(Loss):
             raise NetworkError("without a fixed variance the last layer answers D means and D logarithms of variances, one axis of 2·D "
                                f"features, but its output has the shape {output.shape}")
         if target.shape is not None and target.shape != [width / 2]:
+            needed = f"2·{target.shape[0]} = {2 * target.shape[0]}"
             raise NetworkError(f"the target has the shape {target.shape}, but the last layer's {width} features are the means and "
-                               f"log-variances of {width}/2 = {width / 2} numbers; give it 2·{target.shape[0]} = {2 * target.shape[0]} features")
+                               f"log-variances of {width}/2 = {width / 2} numbers; give it {needed} features")
         i = draft.index(width / 2, part=True)
         log_variance = output.at(i + width / 2)
         return (i,), output.at(i), log_variance, sp.exp(log_variance)

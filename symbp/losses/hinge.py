@@ -23,7 +23,7 @@ class Hinge(Loss):
     >>> z = draft.signal("z", [draft.index(1)], role="input")
     >>> Hinge().build(draft, z, Target(), draft.tensor("L"))
     >>> print(draft.program())
-    L[] += sum(n, i, relu(1 - y[n, i]*z[n, i])/N)
+    L[] += sum(n, i, relu(-y[n, i]*z[n, i] + 1)/N)
     """
 
     type: Literal["hinge"] = "hinge"
@@ -32,11 +32,13 @@ class Hinge(Loss):
     def build(self, draft: Draft, output: Signal, target: Target, loss: Tensor) -> None:
         """Write the sum over features and samples."""
         if target.classes is not None:
-            raise NetworkError('a hinge has a target of numbers −1 and 1: write [target] shape = … instead of classes, or take "multiclass_hinge"')
+            raise NetworkError("a hinge has a target of numbers −1 and 1: write [target] shape = … instead of classes, "
+                               'or take "multiclass_hinge"')
         y = numbers(draft, output, target)
         draft.facts.append(Fact(y.element**2, "==", 1))
         relu = relu_with(sp.Rational(draft.conventions.relu_at_zero))
-        draft.write(loss[()], draft.mean() * relu(exact(self.margin) - y.element * output.element), (*output.batch, *output.axes), self.type)
+        body = relu(exact(self.margin) - y.element * output.element)
+        draft.write(loss[()], draft.mean() * body, (*output.batch, *output.axes), self.type)
 
 
 @loss
