@@ -125,6 +125,8 @@ class Network:
             with place(f"loss ({loss.type})"):
                 scalar = draft.tensor(total)
                 loss.build(draft, signal, target or Target(), scalar)
+                if loss.prior is not None:
+                    loss.prior.build(draft, scalar)
                 draft.tensors.sort(key=lambda t: t is scalar)
             return cls(name, draft.program(), total, records=tuple(records), output=signal.tensor.name, notation=notation,
                        starts=draft.starts, rates=draft.rates, **rest, **more)

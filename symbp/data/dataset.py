@@ -15,7 +15,7 @@ from symbp.errors import DataError
 from symbp.suggest import nearest
 
 SPLITS = ("train", "test")
-ENCODINGS = ("one_hot", "integer")
+ENCODINGS = ("one_hot", "integer", "binary", "signed")
 BLOCK = 1 << 16
 """Pixels that are worked on at a time, so that no wide copy of all images is made."""
 
@@ -77,7 +77,8 @@ class Dataset:
     def targets(self, split: str, encoding: str = "one_hot", classes: int | None = None, dtype: Any = np.float32) -> np.ndarray:
         """The labels as a network reads them.
 
-        encoding: `"one_hot"` for rows with a single 1, (N, classes) of the dtype, or `"integer"` for (N,) int64.
+        encoding: `"one_hot"` for rows with a single 1, (N, classes) of the dtype, `"integer"` for (N,) int64, and for two classes
+        one column (N, 1) of the dtype: `"binary"` with 0 and 1, `"signed"` with −1 and 1.
         classes: those that the network tells apart, all of the set's if None.  Raises `DataError` for a label outside them.
 
         >>> from symbp.data import load
@@ -91,6 +92,9 @@ class Dataset:
         _check_labels(split, labels, classes)
         if encoding == "integer":
             return labels
+        if encoding in ("binary", "signed"):
+            _check_labels(split, labels, 2)
+            return (labels if encoding == "binary" else 2 * labels - 1).astype(dtype)[:, None]
         rows = np.zeros((len(labels), classes), dtype)
         rows[np.arange(len(labels)), labels] = 1
         return rows

@@ -1,5 +1,5 @@
 """The layers, one file for each kind; importing this package registers them all."""
-from symbp.layers.activations import Activation, Softmax
+from symbp.layers.activations import Activation, Elu, Formula, LeakyRelu, LogSoftmax, Softmax
 from symbp.layers.base import LAYERS, Layer, layer
 from symbp.layers.batch_norm import BatchNorm
 from symbp.layers.dense import Dense
@@ -7,4 +7,5 @@ from symbp.layers.dropout import Dropout
 from symbp.layers.equations import Equations
 from symbp.layers.graph import Add, Concatenate
 
-__all__ = ["LAYERS", "Activation", "Add", "BatchNorm", "Concatenate", "Dense", "Dropout", "Equations", "Layer", "Softmax", "layer"]
+__all__ = ["LAYERS", "Activation", "Add", "BatchNorm", "Concatenate", "Dense", "Dropout", "Elu", "Equations", "Formula", "Layer",
+           "LeakyRelu", "LogSoftmax", "Softmax", "layer"]

@@ -5,6 +5,7 @@ Stage: L1 Program → L1 Program with the same values of everything but the shif
     S = Σ_k exp(u_k)         ⇒   M = max_k u_k,  S = Σ_k exp(u_k − M)      where every reader has the same value for c·exp(u), c·S
     log(e/S)                 ⇒   u − M − log S                            through the definitions of e and S
     log(1/(1 + exp(−z)))     ⇒   −softplus(−z)                            likewise
+    e^u/(1 + e^u)            ⇒   σ(u)                                     bounded quotients, see `bounded.py`
 
 A shift is made only where each reader of exp(u) and S is *shown* not to depend on c (or reads log S, to which the shift is added), so
 that its cotangent is zero by proof.  No rule names softmax or sigmoid.
@@ -23,6 +24,7 @@ from symbp.language.names import NameSupply
 from symbp.language.order import sole_writers
 from symbp.language.program import Program
 from symbp.language.tensor import Access, Tensor, accesses
+from symbp.passes.bounded import bounded
 from symbp.passes.closed import unify
 
 FACTOR = sp.Dummy("c", positive=True)
@@ -39,7 +41,12 @@ def stabilise(program: Program) -> Program:
     """
     if any(isinstance(s, Loop) for s in program.statements):
         return program
-    return _shifted(_logarithms(program))
+    return _bounded(_shifted(_logarithms(program)))
+
+
+def _bounded(program: Program) -> Program:
+    """Every quotient of exponentials that is a polynomial in σ or tanh, written as that; integers' equations have none."""
+    return replace(program, statements=tuple(eq if eq.op == "argmax" else replace(eq, body=bounded(eq.body)) for eq in program.equations))
 
 
 # logarithms

@@ -233,8 +233,7 @@ class NumpyPrinter:
         ('0.5', 'N - 1')
         """
         if value.is_Rational and not value.is_Integer:
-            short = value.q in (2, 4, 8, 5, 20) or str(value.q).strip("0") == "1"
-            return repr(float(value)) if short else f"{value.p} / {value.q}"
+            return repr(float(value)) if sp.Rational(repr(float(value))) == value else f"{value.p} / {value.q}"
         if value == -sp.oo:
             return f"-{self.module}.inf"
         value = value.xreplace({i: sp.Symbol(self.index(i), integer=True) for i in value.atoms(Index)})

@@ -94,11 +94,14 @@ def read_samples(network: Network, settings: RunSettings) -> Samples:
     found = data.load(settings.data, settings.data_dir)
     shape = tuple(int(e) for e in x.shape[1:])
     whole = y.dtype == "int"
-    if not whole and (len(y.shape) != 2 or y.shape[1] == 1):
+    one = not whole and len(y.shape) == 2 and y.shape[1] == 1 and found.classes == 2
+    if not whole and not one and (len(y.shape) != 2 or y.shape[1] == 1):
         raise RunError(f"the target {y.name} has the shape {y.shape}, but the labels of {found.name} are classes; give the network "
                        f"[target] classes = {found.classes}")
-    classes = int(network.program.tensor(network.output).shape[-1]) if whole and network.output else None if whole else int(y.shape[1])
-    encoding = "integer" if whole else "one_hot"
+    classes = int(network.program.tensor(network.output).shape[-1]) if whole and network.output else None
+    if not whole and not one:
+        classes = int(y.shape[1])
+    encoding = "integer" if whole else _of_one_column(network, y.name) if one else "one_hot"
     read = Samples(found.name, {s: found.inputs(s, shape, settings.dtype) for s in ("train", "test")},
                    {s: found.targets(s, encoding, classes, settings.dtype) for s in ("train", "test")}, settings.batch_size, found.digest())
     check_sizes(network, read)
@@ -114,3 +117,9 @@ def check_sizes(network: Network, samples: Samples) -> None:
             where = "each batch" if count == samples.size else f"the last batch of an epoch of {len(samples):,} samples"
             raise RunError(f"{where} has {count} sample{'s' * (count != 1)}, but the network is trained with {facts}; "
                            "take another batch_size")
+
+
+def _of_one_column(network: Network, target: str) -> str:
+    """How two classes are encoded in one column: −1 and 1 where the network's facts say so, else 0 and 1."""
+    signed = any(target in f.tensors and f.left.is_Pow and f.right == 1 for f in network.program.facts)
+    return "signed" if signed else "binary"
