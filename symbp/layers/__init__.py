@@ -3,6 +3,9 @@ from symbp.layers.activations import Activation, Softmax
 from symbp.layers.base import LAYERS, Layer, layer
 from symbp.layers.dense import Dense
 from symbp.layers.equations import Equations
+from symbp.layers.gated import GRU, LSTM
 from symbp.layers.graph import Add, Concatenate
+from symbp.layers.recurrent import SimpleRecurrent
 
-__all__ = ["LAYERS", "Activation", "Add", "Concatenate", "Dense", "Equations", "Layer", "Softmax", "layer"]
+__all__ = ["GRU", "LAYERS", "LSTM", "Activation", "Add", "Concatenate", "Dense", "Equations", "Layer", "SimpleRecurrent", "Softmax",
+           "layer"]

@@ -1,0 +1,177 @@
+"""Recurrent layers: the simple network of Elman, as a loop over time, and what all recurrent layers have in common.
+
+The states have one row more than there are steps: h[0] = 0 and h[t+1] = f(h[t], x[t]); against time, h[T] = 0 and h[t] = f(h[t+1], x[t]).
+"""
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+import sympy as sp
+
+from symbp.draft import Draft, Signal, known
+from symbp.language import Index, Loop, Tensor
+from symbp.language.equation import Equation
+from symbp.language.index import SizeLike
+from symbp.language.tensor import Access
+from symbp.layers.activations import Elementwise, function
+from symbp.layers.base import Layer, layer
+from symbp.notation import tex
+from symbp.settings import Count, NetworkError
+
+Extents = tuple[SizeLike, ...]
+
+
+@dataclass
+class Cell:
+    """One pass over time: its indices, its tensors by letter, and the equations of one step.
+
+    t: the step.  features, units: indices of the input and of the state; before: a further index of the state.
+    old, new: the rows that hold the state before and after step t.
+    """
+
+    draft: Draft
+    x: Signal
+    t: Index
+    units: Index
+    before: Index
+    ascending: bool
+    layer: str
+    number: str
+    mark: str
+    biased: bool
+
+    def __post_init__(self) -> None:
+        self.equations: list[Equation] = []
+        self.starts: list[Equation] = []
+
+    @property
+    def features(self) -> Index:
+        """The index of the input's features."""
+        return self.x.axes[1]
+
+    @property
+    def old(self) -> sp.Expr:
+        """The row of the state before step t."""
+        return sp.sympify(self.t if self.ascending else self.t + 1)
+
+    @property
+    def new(self) -> sp.Expr:
+        """The row of the state after step t."""
+        return sp.sympify(self.t + 1 if self.ascending else self.t)
+
+    def parameter(self, letter: str, *axes: Index) -> Access:
+        """A parameter with these axes, at these indices."""
+        made = self.draft.parameter(letter + self.mark, [i.extent for i in axes], self.layer, self.number)
+        return made[axes]
+
+    def rows(self, letter: str, *axes: Index, steps: SizeLike = 0, cotangent: str = "") -> Tensor:
+        """A tensor with a row for each step, and `steps` further rows."""
+        name, shape = letter + self.mark, [self.t.extent + steps, *(i.extent for i in (*self.x.batch, *axes))]
+        return self.draft.fresh(name + self.number, shape, symbol=tex(name), level=self.number, cotangent=cotangent)
+
+    def state(self, letter: str) -> tuple[Access, Access]:
+        """A state that starts from zero: its elements before and after step t."""
+        made = self.rows(letter, self.units, steps=1)
+        first = sp.S.Zero if self.ascending else self.t.extent
+        self.starts.append(Equation(made[(first, *self.x.batch, self.units)], sp.S.Zero, label="start"))
+        return tuple(made[(row, *self.x.batch, self.units)] for row in (self.old, self.new))
+
+    def element(self, letter: str, body: sp.Expr) -> Access:
+        """A tensor with one number for each unit and step, which is `body`."""
+        target = self.rows(letter, self.units)[(self.t, *self.x.batch, self.units)]
+        self.write(target, body)
+        return target
+
+    def write(self, target: Access, body: sp.Expr, *over: Index) -> None:
+        """One equation of a step."""
+        self.equations.append(Equation(target, body, over=over, label=self.label))
+
+    label: str = ""
+
+    def preactivation(self, letter: str, old: Access | None, *gates: Index, inputs: bool = True) -> Tensor:
+        """z = W x + U h + b, with an axis for the gates where there are any."""
+        cotangent = tex(self.draft.notation.cotangent) if letter == self.draft.notation.preactivation else ""
+        z = self.rows(letter, *gates, self.units, cotangent=cotangent)
+        at = z[(self.t, *self.x.batch, *gates, self.units)]
+        if inputs:
+            self.write(at, self.parameter(self.draft.notation.weights, *gates, self.units, self.features) * self.x.at(self.t, self.features), self.features)
+        if old is not None:
+            self.write(at, self.parameter("U", *gates, self.units, self.before) * old.xreplace({self.units: self.before}), self.before)
+        if self.biased:
+            self.write(at, self.parameter(self.draft.notation.bias if inputs else "d", *gates, self.units))
+        return z
+
+
+class Recurrent(Layer):
+    """What recurrent layers have in common; the input of each sample has the shape [T, D], steps first.
+
+    units: the width H of the state.  returns: the state after the last step, or those after all steps [T, H].
+    direction: the order in which the steps are read; `both` puts the two states behind each other, forward first.
+    bias: whether biases are added.  init: how the weights start.
+    """
+
+    units: Count
+    returns: Literal["last", "all"] = "last"
+    direction: Literal["forward", "backward", "both"] = "forward"
+    bias: bool = True
+    init: Literal["auto", "he", "xavier", "normal", "zeros"] = "auto"
+
+    def build(self, draft: Draft, x: Signal) -> Signal:
+        """Write one loop for each direction, and the states that are handed on."""
+        if len(x.axes) != 2:
+            raise NetworkError(f"a recurrent layer takes steps and features, shape = [T, D], but its input has the shape {x.shape}, "
+                               f"which has {len(x.axes)} axes")
+        level, steps = draft.number(), x.axes[0]
+        t = steps if steps.name == "t" else draft.index(steps.extent, "t")
+        j, m = draft.index(self.units), draft.index(self.units, "m")
+        passes = {"forward": (True,), "backward": (False,), "both": (True, False)}[self.direction]
+        cells = []
+        for ascending in passes:
+            mark = "_back" if self.direction == "both" and not ascending else ""
+            cells.append(cell := Cell(draft, x, t, j, m, ascending, self.name, level, mark, self.bias))
+            cell.label = self.type
+            cell.last = self.step(cell)
+            draft.statements += [*cell.starts, Loop(t, "ascending" if ascending else "descending", tuple(cell.equations))]
+        return self._output(draft, cells)
+
+    @abstractmethod
+    def step(self, cell: Cell) -> Access:
+        """Write the equations of one step, and answer the new state."""
+
+    def _output(self, draft: Draft, cells: list[Cell]) -> Signal:
+        first = cells[0]
+        whole = first.units if len(cells) == 1 else draft.index(len(cells) * first.units.extent)
+        axes = (first.t, whole) if self.returns == "all" else (whole,)
+        letter = draft.notation.activation
+        y = draft.signal(letter + first.number, axes, symbol=tex(letter), level=first.number)
+        for k, cell in enumerate(cells):
+            row = cell.new if self.returns == "all" else cell.t.extent if cell.ascending else sp.S.Zero
+            unit = cell.units if len(cells) == 1 else cell.units + k * cell.units.extent
+            at = (cell.t, unit) if self.returns == "all" else (unit,)
+            draft.write(y.at(*at), Access(cell.last.name, row, *cell.last.indices[1:]), label=self.type)
+        return known(y, False)
+
+
+@layer
+class SimpleRecurrent(Recurrent):
+    """The simple recurrent layer (Elman 1990, Finding structure in time): z[t] = W x[t] + U h[t] + b, h[t+1] = σ(z[t]).
+
+    activation: σ.
+
+    >>> draft = Draft()
+    >>> x = draft.signal("x", [draft.index(5), draft.index(3)], role="input")
+    >>> _ = SimpleRecurrent(type="rnn", units=2).build(draft, x)
+    >>> print(draft.program())
+    """
+
+    type: Literal["rnn"] = "rnn"
+    activation: Elementwise = "tanh"
+
+    def step(self, cell: Cell) -> Access:
+        """z[t] = W x[t] + U h[t] + b, h[t+1] = σ(z[t])."""
+        old, new = cell.state("h")
+        z = cell.preactivation(cell.draft.notation.preactivation, old)
+        cell.write(new, function(self.activation, cell.draft.conventions)(z[(cell.t, *cell.x.batch, cell.units)]))
+        return new
