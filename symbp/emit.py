@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from symbp import __version__
 from symbp.arrays import lower
 from symbp.arrays.cost import operations
-from symbp.arrays.nodes import For, Statement
+from symbp.arrays.nodes import Assign, Fill, For, Statement
 from symbp.derivation import derive
 from symbp.derivation.program import textbook_program
 from symbp.errors import LanguageError
@@ -139,9 +139,12 @@ class _Emitter:
         return [line for s in self.statements(*wanted) for line in self._commented(s, list(self.printer.lines([s])))]
 
     def _commented(self, statement: Statement, lines: list[str]) -> list[str]:
-        if isinstance(statement, For) or statement.name not in self.numbers:
+        if isinstance(statement, For):
+            inner = (line for s in statement.body for line in self._commented(s, list(self.printer.lines([s]))))
+            return [lines[0], *("    " + line for line in inner)]
+        if isinstance(statement, Fill) or statement.name not in self.numbers:
             return lines
-        shape = self.program.tensor(statement.name).shape
+        shape = self.program.tensor(statement.name).shape if isinstance(statement, Assign) else ()
         text = f"({self.numbers[statement.name]})" + (f"  {self.printer.shape(shape)}" if shape else "")
         return [*lines[:-1], f"{lines[-1]:<56}  # {text}"]
 

@@ -90,7 +90,7 @@ class PlannedPrinter:
             self._assign(statement)
         elif isinstance(statement, Fill) and statement.shape:
             name = self._buffer(statement.name, statement.shape, statement.dtype)
-            self._out.append(f"{name}.fill(0)")
+            self._out += [f"{name}.fill(0)"] if statement.zeros else []
         elif isinstance(statement, For):
             outer = self._out
             inner = self.lines(statement.body)
