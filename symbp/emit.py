@@ -138,15 +138,15 @@ class _Emitter:
         """Lines for these tensors, each with its shape and the number of its equation."""
         return [line for s in self.statements(*wanted) for line in self._commented(s, list(self.printer.lines([s])))]
 
-    def _commented(self, statement: Statement, lines: list[str]) -> list[str]:
+    def _commented(self, statement: Statement, lines: list[str], column: int = 56) -> list[str]:
         if isinstance(statement, For):
-            inner = (line for s in statement.body for line in self._commented(s, list(self.printer.lines([s]))))
+            inner = (line for s in statement.body for line in self._commented(s, list(self.printer.lines([s])), column - 4))
             return [lines[0], *("    " + line for line in inner)]
         if isinstance(statement, Fill) or statement.name not in self.numbers:
             return lines
         shape = self.program.tensor(statement.name).shape if isinstance(statement, Assign) else ()
         text = f"({self.numbers[statement.name]})" + (f"  {self.printer.shape(shape)}" if shape else "")
-        return [*lines[:-1], f"{lines[-1]:<56}  # {text}"]
+        return [*lines[:-1], f"{lines[-1]:<{column}}  # {text}"]
 
     def planned(self) -> tuple[list[str], list[Buffer], list[Kernel]]:
         """The lines of one training step before the update, and the buffers and kernels that they need."""

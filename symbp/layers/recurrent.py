@@ -125,7 +125,7 @@ class Recurrent(Layer):
                                f"which has {len(x.axes)} axes")
         level, steps = draft.number(), x.axes[0]
         t = steps if steps.name == "t" else draft.index(steps.extent, "t")
-        j, m = draft.index(self.units), draft.index(self.units, "m")
+        j, m = draft.index(self.units, part=self.direction == "both"), draft.index(self.units, "m")
         passes = {"forward": (True,), "backward": (False,), "both": (True, False)}[self.direction]
         cells = []
         for ascending in passes:
