@@ -10,8 +10,18 @@ from symbp.derivation import Derivation
 from symbp.derivation.options import Options
 from symbp.derivation.program import textbook_program
 from symbp.interpret import interpret
-from symbp.language import Program
+from symbp.language import Loop, Program
+from symbp.language.functions import Defined
 
+RNN = """name = "rnn"
+[input]
+shape = [5, 3]
+[[layers]]
+type = "rnn"
+units = 4
+[loss]
+type = "squared_error"
+"""
 SCALAR = [name for name, make in CASES.items() if not make().program.tensor(make().of).shape]
 
 
