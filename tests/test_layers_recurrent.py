@@ -167,6 +167,61 @@ def test_the_first_losses_are_those_of_a_twin(dtype: str, reach: float, tmp_path
         assert float(module.train_step(params, state, x, np.eye(4)[labels])) == pytest.approx(loss.item(), rel=reach)
 
 
+# truncated backpropagation through time
+
+def truncated(kind: str, v: dict[str, torch.Tensor], parts: list[int], returns: str) -> torch.Tensor:
+    """PyTorch's layer on the parts one after the other, each starting from the detached state of the one before."""
+    states, found, first = [torch.zeros((1, len(v["x"]), v["U1"].shape[-1]), dtype=torch.float64)] * (1 + (kind == "lstm")), [], 0
+    for count in parts:
+        call = {"rnn": torch.rnn_tanh, "lstm": torch.lstm, "gru": torch.gru}[kind]
+        x = v["x"][:, first:first + count]
+        out, *states = call(x, tuple(states) if kind == "lstm" else states[0], flat(kind, v), True, 1, 0.0, False, False, True)
+        states, first = [s.detach() if first + count < v["x"].shape[1] else s for s in states], first + count
+        found.append(out)
+    return states[0][0] if returns == "last" else torch.cat(found, dim=1)
+
+
+@pytest.mark.parametrize("returns", ["last", "all"])
+@pytest.mark.parametrize(("kind", "k", "parts"), [("rnn", 2, [1, 2, 2]), ("lstm", 2, [1, 2, 2]), ("gru", 3, [2, 3]), ("rnn", 5, [5]),
+                                                  ("rnn", 1, [1] * 5)])
+def test_truncated(kind: str, k: int, parts: list[int], returns: str, tmp_path: Path) -> None:
+    net = network(kind, 5, truncate=k, returns=returns)
+    values = sample(net)
+    v = {name: torch.tensor(a, requires_grad=True) for name, a in values.items()}
+    loss = ((truncated(kind, v, parts, returns) - v["y"])**2).sum() / (2 * len(v["x"]))
+    loss.backward()
+    derived = adjoint(net.program, net.loss)
+    found = interpret(derived.program, values, {"N": 3})
+    module = module_of(generate(net), tmp_path, "net")
+    params = {name: values[name].copy() for name, *_ in module.PARAMETERS}
+    value, grads = module.loss_and_grads(params, values["x"], values["y"])
+    assert float(found[net.loss]) == pytest.approx(loss.item(), rel=1e-12) and value == pytest.approx(loss.item(), rel=1e-12)
+    for p in net.parameters:
+        np.testing.assert_allclose(found[derived.names[p.name]], v[p.name].grad.numpy(), rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(grads[p.name], v[p.name].grad.numpy(), rtol=1e-10, atol=1e-12)
+    _same_bits(module, params, values)
+
+
+def test_against_time_the_parts_are_held_the_other_way_round() -> None:
+    net = network("rnn", 3, truncate=2, direction="backward")
+    turned = sample(net)
+    values = {**turned, "x": turned["x"][:, ::-1]}
+    parts = [len(range(int(e.shape[0]))) for e in net.program.tensors if e.name.startswith("z")]
+    v = {name: torch.tensor(a.copy(), requires_grad=True) for name, a in values.items()}
+    ((truncated("rnn", v, parts, "last") - v["y"])**2).sum().div(2 * 3).backward()
+    derived = adjoint(net.program, net.loss)
+    found = interpret(derived.program, turned, {"N": 3})
+    for p in net.parameters:
+        np.testing.assert_allclose(found[derived.names[p.name]], v[p.name].grad.numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_what_is_held_is_checked_as_given() -> None:
+    net = network("rnn", 2, 1, units=1, truncate=1, returns="all")
+    held = [t.name for t in net.program.tensors if t.held]
+    assert held and set(held) <= {t.name for t in net.program.given().inputs}
+    assert check(net.program, net.loss).passed
+
+
 # the ladder
 
 @pytest.mark.parametrize(("kind", "options", "steps"), [
@@ -218,6 +273,7 @@ def test_the_derivation_prints_the_recurrences_of_bptt() -> None:
     ('type = "rnn"\nunits = 0', "[4, 3]", "units"),
     ('type = "rnn"\nunits = 2\ndirection = "backwards"', "[4, 3]", 'did you mean "backward"'),
     ('type = "rnn"\nunits = 2\nreturns = "every"', "[4, 3]", "returns"),
+    ('type = "rnn"\nunits = 2\ntruncate = 5', "[4, 3]", "truncate = 5, but there are 4 steps"),
     ('type = "lstm"\nunits = 2\nactivation = "relu"', "[4, 3]", "activation"),
 ])
 def test_what_does_not_fit_is_said(layers: str, shape: str, message: str) -> None:

@@ -30,7 +30,7 @@ MOST_EXTENT = 4
 def check(program: Program, of: str, wrt: Iterable[str] | None = None, seed: int = 0) -> CheckReport:
     """Check the gradients of `of` by each of `wrt` (default: all parameters) on every rung.
 
-    Large concrete extents are made small and different first (784 → 3), where the program allows it.
+    Held tensors are checked as inputs.  Large concrete extents are made small and different first (784 → 3), where the program allows it.
     Raises `LanguageError` for unknown names and for facts that inputs cannot be drawn on.
 
     >>> from symbp.language import Equation, Tensor
@@ -39,6 +39,7 @@ def check(program: Program, of: str, wrt: Iterable[str] | None = None, seed: int
     >>> report.passed, [r.rung for r in report.gradients[0].rungs]
     (True, ['exact', 'identity', 'differences', 'independent', 'lowered'])
     """
+    program = program.given()
     small = shrunk(program)
     derivative = adjoint(small, of, wrt)
     sample, rng = draw(small, seed), np.random.default_rng(seed + 1)

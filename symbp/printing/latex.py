@@ -206,9 +206,8 @@ class Writer(LatexPrinter):
         return rf"\left[{self.doprint(right)} \le {self.doprint(left)}\right]"
 
     def _print_Pow(self, expr: sp.Expr) -> str:
-        if isinstance(expr.base, Access) and self.is_fraction(self.program.tensor(expr.base.name)) and expr.exp.is_Integer and expr.exp > 0:
-            return rf"\left({self.doprint(expr.base)}\right)^{{{self.doprint(expr.exp)}}}"
-        if isinstance(expr.base, Reduce) and expr.exp.is_Integer and expr.exp > 0:
+        raised = isinstance(expr.base, Access) and re.search(r"\\frac|\^", self.doprint(expr.base)) is not None
+        if (raised or isinstance(expr.base, Reduce)) and expr.exp.is_Integer and expr.exp > 0:
             return rf"\left({self.doprint(expr.base)}\right)^{{{self.doprint(expr.exp)}}}"
         return super()._print_Pow(expr)
 
