@@ -3,9 +3,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-import sympy as sp
-
-from symbp.language import Index
+from symbp.language import Tensor
 from symbp.language.functions import sigmoid, tanh
 from symbp.language.tensor import Access
 from symbp.layers.base import layer
@@ -60,5 +58,6 @@ class GRU(Recurrent):
         return new
 
 
-def _gate(cell: Cell, z, gate: int) -> Access:
+def _gate(cell: Cell, z: Tensor, gate: int) -> Access:
+    """One gate's element of a tensor that has an axis for the gates."""
     return z[(cell.t, *cell.x.batch, gate, cell.units)]

@@ -107,7 +107,8 @@ class Cell:
         z = self.rows(letter, *gates, self.units, cotangent=cotangent)
         at = z[(self.t, *self.x.batch, *gates, self.units)]
         if inputs:
-            self.write(at, self.parameter(self.draft.notation.weights, *gates, self.units, self.features) * self.x.at(self.t, self.features), self.features)
+            W = self.parameter(self.draft.notation.weights, *gates, self.units, self.features)
+            self.write(at, W * self.x.at(self.t, self.features), self.features)
         if old is not None:
             self.write(at, self.parameter("U", *gates, self.units, self.before) * old.xreplace({self.units: self.before}), self.before)
         if self.biased:
@@ -198,6 +199,13 @@ class SimpleRecurrent(Recurrent):
     >>> x = draft.signal("x", [draft.index(5), draft.index(3)], role="input")
     >>> _ = SimpleRecurrent(type="rnn", units=2).build(draft, x)
     >>> print(draft.program())
+    h1[0, n, k] += 0
+    for t ↑ 0..4:
+        z1[t, n, k] += sum(j, W1[k, j]*x[n, t, j])
+        z1[t, n, k] += sum(m, U1[k, m]*h1[t, n, m])
+        z1[t, n, k] += b1[k]
+        h1[t + 1, n, k] += tanh(z1[t, n, k])
+    a1[n, k] += h1[5, n, k]
     """
 
     type: Literal["rnn"] = "rnn"
