@@ -2,8 +2,8 @@
 
     python benchmarks/lstm_step.py [--rounds 60]
 
-Reach: at most 2.0 times PyTorch's step (eager, torch.nn.LSTM, the same optimiser) for T28 D28 H128 B64, at most 1.6 times for T100 D64 H256 B32.
-The contestants take turns, and each counts with its median; float32, all cores.
+Reach: at most 2.0 times PyTorch's step (eager, torch.nn.LSTM, the same optimiser) for T28 D28 H128 B64, at most 1.6 times for
+T100 D64 H256 B32.  The contestants take turns, and each counts with its median; float32, all cores.
 """
 from __future__ import annotations
 

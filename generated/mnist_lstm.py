@@ -66,7 +66,7 @@ def init_params(seed=0, dtype=np.float32):
     params = {
         "W1": rng.standard_normal((4, 128, 28)) * np.sqrt(2 / 540),
         "U1": rng.standard_normal((4, 128, 128)) * np.sqrt(2 / 640),
-        "b1": rng.standard_normal((4, 128)) * np.sqrt(2 / 513),
+        "b1": np.zeros((4, 128)),
         "W2": rng.standard_normal((10, 128)) * np.sqrt(2 / 138),
         "b2": np.zeros((10,)),
     }

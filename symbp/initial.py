@@ -54,10 +54,11 @@ def _asked(network: Network) -> dict[str, str]:
     found: dict[str, str] = {}
     for record in network.records:
         init = getattr(record.layer, "init", "auto")
+        weights = [n for n in record.parameters if not _is_offset(network.program, network.program.tensor(n))] or record.parameters
         for name in record.parameters:
             if isinstance(init, dict):
                 found[name] = init.get(name.rpartition(".")[2], "auto")
-            elif not _is_offset(network.program, network.program.tensor(name)):
+            elif name in weights and len(network.program.tensor(name).shape) > 1:
                 found[name] = init
     return found
 

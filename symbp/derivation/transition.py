@@ -69,7 +69,8 @@ def transition(derivation: Derivation, state: str) -> Transition:
         others = {a.name for a in value.atoms(Access)} & {*bars.values()} - {bar}
         if others or len(following) > 1:
             ways = sorted(others) or sorted(map(str, following))
-            raise LanguageError(f"the gradient of {state} comes through {', '.join(ways)}, so that one step has no single Jacobian of {state}")
+            raise LanguageError(f"the gradient of {state} comes through {', '.join(ways)}, so that one step has no single Jacobian of "
+                                f"{state}")
         if len(following) == 1:
             (after,) = following
             return Transition(Access(state, *after.indices), Access(state, *case.target.indices), loop.index,
