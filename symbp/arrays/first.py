@@ -81,7 +81,7 @@ def _write(program: Program, equation: Equation, loops: tuple, place: int) -> _W
     for position, origin, extent in zip(target.indices, tensor.origin, tensor.extents(target)):
         low, high = sp.expand(origin), sp.expand(origin + extent - 1)
         split = None if position.has(Access) else coefficients(position)
-        if split is not None and len(split[0]) <= 1 and all(abs(c) == 1 and i not in seen for i, c in split[0].items()):
+        if split is not None and len(split[0]) <= 1 and all(c == 1 and i not in seen for i, c in split[0].items()):
             seen |= {*split[0]}
             low, high = (sp.expand(position.xreplace(dict.fromkeys(split[0], v))) for v in _ends(split[0]))
         else:
@@ -92,10 +92,8 @@ def _write(program: Program, equation: Equation, loops: tuple, place: int) -> _W
 
 
 def _ends(factors: dict[sp.Expr, sp.Expr]) -> tuple[sp.Expr, sp.Expr]:
-    """The values of the only index of a position at its lowest and at its highest."""
-    for index, factor in factors.items():
-        return (index.start, index.last) if factor > 0 else (index.last, index.start)
-    return sp.S.Zero, sp.S.Zero
+    """The least and the largest value of the only index of a position."""
+    return next(((index.start, index.last) for index in factors), (sp.S.Zero, sp.S.Zero))
 
 
 def _is_earlier(other: _Write, write: _Write) -> bool:
