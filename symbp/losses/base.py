@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import sympy as sp
 from pydantic import Field
 
-from symbp.draft import Draft, Signal, exact
+from symbp.draft import Draft, Signal
 from symbp.language import Fact, Tensor, is_binary, sums_to_one
 from symbp.language.functions import sigmoid
 from symbp.layers.activations import softmax

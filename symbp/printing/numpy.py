@@ -97,9 +97,9 @@ class NumpyPrinter:
             yield self.scatter(statement)
 
     def zeros(self, fill: Fill) -> str:
-        """A new array of zeros."""
+        """A new array of zeros, or one that others fill."""
         dtype = self.dtype if fill.dtype == "float" else f"{self.module}.int64"
-        return f"{self.module}.zeros({self.shape(fill.shape)}, {dtype})"
+        return f"{self.module}.{'zeros' if fill.zeros else 'empty'}({self.shape(fill.shape)}, {dtype})"
 
     def scatter(self, statement: Scatter) -> str:
         """An assignment at integer arrays; with `+=`, repeated positions add up."""
