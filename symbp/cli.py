@@ -115,6 +115,7 @@ def _training(command: argparse.ArgumentParser) -> None:
         command.add_argument(f"--{name}", type=_count, metavar="N", help=f"{what} (default: the network file's [train])")
     command.add_argument("--out", metavar="DIR", help="the run's folder (default: runs/NAME)")
     command.add_argument("--no-plots", action="store_true", help="draw no pictures")
+    command.add_argument("--watch", metavar="gradients", help="measure gradients and saturation by layer, and say what is wrong with them")
 
 
 def _count(text: str) -> int:
@@ -248,11 +249,12 @@ def _train(options: argparse.Namespace) -> int:
     common = {"epochs": options.epochs, "batch_size": options.batch_size, "seed": options.seed, "plots": not options.no_plots,
               "quiet": options.json}
     if options.resume is not None:
-        if options.out or options.data or options.data_dir:
-            raise SymbpError("a run goes on in its own folder with its own data; remove --out, --data and --data-dir")
+        if options.out or options.data or options.data_dir or options.watch:
+            raise SymbpError("a run goes on in its own folder with its own data, and is watched as it began; remove --out, --data, "
+                             "--data-dir and --watch")
         result = resume(options.resume, **common)
     else:
-        result = train(options.net, data=options.data, data_dir=options.data_dir, out=options.out, **common)
+        result = train(options.net, data=options.data, data_dir=options.data_dir, out=options.out, watch=options.watch or "", **common)
     if options.json:
         print(json.dumps(result.to_json(), indent=2))
     elif result.already:

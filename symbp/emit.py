@@ -74,9 +74,19 @@ def values_function(network: Network) -> Callable[..., dict[str, Any]]:
     It is made of the lines of `loss_and_grads`, and serves to find the tensor that was the first to break.
     """
     emitter = _Emitter(network)
-    names = [emitter.names[name] for name in emitter.numbers]
+    return _values(emitter, {emitter.names[name]: emitter.names[name] for name in emitter.numbers})
+
+
+def tensors_function(network: Network) -> tuple[Callable[..., dict[str, Any]], dict[str, str]]:
+    """What `values_function` answers, by the program's names; and for each parameter the name of the tensor of its gradient."""
+    emitter = _Emitter(network)
+    return _values(emitter, {name: emitter.names[name] for name in emitter.numbers}), dict(emitter.gradients)
+
+
+def _values(emitter: _Emitter, keys: dict[str, str]) -> Callable[..., dict[str, Any]]:
+    """The function that answers the values of these names of the code under these keys."""
     lines = emitter._opened(emitter.readable(*emitter.numbers))
-    pairs = ", ".join(f'"{name}": {name}' for name in names)
+    pairs = ", ".join(f"{key!r}: {name}" for key, name in keys.items())
     source = "\n    ".join(["def values(params, x, y):", *lines, f"return {{{pairs}}}"])
     space: dict[str, Any] = {"np": np, "PARAMETERS": emitter.parameters(), "math": math}
     exec("\n".join([*NUMPY_ERF, source]), space)  # noqa: S102 - lines that were made here from equations

@@ -1,6 +1,7 @@
 """The end of a run: the trained parameters, the pictures, and report.json, which is written last and says that all is there."""
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from symbp.errors import RunError
+from symbp.network import Network
+from symbp.run.explain import findings, in_words, product
 from symbp.run.folder import RunFolder
 from symbp.run.metrics import by_class, confusion
 from symbp.run.records import plain, read_records
@@ -37,6 +40,24 @@ def _pictures(folder: RunFolder, matrix: np.ndarray | None, title: str) -> tuple
     except ValueError as error:
         return [], f"no pictures: matplotlib cannot be loaded: {' '.join(str(error).split())[:100]}…"
     return draw(folder, read_records(folder), matrix, title), ""
+
+
+def write_watched(folder: RunFolder, network: Network, plots: bool) -> tuple[list[Path], list[str]]:
+    """Write what was watched as words and as a picture; answers the files, and the sentences about what is wrong.
+
+    It stands before `write_results`, whose report says that all is there.
+    """
+    watched = [r for r in read_records(folder) if r["kind"] == "watch"]
+    if not watched:
+        return [], []
+    found = findings(watched)
+    folder.text(folder.watched, in_words(watched, found, product(network)))
+    made = [folder.watched]
+    with contextlib.suppress(ImportError, ValueError):
+        if plots:
+            from symbp.run.plots_watch import draw_watched
+            made.append(draw_watched(folder, watched, network.title or network.name))
+    return made, found
 
 
 def report_of(folder: RunFolder, epochs: int) -> dict[str, Any] | None:

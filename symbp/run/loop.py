@@ -21,7 +21,7 @@ from symbp.netfile import Train, load
 from symbp.network import Network
 from symbp.run.checkpoint import Place, read_checkpoint, write_checkpoint
 from symbp.run.diverged import Good, find_broken
-from symbp.run.finish import check_module, confusion_matrix, report_of, write_results
+from symbp.run.finish import check_module, confusion_matrix, report_of, write_results, write_watched
 from symbp.run.folder import RunFolder
 from symbp.run.interrupts import Stop, interrupts
 from symbp.run.metrics import first_broken, norms
@@ -29,6 +29,8 @@ from symbp.run.progress import Progress, Silent
 from symbp.run.records import Records, cut, plain, records
 from symbp.run.samples import Samples, read_samples
 from symbp.run.settings import RunSettings, read_settings
+from symbp.run.watch import KINDS, Watch
+from symbp.suggest import nearest
 
 RECORDS = 20
 """How many records an epoch has at most."""
@@ -62,16 +64,18 @@ class Result:
 
 def train(path: str | Path, *, data: str | None = None, data_dir: str | None = None, epochs: int | None = None,
           batch_size: int | None = None, seed: int | None = None, out: str | Path | None = None, plots: bool = True, quiet: bool = False,
-          every: float = 15.0) -> Result:
+          every: float = 15.0, watch: str = "") -> Result:
     """Train the network of a file into a new folder.
 
     data, data_dir: the set and the user's folder with its files (default: those of the network file).  epochs, batch_size, seed: likewise.
     out: the run's folder (default runs/NAME; never one that holds something).  every: seconds between checkpoints within an epoch; one
-    is written at the end of each epoch anyway.
+    is written at the end of each epoch anyway.  watch: "gradients" measures gradients and saturation by layer beside the steps.
     Raises `SymbpError`: bad files, data that do not fit, `RunError` for folders, and `DivergedError` where the loss is not finite.
     """
     network = load(path)
-    settings = _settings(network, path, data, data_dir, epochs=epochs, batch_size=batch_size, seed=seed)
+    if watch and watch not in KINDS:
+        raise RunError(f"cannot watch {watch!r}{nearest(watch, KINDS)}")
+    settings = replace(_settings(network, path, data, data_dir, epochs=epochs, batch_size=batch_size, seed=seed), watch=watch)
     loop = _Loop.of(network, settings)
     settings = loop.settings = replace(settings, digest=loop.samples.digest)
     folder = RunFolder.new(Path(out) if out is not None else Path("runs") / network.name)
@@ -140,6 +144,7 @@ class _Loop:
         self.interval = max(FEWEST, math.ceil(self.batches / RECORDS))
         self.summed = network.program.conventions.batch_loss == "sum"
         self.accuracy = math.nan
+        self.watch = Watch(network, samples.x["train"], samples.y["train"]) if settings.watch else None
         self.start = time.monotonic()
 
     @classmethod
@@ -200,6 +205,8 @@ class _Loop:
         gradients = norms(self.module.loss_and_grads(self.params, x, y)[1]) if due else {}
         if due:
             self.accuracy = float(self.module.evaluate(self.params, x, y)[1])
+            if self.watch is not None:
+                record.write(kind="watch", epoch=place.epoch + 1, step=self.state["step"], **self.watch.record(self.params))
             if first_broken(self.params) is None:
                 self.good = Good.of(self.module, self.params, self.state, place.batch)
         loss = float(self.module.train_step(self.params, self.state, x, y))
@@ -252,8 +259,9 @@ class _Loop:
         loss, accuracy = self._evaluate()
         figures = plain({"epochs": self.settings.epochs, "steps": done.steps, "test_loss": loss, "accuracy": accuracy})
         folder.write(folder.parameters, lambda file: self.module.save(file, self.params))
+        watched, advice = write_watched(folder, self.network, plots) if self.watch is not None else ([], [])
         matrix = None if math.isnan(accuracy) else confusion_matrix(self.module, self.params, self.samples)
         made, message = write_results(folder, figures, matrix, self.network.title or self.network.name, plots)
-        files = (folder.network, folder.module, folder.settings, folder.metrics, folder.parameters, folder.checkpoint, *made)
+        files = (folder.network, folder.module, folder.settings, folder.metrics, folder.parameters, folder.checkpoint, *made, *watched)
         return replace(done, finished=True, loss=figures["test_loss"], accuracy=figures["accuracy"], files=tuple(p.name for p in files),
-                       messages=(message,) if message else ())
+                       messages=(*advice, *([message] if message else ())))

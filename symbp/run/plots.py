@@ -34,16 +34,16 @@ def draw(folder: RunFolder, records: Sequence[Record], matrix: np.ndarray | None
     epochs = [r for r in records if r["kind"] == "epoch"]
     made = []
     if steps or epochs:
-        made.append(_written(folder, "loss.png", (8.4, 3.9), title, lambda figure: _curves(figure, steps, epochs)))
+        made.append(written(folder, "loss.png", (8.4, 3.9), title, lambda figure: _curves(figure, steps, epochs)))
     if any(_positive(r["gradient_norms"].values()) for r in steps):
-        made.append(_written(folder, "gradients.png", (7.4, 4.2), title, lambda figure: _gradients(figure, steps)))
+        made.append(written(folder, "gradients.png", (7.4, 4.2), title, lambda figure: _gradients(figure, steps)))
     if matrix is not None:
         size = 5.4 if len(matrix) <= MOST_NUMBERED // 2 else 8.5
-        made.append(_written(folder, "confusion.png", (size, size), title, lambda figure: _confusion(figure, matrix)))
+        made.append(written(folder, "confusion.png", (size, size), title, lambda figure: _confusion(figure, matrix)))
     return made
 
 
-def _written(folder: RunFolder, name: str, size: tuple[float, float], title: str, maker: Callable[[Any], None]) -> Path:
+def written(folder: RunFolder, name: str, size: tuple[float, float], title: str, maker: Callable[[Any], None]) -> Path:
     """A picture with its title, as a file of the run; letters that the font lacks are boxes and no warning."""
     figure = Figure(figsize=size, layout="constrained", dpi=130)
     path = folder.path / name
@@ -75,13 +75,13 @@ def _curves(figure: Any, steps: Sequence[Record], epochs: Sequence[Record]) -> N
 
 def _pair(axes: Any, steps: Sequence[Record], epochs: Sequence[Record], key: str, test_key: str) -> None:
     """One quantity of the batches and of the test split, over the steps."""
-    axes.plot([r["step"] for r in steps], _numbers(r.get(key) for r in steps), color=PALE, linewidth=1, label="a batch, before its step")
+    axes.plot([r["step"] for r in steps], numbers(r.get(key) for r in steps), color=PALE, linewidth=1, label="a batch, before its step")
     at = [r["step"] for r in epochs]
     marker = "o" if len(epochs) <= 60 else ""
-    axes.plot(at, _numbers(r[test_key] for r in epochs), color=WARM, marker=marker, markersize=3.5, linewidth=1.6, label="test split")
+    axes.plot(at, numbers(r[test_key] for r in epochs), color=WARM, marker=marker, markersize=3.5, linewidth=1.6, label="test split")
     axes.set(xlabel="step", ylabel=key)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    _quiet(axes)
+    quiet(axes)
 
 
 def _gradients(figure: Any, steps: Sequence[Record]) -> None:
@@ -90,11 +90,11 @@ def _gradients(figure: Any, steps: Sequence[Record]) -> None:
     names = list(steps[0]["gradient_norms"])
     at = [r["step"] for r in steps]
     for name, (color, style) in zip(names, _styles(names)):
-        values = _numbers(r["gradient_norms"].get(name) for r in steps)
+        values = numbers(r["gradient_norms"].get(name) for r in steps)
         axes.plot(at, np.where(values > 0, values, math.nan), style, color=color, linewidth=1.0, label=f"∂L/∂{name}")
     axes.set(xlabel="step", ylabel="norm of the gradient", yscale="log")
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    _quiet(axes)
+    quiet(axes)
     columns = -(-len(names) // MOST_LINES)
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.02), frameon=False, fontsize=9 if columns < 3 else 6, ncols=columns)
 
@@ -128,14 +128,14 @@ def _confusion(figure: Any, matrix: np.ndarray) -> None:
     axes.spines[:].set_color("#bbbbbb")
 
 
-def _quiet(axes: Any) -> None:
-    """Less ink."""
+def quiet(axes: Any) -> None:
+    """Less ink: no frame above and at the right, a pale grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.7)
     axes.set_axisbelow(True)
 
 
-def _numbers(values: Iterable[float | None]) -> np.ndarray:
+def numbers(values: Iterable[float | None]) -> np.ndarray:
     """The values as an array, with NaN for what is missing, so that a line has a gap there."""
     return np.array([math.nan if v is None else v for v in values], dtype=np.float64)
 

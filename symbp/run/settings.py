@@ -10,7 +10,10 @@ from symbp.errors import RunError
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The data set with the user's folder and its digest, and how to train: epochs, samples in a batch, seed, dtype."""
+    """The data set with the user's folder and its digest, and how to train: epochs, samples in a batch, seed, dtype.
+
+    watch: what is measured beside the steps, "gradients" or nothing.
+    """
 
     data: str
     data_dir: str | None
@@ -19,6 +22,7 @@ class RunSettings:
     seed: int
     dtype: str
     digest: str = ""
+    watch: str = ""
 
     def to_json(self) -> str:
         """The settings as text."""
