@@ -45,6 +45,11 @@ from symbp.suggest import nearest
 from symbp.targets import NUMPY, NUMPY_ERF, TARGETS, Target
 
 N = size("N")
+SCALES = {
+    "standard": ('scale, mean, std = file["maximum"], file["mean"], file["std"]', '(file[f"{part}_x"] / scale - mean) / std'),
+    "unit": ('scale = file["maximum"]', 'file[f"{part}_x"] / scale'),
+    "symmetric": ('scale = file["maximum"]', '2 * file[f"{part}_x"] / scale - 1')}
+"""How a module scales the images of its data file."""
 
 
 def generate(network: Network, target: str = "numpy", path: str | Path | None = None) -> str:
@@ -241,15 +246,23 @@ class _Emitter:
         if self.y.dtype == "float" and not one_hot:
             targets = f"{labels}.reshape(-1, *{self.printer.shape(self.y.shape[1:])})"
         settings = {key: getattr(train, key) for key in ("epochs", "batch_size", "seed", "dtype")}
-        return {**settings, "data": data.name if data else self.network.name, "targets": targets}
+        return {**settings, "data": data.name if data else self.network.name, "targets": targets,
+                **dict(zip(("scales", "scaled"), SCALES[data.scale if data and not data.file else "standard"]))}
 
     def _notes(self) -> list[str]:
         """Names, facts, conventions and operation counts, in wrapped lines."""
         notes = [f"x is the input and y the target, {self.names[self.y.name]} above; N is the number of samples of a batch.",
                  f"Facts: {'; '.join(map(str, self.program.facts)) or 'none'}.",
                  f"Conventions: {'; '.join(self.program.conventions.sentences())}.",
+                 *self._augmented(),
                  f"Floating-point operations for N samples: {', '.join(self._counts())}."]
         return [line for note in notes for line in textwrap.wrap(note, WIDTH)]
+
+    def _augmented(self) -> list[str]:
+        """What `main` does not do, where the network file asks for it."""
+        data = self.network.extras.get("data")
+        wanted = data is not None and (data.flip or data.crop)
+        return ["Random flips and crops are the work of `symbp train`; `main` trains on the images as they are."] if wanted else []
 
     def _counts(self) -> list[str]:
         """Operation counts for a batch of N samples, in words."""

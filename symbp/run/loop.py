@@ -200,7 +200,7 @@ class _Loop:
 
     def _step(self, order: np.ndarray, place: Place, record: Records) -> tuple[float, int]:
         """One step, and its record where one is due; answers the loss and the number of samples."""
-        x, y = self.samples.batch(order, place.batch)
+        x, y = self.samples.batch(order, place.batch, place.epoch)
         due = place.batch % self.interval == 0
         gradients = norms(self.module.loss_and_grads(self.params, x, y)[1]) if due else {}
         if due:
@@ -248,7 +248,7 @@ class _Loop:
             values = values_function(self.network)
         except SymbpError:
             values = None
-        name, at = find_broken(self.module, good, place.batch, lambda number: self.samples.batch(order, number), values)
+        name, at = find_broken(self.module, good, place.batch, lambda number: self.samples.batch(order, number, place.epoch), values)
         raise DivergedError(f"{what}; the first tensor that is no finite number is {name}, in step {at}. The parameters after step "
                             f"{good.state['step']} are kept in {folder.parameters}; try a smaller learning rate")
 

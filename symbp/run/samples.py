@@ -1,12 +1,14 @@
 """What a run trains on: inputs and targets of both splits, checked against the network, and the batches of an epoch."""
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from symbp import data
+from symbp.data.prepare import Augmenter, Preparation
 from symbp.emit import data_tensors
 from symbp.errors import RunError
 from symbp.network import Network
@@ -20,7 +22,8 @@ EVALUATED = 2048
 class Samples:
     """The samples of a run.
 
-    x, y: inputs (N, *shape) and targets (N, K) or (N,) by split.  size: samples in a batch.  digest: of the data set.
+    x, y: inputs (N, *shape) and targets (N, K) or (N,) by split.  size: samples in a batch.  digest: of the data set
+    and its preparation.  augmenter: what changes images at random.
     Raises `RunError` for a batch that is larger than the data, and `RunError` for inputs that are no finite numbers.
     """
 
@@ -29,6 +32,7 @@ class Samples:
     y: dict[str, np.ndarray]
     size: int
     digest: str = ""
+    augmenter: Augmenter | None = None
     buffers: tuple[np.ndarray, np.ndarray] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,10 +55,12 @@ class Samples:
         """How many batches an epoch has; the last one may be smaller."""
         return -(-len(self) // self.size)
 
-    def batch(self, order: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+    def batch(self, order: np.ndarray, number: int, epoch: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and targets of a batch of an epoch's order; they lie in buffers that the next call fills anew."""
         chosen = order[number * self.size:(number + 1) * self.size]
         x, y = (np.take(a["train"], chosen, axis=0, out=b[:len(chosen)], mode="clip") for a, b in zip((self.x, self.y), self.buffers))
+        if self.augmenter is not None:
+            x[:] = self.augmenter.batch(chosen, epoch, number)
         return x, y
 
     def parts(self, split: str = "test") -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -98,6 +104,18 @@ def read_samples(network: Network, settings: RunSettings) -> Samples:
         raise RunError(f"the target {y.name} has the shape {y.shape}, but the labels of {found.name} are classes; give the network "
                        f"[target] classes = {found.classes}")
     classes = int(network.program.tensor(network.output).shape[-1]) if whole and network.output else None if whole else int(y.shape[1])
-    encoding = "integer" if whole else "one_hot"
-    return Samples(found.name, {s: found.inputs(s, shape, settings.dtype) for s in ("train", "test")},
-                   {s: found.targets(s, encoding, classes, settings.dtype) for s in ("train", "test")}, settings.batch_size, found.digest())
+    encoding, how = "integer" if whole else "one_hot", _preparation(network)
+    return Samples(found.name, {s: found.inputs(s, shape, settings.dtype, how.scale) for s in ("train", "test")},
+                   {s: found.targets(s, encoding, classes, settings.dtype) for s in ("train", "test")}, settings.batch_size,
+                   _digest(found.digest(), how), Augmenter(found, how, shape, settings.dtype, settings.seed) if how.random else None)
+
+
+def _preparation(network: Network) -> Preparation:
+    """What the network file says about scale, flips and crops."""
+    own = network.extras.get("data")
+    return Preparation(own.scale, own.flip, own.crop) if own else Preparation()
+
+
+def _digest(digest: str, how: Preparation) -> str:
+    """The digest of data that are prepared in this way; that of the data where it is the usual one."""
+    return digest if how == Preparation() else hashlib.sha256(f"{digest} {how}".encode()).hexdigest()
