@@ -283,6 +283,10 @@ def _print_result(result: Result) -> None:
 def _reached(result: Result) -> str:
     """Loss and accuracy in words."""
     share = "" if result.accuracy is None else f", accuracy {100 * result.accuracy:.2f} %"
+    if result.r2 is not None:
+        share = f", R² {result.r2:.4f}"
+    if result.rmse is not None:
+        share += f", RMSE {result.rmse:.4g}"
     return ("test loss not finite" if result.loss is None else f"test loss {result.loss:.4f}") + share
 
 

@@ -27,7 +27,7 @@ from symbp.initial import starts
 from symbp.language.index import size
 from symbp.language.program import Program
 from symbp.language.tensor import Tensor, accesses
-from symbp.metrics import accuracy
+from symbp.metrics import accuracy, determination
 from symbp.module_text import WIDTH, count, names_in, start_text, tuple_text, wrapped
 from symbp.module_update import update_lines
 from symbp.netfile import Train
@@ -168,10 +168,18 @@ class _Emitter:
 
     def accuracy(self) -> list[str] | None:
         """Lines that leave `accuracy`, or None where the target is no class."""
-        program = accuracy(self.network.program, self.output, self.y)
+        return self._judged(accuracy(self.network.program, self.output, self.y), "accuracy")
+
+    def r2(self) -> list[str] | None:
+        """Lines that leave `r2`, or None where the target is no number for each output."""
+        return self._judged(determination(self.network.program, self.output, self.y), "r2")
+
+    def _judged(self, program: Program | None, wanted: str) -> list[str] | None:
+        """Lines that leave a scalar of that name."""
         if program is None:
             return None
-        given = {t.name: self.names.get(t.name, "accuracy") for t in program.tensors if t.name in self.names or not t.shape}
+        given = {t.name: self.names.get(t.name, t.name if t.name != program.tensors[-1].name else wanted)
+                 for t in program.tensors if t.name in self.names or t is program.tensors[-1]}
         return list(self.target.printer(spell(program, given=given, reserved=self.names.values())).lines(lower(program)))
 
     # the module
@@ -213,7 +221,9 @@ class _Emitter:
         lines, buffers, _ = self.planned()
         names = wrapped([b.name for b in buffers], 'state["workspaces"][N]')
         workspace = ['if N not in state["workspaces"]:', '    state["workspaces"][N] = _workspace(N, dtype)', *names]
-        right = self.accuracy()
+        right, word = self.accuracy(), "accuracy"
+        if right is None and (right := self.r2()) is not None:
+            word = "r2"
         gradients = ", ".join(f'"{self.names[p]}": {self.names[g]}' for p, g in self.gradients.items())
         return {
             "docstring_of_step": textwrap.indent("\n".join(self.target.step), "    ").strip() + "\n    " * (len(self.target.step) > 1),
@@ -223,7 +233,9 @@ class _Emitter:
             "evaluation": self._opened([*self.readable(loss, output), *(right or ())]),
             "workspace": [f"{a},  # {b.name}" for a, b in zip(allocations(buffers, self.printer), buffers)],
             "output": self.names[output], "loss": self.names[loss], "gradients": "{" + gradients + "}",
-            "accuracy": "accuracy" if right else 'float("nan")', "target_shape": self.printer.shape(self.y.shape),
+            "accuracy": word if right else 'float("nan")', "measure": word,
+            "measured": {"accuracy": "the accuracy (0 to 1)", "r2": "R² (1: no error, 0: no better than the mean)"}[word],
+            "target_shape": self.printer.shape(self.y.shape),
         }
 
     def _opened(self, lines: Sequence[str], target: bool = True) -> list[str]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from symbp.data.table import Reading
 from symbp.language.conventions import CHOICES, Conventions
 from symbp.layers import LAYERS, Layer
 from symbp.layers.equations import Extent
@@ -81,6 +83,11 @@ class Data(Settings):
             raise NetworkError(f"{key} is about images, but file = {quoted(self.file)} is a table; remove one of the two")
         if self.file is not None and self.target is None:
             raise NetworkError('file names a table, but not which column is the answer; add target = "…" with the name of a column')
+
+
+    def reading(self) -> Reading:
+        """How the CSV file is read."""
+        return Reading(**{f.name: getattr(self, f.name) for f in fields(Reading)})
 
 
 class Train(Settings):

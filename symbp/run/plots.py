@@ -25,10 +25,12 @@ WIDE = 30.0
 """A loss whose largest value is so many times its smallest has a logarithmic axis."""
 
 
-def draw(folder: RunFolder, records: Sequence[Record], matrix: np.ndarray | None, title: str) -> list[Path]:
+def draw(folder: RunFolder, records: Sequence[Record], matrix: np.ndarray | None, title: str,
+         pairs: tuple[np.ndarray, np.ndarray] | None = None) -> list[Path]:
     """Write the pictures as PNG files; answers their paths.
 
-    records: those of metrics.jsonl.  matrix: (classes, classes) counts, None where there are no classes.
+    records: those of metrics.jsonl.  matrix: (classes, classes) counts, None where there are no classes.  pairs: true and
+    predicted numbers of a regression.
     """
     steps = [r for r in records if r["kind"] == "step"]
     epochs = [r for r in records if r["kind"] == "epoch"]
@@ -40,6 +42,8 @@ def draw(folder: RunFolder, records: Sequence[Record], matrix: np.ndarray | None
     if matrix is not None:
         size = 5.4 if len(matrix) <= MOST_NUMBERED // 2 else 8.5
         made.append(written(folder, "confusion.png", (size, size), title, lambda figure: _confusion(figure, matrix)))
+    if pairs is not None:
+        made.append(written(folder, "predicted.png", (9.2, 4.4), title, lambda figure: _predicted(figure, *pairs)))
     return made
 
 
@@ -57,7 +61,8 @@ def written(folder: RunFolder, name: str, size: tuple[float, float], title: str,
 
 def _curves(figure: Any, steps: Sequence[Record], epochs: Sequence[Record]) -> None:
     """Loss and, where there is one, accuracy: of the batches, and on the test split after each epoch."""
-    share = any(r["accuracy"] is not None for r in epochs)
+    word = "r2" if any(r.get("r2") is not None for r in epochs) else "accuracy"
+    share = any(r.get(word) is not None for r in epochs)
     left, *right = figure.subplots(1, 2 if share else 1, squeeze=False)[0]
     _pair(left, steps, epochs, "loss", "test_loss")
     found = [v for r in (*steps, *epochs) for v in (r["loss"], r.get("test_loss")) if v is not None]
@@ -66,9 +71,12 @@ def _curves(figure: Any, steps: Sequence[Record], epochs: Sequence[Record]) -> N
     else:
         left.set_ylim(bottom=min(0, *found) if found else 0)
     for axes in right:
-        _pair(axes, steps, epochs, "accuracy", "accuracy")
-        axes.set_ylim(0, 1.02)
-        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        _pair(axes, steps, epochs, word, word)
+        if word == "accuracy":
+            axes.set_ylim(0, 1.02)
+            axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
+        else:
+            axes.set(ylim=(-0.3, 1.02), ylabel="R²")
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
 
@@ -126,6 +134,22 @@ def _confusion(figure: Any, matrix: np.ndarray) -> None:
     axes.set(xlabel="predicted class", ylabel="true class")
     axes.tick_params(length=0)
     axes.spines[:].set_color("#bbbbbb")
+
+
+def _predicted(figure: Any, wanted: np.ndarray, predicted: np.ndarray) -> None:
+    """Predicted over true numbers of the test split, and what is left over the predicted ones."""
+    left, right = figure.subplots(1, 2)
+    true, found = wanted.ravel(), predicted.ravel()
+    ends = [min(true.min(), found.min()), max(true.max(), found.max())]
+    left.plot(ends, ends, color=WARM, linewidth=1.2, label="no error")
+    left.plot(true, found, ".", color=DARK, alpha=0.6, markersize=5, label="a sample of the test split")
+    left.set(xlabel="true", ylabel="predicted")
+    left.legend(frameon=False, fontsize=8)
+    right.axhline(0, color=WARM, linewidth=1.2)
+    right.plot(found, true - found, ".", color=DARK, alpha=0.6, markersize=5)
+    right.set(xlabel="predicted", ylabel="residual: true − predicted")
+    for axes in (left, right):
+        quiet(axes)
 
 
 def quiet(axes: Any) -> None:

@@ -2,15 +2,20 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from symbp import data
 from symbp.data.prepare import Augmenter, Preparation
+from symbp.data.sources import to_stderr
+from symbp.data.table import read_table
 from symbp.emit import data_tensors
 from symbp.errors import RunError
+from symbp.language.tensor import Tensor
 from symbp.network import Network
 from symbp.run.settings import RunSettings
 
@@ -97,17 +102,44 @@ def check_finite(what: str, values: np.ndarray) -> None:
 def read_samples(network: Network, settings: RunSettings) -> Samples:
     """Load the data of a run.  Raises `SymbpError` where they do not fit the network: shapes, labels, the batch's size."""
     x, y = data_tensors(network)
+    own, shape = network.extras.get("data"), tuple(int(e) for e in x.shape[1:])
+    if own is not None and own.file is not None and settings.data == own.name:
+        return _of_table(network, settings, shape, y)
     found = data.load(settings.data, settings.data_dir)
-    shape = tuple(int(e) for e in x.shape[1:])
     whole = y.dtype == "int"
     if not whole and (len(y.shape) != 2 or y.shape[1] == 1):
         raise RunError(f"the target {y.name} has the shape {y.shape}, but the labels of {found.name} are classes; give the network "
                        f"[target] classes = {found.classes}")
-    classes = int(network.program.tensor(network.output).shape[-1]) if whole and network.output else None if whole else int(y.shape[1])
-    encoding, how = "integer" if whole else "one_hot", _preparation(network)
+    how = _preparation(network)
     return Samples(found.name, {s: found.inputs(s, shape, settings.dtype, how.scale) for s in ("train", "test")},
-                   {s: found.targets(s, encoding, classes, settings.dtype) for s in ("train", "test")}, settings.batch_size,
+                   {s: found.targets(s, *_classes(network, y), settings.dtype) for s in ("train", "test")}, settings.batch_size,
                    _digest(found.digest(), how), Augmenter(found, how, shape, settings.dtype, settings.seed) if how.random else None)
+
+
+def _classes(network: Network, y: Tensor) -> tuple[str, int | None]:
+    """How classes are encoded, and how many the network tells apart."""
+    if y.dtype == "int":
+        return "integer", int(network.program.tensor(network.output).shape[-1]) if network.output else None
+    return "one_hot", int(y.shape[1])
+
+
+def _of_table(network: Network, settings: RunSettings, shape: tuple[int, ...], y: Tensor) -> Samples:
+    """The rows of a CSV file, which lies in the folder of the network file; what was found in it is said on stderr."""
+    own = network.extras["data"]
+    found = read_table(Path(settings.data_dir or ".") / own.file, own.reading(), own.name)
+    for sentence in found.report:
+        to_stderr(f"{own.file}: {sentence}")
+    rows = tuple(int(e) for e in y.shape[1:])
+    if not found.classes and (y.dtype == "int" or math.prod(rows) != 1):
+        raise RunError(f"the column {found.target} of {own.file} holds one number for each row, but the target {y.name} of the network has "
+                       f"the shape {y.shape}; write [target] shape = [1], and a last layer with units = 1")
+    if found.classes and y.dtype != "int" and rows in ((), (1,)):
+        raise RunError(f"the column {found.target} of {own.file} holds {found.classes} classes ({', '.join(found.labels[:8])}), but the "
+                       f"target {y.name} of the network is one number; write [target] classes = {found.classes}")
+    how = _classes(network, y) if found.classes else ("one_hot", None)
+    answers = {s: found.targets(s, *how, settings.dtype) for s in ("train", "test")}
+    return Samples(own.name, {s: found.inputs(s, shape, settings.dtype) for s in ("train", "test")},
+                   {s: a if found.classes else a.reshape(len(a), *rows) for s, a in answers.items()}, settings.batch_size, found.digest())
 
 
 def _preparation(network: Network) -> Preparation:
