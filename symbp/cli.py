@@ -85,9 +85,11 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--out", metavar="FILE.py", help="the module (default: NAME.py in this folder)")
     _training(_command(commands, "train", _train, "generate a module and train it, with figures, plots and checkpoints"))
     data = _command(commands, "data", _data, "load a set of images, fetch it if need be, and keep it")
-    data.add_argument("name", metavar="NAME", help="digits, mnist, cifar10, or any name with --data-dir")
+    data.add_argument("name", metavar="NAME", help="digits, mnist, cifar10, any name with --data-dir, or a network file with a CSV file")
     data.add_argument("--data-dir", metavar="DIR", help="the folder with your own files: IDX, or CIFAR-10's binary version")
     data.add_argument("--out", metavar="FILE.npz", help="write the arrays into this file, not into the cache")
+    data.add_argument("--plots", metavar="DIR", help="draw counts, histograms, correlations, components and samples into this folder")
+    data.add_argument("--plot-format", choices=("png", "svg"), default="png", help="what kind of pictures (default: png)")
     _command(commands, "doctor", _doctor, "show what is installed")
     return parser
 
@@ -292,7 +294,7 @@ def _reached(result: Result) -> str:
 
 def _data(options: argparse.Namespace) -> int:
     from symbp.data.provide import as_text, provide
-    answer = provide(options.name, options.data_dir, options.out)
+    answer = provide(options.name, options.data_dir, options.out, options.plots, options.plot_format)
     print(json.dumps(answer, indent=2) if options.json else as_text(answer))
     return 0
 
