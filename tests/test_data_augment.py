@@ -101,7 +101,7 @@ def test_other_preparation_is_refused(tmp_path: Path) -> None:
     net.write_text(AUGMENTED)
     path = train(net, out=tmp_path / "run", epochs=1, batch_size=700, quiet=True, plots=False).folder
     (path / "network.toml").write_text(AUGMENTED.replace("crop = 1", "crop = 2"))
-    with pytest.raises(SymbpError, match="or how they are prepared"):
+    with pytest.raises(SymbpError, match="prepared in another way"):
         resume(path, epochs=2, quiet=True, plots=False)
 
 

@@ -31,7 +31,7 @@ class RunSettings:
     def check_data(self, digest: str) -> None:
         """Raise `RunError` where the data are others than those that the run began with."""
         if self.digest and digest != self.digest:
-            raise RunError(f"the data {self.data}, or how they are prepared, are others than those that this run began with "
+            raise RunError(f"the data {self.data} are others than those that this run began with, or are prepared in another way "
                            f"(sha256 {digest[:12]}…, not {self.digest[:12]}…), so it cannot go on with the same numbers; put the files "
                            "back, or start a new run")
 
