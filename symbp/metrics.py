@@ -62,5 +62,35 @@ def _is_score(program: Program, name: str) -> bool:
                for f in found)
 
 
+def determination(program: Program, name: str, target: Tensor) -> Program | None:
+    """The equations of R² = 1 − Σ(y − a)² / Σ(y − ȳ)², where the target holds numbers of the output's shape; else None.
+
+    The tensor `r2` is 1 for answers without error, 0 for those of the mean; it is no number where all targets are equal.
+    """
+    output = program.tensor(name)
+    if target.dtype != "float" or output.shape != target.shape or not output.shape or output.shape[0] != size("N"):
+        return None
+    supply = NameSupply({t.name for t in program.tensors} | {i.name for i in program.indices})
+    n, *axes = (Index(supply.fresh(letter), extent) for letter, extent in zip("nkijh", output.shape))
+    mean = Tensor(supply.fresh("mean"), output.shape[1:])
+    wrong, spread, share = (Tensor(supply.fresh(name), ()) for name in ("wrong", "spread", "r2"))
+    over, at = (n, *axes), tuple(axes)
+    return Program((_given(output), target, mean, wrong, spread, share), (
+        Equation(mean[at], target[(n, *at)] / output.shape[0], over=(n,)),
+        Equation(wrong[()], (target[over] - output[over])**2, over=over),
+        Equation(spread[()], (target[over] - mean[at])**2, over=over),
+        Equation(share[()], 1 - wrong[()] / spread[()])))
+
+
+def measure(program: Program, name: str, target: Tensor) -> str:
+    """How answers are judged: by their "accuracy", by "r2", or not at all: "".
+
+    name: the output's; "" where nobody knows it.
+    """
+    if name and accuracy(program, name, target) is not None:
+        return "accuracy"
+    return "r2" if name and determination(program, name, target) is not None else ""
+
+
 def _given(tensor: Tensor) -> Tensor:
     return Tensor(tensor.name, tensor.shape, role="input", symbol=tensor.symbol)

@@ -129,9 +129,9 @@ def elu_with(alpha: sp.Expr, at_zero: sp.Expr) -> type[Defined]:
     return define("elu", lambda x: part(x) + alpha * (sp.exp(x - part(x)) - 1), latex=r"\operatorname{ELU}")
 
 
-sigmoid = define("sigmoid", lambda x: 1 / (1 + sp.exp(-x)), latex=r"\sigma", properties=("monotone", "increasing"))
+sigmoid = define("sigmoid", lambda x: 1 / (1 + sp.exp(-x)), latex=r"\sigma", properties=("monotone", "increasing", "bounded"))
 tanh = define("tanh", lambda x: (sp.exp(x) - sp.exp(-x)) / (sp.exp(x) + sp.exp(-x)), latex=r"\tanh",
-              properties=("monotone", "increasing", "odd"))
+              properties=("monotone", "increasing", "odd", "bounded"))
 softplus = define("softplus", lambda x: sp.log(1 + sp.exp(x)), properties=("monotone", "increasing"))
 relu = relu_with(0)
 silu = define("silu", lambda x: x * sigmoid(x), latex=r"\operatorname{SiLU}")
