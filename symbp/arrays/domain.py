@@ -28,6 +28,8 @@ def narrowed(equation: Equation, fixed: Iterable[Index], size_facts: tuple[sp.Ex
     fixed = set(fixed)
     equation = _without_implied(equation, size_facts)
     for condition in equation.domain:
+        if condition.is_number and condition < 0:
+            return None
         found = condition.free_symbols
         index = next(iter(found)) if len(found) == 1 else None
         if not isinstance(index, Index) or index in fixed or condition.has(Access):

@@ -5,7 +5,8 @@ domain, and scattered.
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
@@ -29,6 +30,7 @@ from symbp.arrays.nodes import (
     apply,
     as_float,
     broadcast,
+    nodes,
     number,
     permute,
     reshape,
@@ -46,8 +48,10 @@ from symbp.language.tensor import AXIS0, Access, Tensor, accesses
 from symbp.passes.hoist import hoist
 
 
-def lower(program: Program) -> tuple[Statement, ...]:
+def lower(program: Program, fresh: Collection[str] = ()) -> tuple[Statement, ...]:
     """The array statements of a program; its inputs are arrays that are there.
+
+    fresh: tensors that must be arrays of their own; others may be views of such.
 
     Raises `LanguageError` for functions without a definition and for rows of different width, which no array holds.
     """
@@ -57,7 +61,7 @@ def lower(program: Program) -> tuple[Statement, ...]:
                             f"give the depth and the widths as numbers")
     program = hoist(program)
     names = NameSupply(t.name for t in program.tensors)
-    return share(_Lowering(program, names).statements(program.statements, frozenset()), names)
+    return share(_Lowering(program, names, frozenset(fresh)).statements(program.statements, frozenset()), names)
 
 
 @dataclass
@@ -66,7 +70,13 @@ class _Lowering:
 
     program: Program
     names: NameSupply
+    fresh: frozenset[str] = frozenset()
     made: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        written = Counter(eq.target.name for eq in self.program.equations)
+        self.once = {t.name for t in self.program.tensors if t.role == "intermediate" and written[t.name] == 1} - self.fresh
+        self.lasting = {t.name for t in self.program.tensors if t.role in ("intermediate", "input")}
 
     def statements(self, written: tuple[Written, ...], fixed: frozenset[Index]) -> Iterator[Statement]:
         """The statements in order; neighbouring contributions to one tensor are added up in one expression."""
@@ -97,7 +107,7 @@ class _Lowering:
 
     def _group(self, equations: list[Equation], fixed: frozenset[Index]) -> Iterator[Statement]:
         """Contributions to the same elements, in one statement where that writes the whole array."""
-        narrow = (narrowed(eq, fixed, self.program.size_facts) for eq in equations)
+        narrow = (narrowed(without_units(eq, fixed), fixed, self.program.size_facts) for eq in equations)
         found = [without_units(eq, fixed) for eq in narrow if eq is not None]
         lowered = [_OfEquation(self.program, eq, fixed, self.names) for eq in found]
         if not lowered:
@@ -111,7 +121,7 @@ class _Lowering:
             for value in values[1:]:
                 node = join("add", node, value, settled(node, first.axes))
             new = first.tensor.name not in self.made
-            statement = whole(first, node, found[0].label) if new else None
+            statement = whole(first, node, found[0].label, self._may_share(first, node)) if new else None
             if statement is not None:
                 self.made.add(first.tensor.name)
                 yield statement
@@ -120,6 +130,10 @@ class _Lowering:
             new = target.tensor.name not in self.made
             self.made.add(target.tensor.name)
             yield from item.store(target, value, new)
+
+    def _may_share(self, target: Target, value: Node) -> bool:
+        """Whether a tensor may be a view: one equation writes it, and what it shows does not change any more."""
+        return target.tensor.name in self.once and all(n.name in self.lasting for n in nodes(value) if isinstance(n, Name))
 
 
 def _equations(loop: Loop) -> Iterator[Equation]:

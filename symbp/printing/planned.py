@@ -33,6 +33,7 @@ from symbp.arrays.nodes import (
     Subscript,
     Windows,
     extent,
+    is_view,
     nodes,
     reshape,
     subscript,
@@ -86,7 +87,9 @@ class PlannedPrinter:
         return found
 
     def _statement(self, statement: Statement) -> None:
-        if isinstance(statement, Assign) and statement.value.axes:
+        if isinstance(statement, Assign) and is_view(statement.value):
+            self._out += self.printer.lines([replace(statement, value=self._plain(statement.value))])
+        elif isinstance(statement, Assign) and statement.value.axes:
             self._assign(statement)
         elif isinstance(statement, Fill) and statement.shape:
             name = self._buffer(statement.name, statement.shape, statement.dtype)
