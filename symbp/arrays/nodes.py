@@ -174,12 +174,13 @@ class Assign:
 
 @dataclass(frozen=True)
 class Fill:
-    """`name`, a new array of the shape, filled with zeros."""
+    """`name`, a new array of the shape, filled with zeros.  empty: all of it is written later, so it need not be filled."""
 
     name: str
     shape: tuple[sp.Expr, ...]
     dtype: str
     label: str = ""
+    empty: bool = False
 
 
 @dataclass(frozen=True)

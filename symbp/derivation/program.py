@@ -1,12 +1,13 @@
 """The textbook's program: the forward equations, and behind them the derived lines as equations that can be run.
 
 Stage: Derivation → L1 Program.  What is printed is what is computed: each line `∂L/∂z = (p − t)/N` becomes equations again, its
-nested sums as helpers.  Where lines are no plain assignments (a recurrence, a scatter, data-dependent positions) the adjoint
-program itself is taken.
+nested sums as helpers.  Contributions that are scattered stay as the adjoint has them.  Where other lines are no plain assignments
+(a recurrence) the adjoint program itself is taken.
 """
 from __future__ import annotations
 
 from symbp.derivation.derivation import Derivation
+from symbp.derivation.kept import is_scattered
 from symbp.derivation.lines import is_plain_row
 from symbp.language.build import Builder
 from symbp.language.equation import Equation, Loop
@@ -28,8 +29,12 @@ def textbook_program(derivation: Derivation) -> Program:
     names = NameSupply({t.name for t in derivation.program.tensors} | {i.name for i in derivation.program.indices})
     builder = Builder(names)
     for name in derivation.names:
-        line = derivation[name].lines[0]
-        builder.assign(line.target, line.right, label=name)
+        scattered = _scattered(derivation, name)
+        if scattered:
+            builder.equations += scattered
+        else:
+            line = derivation[name].lines[0]
+            builder.assign(line.target, line.right, label=name)
     builder.equations, builder.tensors = _without_repetition(builder)
     forward = derivation.forward
     written = {eq.target.name for eq in builder.equations} - {t.name for t in builder.tensors}
@@ -39,6 +44,14 @@ def textbook_program(derivation: Derivation) -> Program:
         return derivation.program
     positions = [derivation.program.tensor(name) for name in dict.fromkeys(eq.target.name for eq in others)]
     return forward.extended([*positions, *bars, *builder.tensors], [*others, *builder.equations])
+
+
+def _scattered(derivation: Derivation, name: str) -> tuple[Equation, ...]:
+    """The contributions to a cotangent as the adjoint has them, where some are scattered: adding them up takes less than gathering."""
+    found = tuple(w.equation for w in derivation.writers.get(derivation.derivative.names[name], ()))
+    kept = {derivation.derivative.names[n] for n in derivation.names}
+    known = all(names_read(eq.expressions) & {*derivation.derivative.names.values()} <= kept for eq in found)
+    return found if known and any(map(is_scattered, found)) else ()
 
 
 def _others(derivation: Derivation, builder: Builder, written: set[str]) -> list[Equation] | None:
@@ -80,6 +93,8 @@ def _is_plain(derivation: Derivation) -> bool:
     if any(isinstance(s, Loop) for s in derivation.program.statements):
         return False
     for name in derivation.names:
+        if _scattered(derivation, name):
+            continue
         lines = derivation[name].lines
         if len(lines) != 1 or not is_plain_row(lines[0].target):
             return False

@@ -94,9 +94,9 @@ class NumpyPrinter:
             yield self.scatter(statement)
 
     def zeros(self, fill: Fill) -> str:
-        """A new array of zeros."""
-        dtype = self.dtype if fill.dtype == "float" else f"{self.module}.int64"
-        return f"{self.module}.zeros({self.shape(fill.shape)}, {dtype})"
+        """A new array, of zeros if need be."""
+        dtype = {"float": self.dtype, "bool": "bool", "int": f"{self.module}.int64"}[fill.dtype]
+        return f"{self.module}.{'empty' if fill.empty else 'zeros'}({self.shape(fill.shape)}, {dtype})"
 
     def scatter(self, statement: Scatter) -> str:
         """An assignment at integer arrays; with `+=`, repeated positions add up."""
@@ -181,6 +181,8 @@ class NumpyPrinter:
             return self._infix(node)
         if node.op == "negative":
             return f"-{self(node.args[0], UNARY)}", UNARY
+        if node.op == "invert":
+            return f"~{self(node.args[0], UNARY)}", UNARY
         if node.op == "float":
             return f"{self(node.args[0], ATOM)}.astype({self.dtype})", ATOM
         if node.op == "copy":

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from symbp.arrays.memory import keeps_order
+from symbp.arrays.memory import is_shown, keeps_order
 from symbp.arrays.nodes import (
     Apply,
     Assign,
@@ -33,7 +33,6 @@ from symbp.arrays.nodes import (
     Subscript,
     Windows,
     extent,
-    is_view,
     nodes,
     reshape,
     subscript,
@@ -87,18 +86,21 @@ class PlannedPrinter:
         return found
 
     def _statement(self, statement: Statement) -> None:
-        if isinstance(statement, Assign) and is_view(statement.value):
+        if isinstance(statement, Assign) and is_shown(statement.value):
             self._out += self.printer.lines([replace(statement, value=self._plain(statement.value))])
         elif isinstance(statement, Assign) and statement.value.axes:
             self._assign(statement)
         elif isinstance(statement, Fill) and statement.shape:
             name = self._buffer(statement.name, statement.shape, statement.dtype)
-            self._out.append(f"{name}.fill(0)")
+            self._out += [] if statement.empty else [f"{name}.fill(0)"]
         elif isinstance(statement, For):
             outer = self._out
             inner = self.lines(statement.body)
             head = next(self.printer.lines([replace(statement, body=())]))
             self._out = [*outer, head, *("    " + line for line in inner)]
+        elif isinstance(statement, Store) and statement.op == "=" and statement.keys and _fills(statement):
+            self._into(Subscript(statement.value.axes, statement.value.dtype, Name((), statement.value.dtype, statement.name),
+                                 statement.keys), statement.value)
         elif isinstance(statement, Assign | Store):
             with_operands = self._plain(statement.value)
             self._out += self.printer.lines([replace(statement, value=with_operands)])
@@ -244,6 +246,15 @@ class PlannedPrinter:
     @staticmethod
     def _names(node: Node) -> set[str]:
         return {n.name for n in nodes(node) if isinstance(n, Name)}
+
+
+def _fills(statement: Store) -> bool:
+    """Whether a value has all axes of the slices that it is stored into, so that it can be calculated there."""
+    value = statement.value
+    slices = [k for k in statement.keys if isinstance(k, Slice)]
+    if not isinstance(value, Apply) or value.op in ("copy", "float", "where") or any(isinstance(o, Apply) for o in value.args):
+        return False
+    return len(slices) == len(statement.keys) == len(value.axes) and None not in value.axes
 
 
 def _is_calculated(node: Node) -> bool:
