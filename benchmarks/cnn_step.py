@@ -25,7 +25,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 from train_step import medians  # noqa: E402 - found by the line above
 
 BATCH, RATE = 64, 0.01
-CONV = '[[layers]]\ntype = "conv2d"\nfilters = {}\nkernel = {}\npadding = {}\nactivation = "relu"\n[[layers]]\ntype = "max_pool"\nkernel = 2\n'
+CONV = ('[[layers]]\ntype = "conv2d"\nfilters = {}\nkernel = {}\npadding = {}\nactivation = "relu"\n'
+        '[[layers]]\ntype = "max_pool"\nkernel = 2\n')
 NETWORKS: dict[str, tuple[tuple[int, int, int], tuple[tuple[int, int, int], ...], tuple[int, ...]]] = {
     "LeNet, batch 64": ((1, 28, 28), ((8, 5, 2), (16, 5, 0)), (128, 10)),
     "3-32-64 on 32x32, batch 64": ((3, 32, 32), ((32, 3, 1), (64, 3, 1)), (10,)),
@@ -66,7 +67,7 @@ def products(shape: tuple[int, ...], convolutions: tuple[tuple[int, int, int], .
     out = [tuple(map(np.empty_like, a)) for a in arrays]
 
     def run() -> None:
-        for (w, x, y), (_, _, into) in zip(arrays, out, strict=True):
+        for (w, x, _), (_, _, into) in zip(arrays, out, strict=True):
             np.matmul(w, x, out=into)
         for k, ((w, x, y), (dw, dx, _)) in enumerate(zip(arrays, out, strict=True)):
             np.matmul(y, x.T, out=dw)
@@ -145,7 +146,7 @@ def main() -> None:
         params = module.init_params(0)
         state = module.init_state(params)
         twin = torch_step(network[1], params, x, labels)
-        found = medians({"bare GEMMs": products(*network), "symbp": lambda m=module, p=params, s=state: m.train_step(p, s, x, y),
+        found = medians({"bare GEMMs": products(*network), "symbp": lambda m=module, p=params, s=state, x=x, y=y: m.train_step(p, s, x, y),
                          "torch": twin}, options.rounds)
         print(title)
         for name, value in found.items():

@@ -43,6 +43,7 @@ _WHERE = {
     "SquaredError": "symbp.losses", "CrossEntropy": "symbp.losses", "SoftmaxCrossEntropy": "symbp.losses",
     "BinaryCrossEntropy": "symbp.losses",
     "GradientDescent": "symbp.optim", "Momentum": "symbp.optim", "Adam": "symbp.optim",
+    "Nesterov": "symbp.optim", "AdaGrad": "symbp.optim", "RMSProp": "symbp.optim", "AdamW": "symbp.optim",
     "adjoint": "symbp.calculus.differentiate", "tangent": "symbp.calculus.differentiate",
     "total": "symbp.language.build", "Builder": "symbp.language.build",
     "SymbpError": "symbp.errors", "LanguageError": "symbp.errors", "DataError": "symbp.errors", "NetworkError": "symbp.settings",

@@ -180,7 +180,8 @@ class _Emitter:
         return {
             "name": self.network.name, "title": self.network.title or self.network.name, "version": __version__,
             "equations": self.equations(), "notes": self._notes(), "helpers": helpers, "target": self.target,
-            "imports": ["argparse", *modules, "os", "sys"], "libraries": [*self.target.imports, *lines],
+            "imports": sorted({"argparse", *modules, *(("math",) if "math" in names_in(update.lines) else ()), "os", "sys"}),
+            "libraries": [*self.target.imports, *lines],
             "kernels": self.target.kernels([*self.planned()[2], *update.kernels]),
             "generator": ["rng = np.random.default_rng(seed)"] if any(s.kind not in ("zeros", "ones") for s in first.values()) else [],
             "parameters": [f'("{code}", {shape}, "{dtype}"),' for code, shape, dtype in self.parameters()],

@@ -16,6 +16,7 @@ from symbp.layers.equations import Reader
 from symbp.losses import Loss, Target
 from symbp.notation import Notation
 from symbp.optim import Optimizer, Update
+from symbp.passes.closed import closed
 from symbp.settings import NetworkError, place
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ class Network:
         made = self.update(derivation.derivative, derivation.gradients)
         if made is None:
             return derivation.program, []
-        return made.extended(), [(eq.target, eq.body) for eq, _ in walk(made.statements)]
+        program = made.extended()
+        return program, [(group[0].target, closed(group)) for group in (program.definition(name) for name in
+                                                                   dict.fromkeys(eq.target.name for eq, _ in walk(made.statements)))]
 
     def __str__(self) -> str:
         return f"{self.name}\n{self.program}"

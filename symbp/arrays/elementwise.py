@@ -15,10 +15,10 @@ from symbp.language.functions import Defined, equal, step
 from symbp.language.index import Index
 from symbp.language.tensor import Access, accesses
 
-PRIMITIVE = {sp.exp: "exp", sp.log: "log", sp.erf: "erf", sp.sin: "sin", sp.cos: "cos", sp.Abs: "abs"}
+PRIMITIVE = {sp.exp: "exp", sp.log: "log", sp.erf: "erf", sp.sin: "sin", sp.cos: "cos", sp.Abs: "abs", sp.floor: "floor"}
 """SymPy's functions by the names that NumPy and SciPy have for them."""
 
-SPELLED = frozenset({"sigmoid", "tanh", "softplus", "relu", "maximum", "sign"})
+SPELLED = frozenset({"sigmoid", "tanh", "softplus", "relu", "maximum", "minimum", "sign"})
 """Defined functions that NumPy spells in a safer or faster way than their definitions; a test compares the two."""
 
 Read = Callable[[Access], Node]
@@ -53,7 +53,7 @@ class Elementwise:
             return self.step(*expression.args)
         if isinstance(expression, equal):
             return apply("equal", tuple(map(Elementwise(self.read, self.axes, self.fixed, True), expression.args)), self.axes, "bool")
-        if type(expression) in PRIMITIVE:
+        if type(expression) in PRIMITIVE and expression.has(Access, Index):
             return self.apply(PRIMITIVE[type(expression)], expression.args)
         if expression.has(Access, Index):
             raise LanguageError(f"no array operation is known for {type(expression).__name__}, in {expression}")
@@ -136,7 +136,8 @@ class Elementwise:
         for number_part, factors in zip(parts, (above, below)):
             node: Node = number(number_part)
             for factor in factors:
-                node = self(factor) if _is_one(node) else join("multiply", node, self(factor), ())
+                node = self(factor) if _is_one(node) else negated(self(factor)) if node == number(-1) else \
+                    join("multiply", node, self(factor), ())
             found.append(node)
         return found[0], found[1]
 
