@@ -99,14 +99,14 @@ class Draft:
             self._sizes.add(self.claim(letter, "an extent"))
         return size(letter)
 
-    def index(self, extent: SizeLike, wanted: str = "", part: bool = False) -> Index:
+    def index(self, extent: SizeLike, wanted: str = "", part: bool = False, numbered: bool = False) -> Index:
         """An index of its own letter: the wanted one where it is free, else the next of the alphabet.
 
-        part: it may run over a part of a longer axis.
+        part: it may run over a part of a longer axis.  numbered: where the wanted letter is taken, the same with a number is next.
         """
-        numbered = (f"{letter}_{k}" for k in count(1) for letter in LETTERS)
-        choices = [wanted] if wanted else []
-        name = next(n for group in (choices, LETTERS, numbered) for n in group if n not in self._taken | self.avoid)
+        groups = ([wanted] if wanted else [], () if numbered else LETTERS,
+                  (f"{letter}_{k}" for k in count(1) for letter in (wanted if numbered else LETTERS)))
+        name = next(n for group in groups for n in group if n not in self._taken | self.avoid)
         return Index(self.claim(name, "an index"), extent, part=part)
 
     def number(self) -> str:

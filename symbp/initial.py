@@ -92,18 +92,41 @@ def _reader(program: Program, tensor: Tensor) -> Equation:
 
 
 def _fans(program: Program, tensor: Tensor) -> tuple[int, int]:
-    """How many numbers a weight's output sums up, and how many outputs each input goes to."""
+    """How many numbers a weight's output sums up, and how many outputs each input goes to.
+
+    An index of the weight that slides (it shares a position with one that the weight lacks) counts on both sides: a tap of a
+    convolution is summed over, and each input meets every tap.  Where the output is what it slides along, each element of that
+    is reached by as many taps as there are in a stride.
+    """
     equation = _reader(program, tensor)
     access = next(a for a in accesses(equation.body) if a.name == tensor.name)
-    indices = set(indices_of(access))
-    fans = [sp.Mul(*(i.extent for i in indices & set(equation.over))), sp.Mul(*(i.extent for i in indices - set(equation.over)))]
-    if not all(f.is_Integer for f in fans):
+    indices, bound = set(indices_of(access)), set(equation.over)
+    others = [a for a in accesses(equation.body) if a != access]
+    read = {u for a in others for u in _sliding(a, indices)}
+    written = _sliding(equation.target, indices)
+    met = {i for a in others if bound & {*indices_of(a)} for i in indices_of(a)} & indices - bound
+    into = sp.Mul(*(i.extent for i in indices & bound), *(sp.ceiling(u.extent / stride) for u, stride in written.items()))
+    out = sp.Mul(*(i.extent for i in indices - bound - met), *(u.extent for u in read & bound))
+    if not (into.is_Integer and out.is_Integer):
         raise LanguageError(f"the parameter {tensor.name} has the shape {tensor.shape}, which is not known in numbers; give all extents")
-    return int(fans[0]), int(fans[1])
+    return int(into), int(out)
+
+
+def _sliding(access: Access, indices: set[Index]) -> dict[Index, sp.Expr]:
+    """Those of the indices that share a position of the access with another index, and that one's factor there."""
+    found = {}
+    for position in access.indices:
+        steps = [position.coeff(i) for i in indices_of(position) if i not in indices]
+        found |= {u: steps[0] for u in indices_of(position) if u in indices and steps}
+    return found
 
 
 def _feeds_relu(program: Program, tensor: Tensor) -> bool:
-    """Whether a relu is applied to what the weight's equation writes."""
-    written = _reader(program, tensor).target.name
+    """Whether a relu is applied to what the weight's equation writes, or to sums and maxima of that."""
+    reached = {_reader(program, tensor).target.name}
+    for equation in program.equations:
+        read = {a.name for a in accesses(equation.body)}
+        if reached & read and isinstance(equation.body, Access):
+            reached.add(equation.target.name)
     functions = [f for eq in program.equations for f in eq.body.atoms(Defined)]
-    return any(type(f).__name__ == "relu" and any(a.name == written for a in accesses(f)) for f in functions)
+    return any(type(f).__name__ == "relu" and any(a.name in reached for a in accesses(f)) for f in functions)

@@ -51,7 +51,7 @@ class Code:
 
     def statements(self, *wanted: str) -> tuple[Statement, ...]:
         """The array statements that leave these tensors."""
-        return lower(prune(self.program, wanted))
+        return lower(prune(self.program, wanted), wanted)
 
     def readable(self, *wanted: str) -> list[str]:
         """Lines for these tensors, each with its shape and the number of its equation."""

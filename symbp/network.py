@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from symbp.calculus.differentiate import Derivative
     from symbp.derivation import Derivation
 
+IMAGE = "chw"
+"""The letters of an input with three axes: channels, height and width."""
+
 
 @dataclass(frozen=True)
 class LayerRecord:
@@ -119,7 +122,7 @@ class Network:
             records: list[LayerRecord] = []
             signal = draft.output("input", _input(draft, input, layers))
             for k, layer in enumerate(layers):
-                with place(f"layer {k + 1} ({layer.type})"):
+                with place(f"layer {k + 1} ({layer.type} {layer.name}".rstrip() + ")"):
                     _check_name(layer, layers[:k])
                     signal = _build(draft, layer, signal, records)
             with place(f"loss ({loss.type})"):
@@ -168,7 +171,8 @@ def _input(draft: Draft, shape: Sequence[int] | None, layers: Sequence[Layer]) -
     elif shape is None:
         raise NetworkError("the shape of one input sample is missing: [input] shape = [ … ]")
     else:
-        axes = [draft.index(extent) for extent in shape]
+        letters = IMAGE if len(shape) == len(IMAGE) else ("",) * len(shape)
+        axes = [draft.index(extent, letter) for extent, letter in zip(shape, letters)]
     return draft.signal(draft.notation.input, axes, role="input")
 
 

@@ -60,7 +60,9 @@ def has_module(path: Path) -> bool:
     return True
 
 
-EXAMPLES = tuple(path.stem for path in sorted((ROOT / "examples").glob("*.toml")) if has_module(path))
+LARGE = ("lenet", "cifar_cnn")
+"""Convolutional examples, whose kernels the stand-in takes minutes to evaluate."""
+EXAMPLES = tuple(path.stem for path in sorted((ROOT / "examples").glob("*.toml")) if path.stem not in LARGE and has_module(path))
 
 
 @pytest.fixture

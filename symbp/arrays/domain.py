@@ -28,6 +28,8 @@ def narrowed(equation: Equation, fixed: Iterable[Index], size_facts: tuple[sp.Ex
     fixed = set(fixed)
     equation = _without_implied(equation, size_facts)
     for condition in equation.domain:
+        if condition.is_number and condition < 0:
+            return None
         found = condition.free_symbols
         index = next(iter(found)) if len(found) == 1 else None
         if not isinstance(index, Index) or index in fixed or condition.has(Access):
@@ -71,7 +73,8 @@ def _without_implied(equation: Equation, size_facts: tuple[sp.Expr, ...]) -> Equ
 
 
 def margins(position: sp.Expr, extent: sp.Expr, origin: sp.Expr, fixed: Iterable[Index]) -> tuple[int, int] | None:
-    """How far a position leaves its axis (before, after) when all its indices run over their ranges; None when not a number.
+    """How far a position leaves its axis (before, after) when all its indices run over their ranges; None when not a number,
+    or when that differs from one value of a loop's index to the next.
 
     >>> i, u = Index("i", 5), Index("u", 3)
     >>> margins(i + u - 1, sp.Integer(5), sp.Integer(0), ())
@@ -80,8 +83,6 @@ def margins(position: sp.Expr, extent: sp.Expr, origin: sp.Expr, fixed: Iterable
     fixed = set(fixed)
     if position.has(Access) or isinstance(position, Index) or not position.atoms(Index) - fixed:
         return 0, 0
-    if position.atoms(Index) & fixed:
-        return None
     low, high = position, position
     for index in position.atoms(Index):
         least, most = (index.start, index.last) if position.coeff(index) > 0 else (index.last, index.start)
@@ -89,7 +90,8 @@ def margins(position: sp.Expr, extent: sp.Expr, origin: sp.Expr, fixed: Iterable
     before, after = sp.expand(origin - low), sp.expand(high - (origin + extent - 1))
     if not (before.is_Integer and after.is_Integer):
         return None
-    return max(int(before), 0), max(int(after), 0)
+    found = max(int(before), 0), max(int(after), 0)
+    return None if found != (0, 0) and position.atoms(Index) & fixed else found
 
 
 def guards(access: Access, tensor: Tensor) -> set[sp.Expr]:

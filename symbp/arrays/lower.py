@@ -5,8 +5,11 @@ domain, and scattered.
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from itertools import product
 
 import sympy as sp
 
@@ -14,6 +17,7 @@ from symbp.arrays.access import positions, view
 from symbp.arrays.domain import guards, margins, narrowed, without_units
 from symbp.arrays.elementwise import Elementwise, join
 from symbp.arrays.first import firsts
+from symbp.arrays.hits import Hit, hits, without_positions
 from symbp.arrays.nodes import (
     Apply,
     Assign,
@@ -32,6 +36,7 @@ from symbp.arrays.nodes import (
     apply,
     as_float,
     broadcast,
+    nodes,
     number,
     permute,
     reshape,
@@ -48,9 +53,14 @@ from symbp.language.program import Program
 from symbp.language.tensor import AXIS0, Access, Tensor, accesses
 from symbp.passes.hoist import hoist
 
+FEW = 9
+"""Windows of so many taps are views of their own in a maximum."""
 
-def lower(program: Program) -> tuple[Statement, ...]:
+
+def lower(program: Program, fresh: Collection[str] = ()) -> tuple[Statement, ...]:
     """The array statements of a program; its inputs are arrays that are there.
+
+    fresh: tensors that must be arrays of their own; others may be views of such.
 
     Raises `LanguageError` for functions without a definition and for rows of different width, which no array holds.
     """
@@ -60,7 +70,7 @@ def lower(program: Program) -> tuple[Statement, ...]:
                             f"give the depth and the widths as numbers")
     program = hoist(program)
     names = NameSupply(t.name for t in program.tensors)
-    return share(_Lowering(program, names).statements(program.statements, frozenset()), names)
+    return share(_Lowering(program, names, frozenset(fresh)).statements(program.statements, frozenset()), names)
 
 
 @dataclass
@@ -69,10 +79,16 @@ class _Lowering:
 
     program: Program
     names: NameSupply
+    fresh: frozenset[str] = frozenset()
     made: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.firsts = firsts(self.program)
+        written = Counter(eq.target.name for eq in self.program.equations)
+        self.once = {t.name for t in self.program.tensors if t.role == "intermediate" and written[t.name] == 1} - self.fresh
+        self.hits = hits(self.program)
+        self.unread = without_positions(self.program, self.hits, self.fresh) if self.fresh else set()
+        self.lasting = {t.name for t in self.program.tensors if t.role in ("intermediate", "input")}
 
     def statements(self, written: tuple[Written, ...], fixed: frozenset[Index]) -> Iterator[Statement]:
         """The statements in order; neighbouring contributions to one tensor are added up in one expression."""
@@ -106,8 +122,12 @@ class _Lowering:
 
     def _group(self, equations: list[Equation], fixed: frozenset[Index]) -> Iterator[Statement]:
         """Contributions to the same elements, in one statement where that writes the whole array."""
+        equations = [eq for eq in equations if eq.target.name not in self.unread]
+        if len(equations) == 1 and equations[0] in self.hits and not fixed:
+            yield from self._first_hits(equations[0], self.hits[equations[0]])
+            return
         is_first = any(eq in self.firsts.equations for eq in equations[:1]) and equations[0].target.name in self.firsts.rows
-        narrow = (narrowed(eq, fixed, self.program.size_facts) for eq in equations)
+        narrow = (narrowed(without_units(eq, fixed), fixed, self.program.size_facts) for eq in equations)
         found = [without_units(eq, fixed) for eq in narrow if eq is not None]
         lowered = [_OfEquation(self.program, eq, fixed, self.names) for eq in found]
         if not lowered:
@@ -119,7 +139,8 @@ class _Lowering:
         first = targets[0]
         new = first.tensor.name not in self.made
         if new and all(t.is_whole and t.axes == first.axes for t in targets):
-            statement = whole(first, self._sum(found, first.axes, fixed), found[0].label)
+            node = self._sum(found, first.axes, fixed)
+            statement = whole(first, node, found[0].label, self._may_share(first, node))
             if statement is not None:
                 self.made.add(first.tensor.name)
                 yield statement
@@ -144,6 +165,35 @@ class _Lowering:
         for (minus, _), value in zip(signed[1:], values[1:]):
             node = join("subtract" if flip and minus else "add", node, value, settled(node, axes))
         return node
+
+    def _first_hits(self, equation: Equation, hit: Hit) -> Iterator[Statement]:
+        """What goes to the first tap that has the maximum, tap by tap."""
+        taps = hit.maximum.over
+        at = frozenset(taps)
+        found = _OfEquation(self.program, replace(equation, target=hit.target), at, self.names)
+        maximum = _OfEquation(self.program, replace(hit.maximum, over=(), op="sum"), at, self.names)
+        taken, name = (self.names.fresh(f"{hit.maximum.target.name}_{word}") for word in ("taken", "hit"))
+        axes = maximum.axes
+        is_maximum = apply("equal", (maximum.read(hit.maximum.body), maximum.read(hit.maximum.target)), axes, "bool")
+        free = apply("invert", (Name(axes, "bool", taken),), axes, "bool")
+        value = join("multiply", found.value(), Name(axes, "bool", name), found.axes)
+        covers = _OfEquation(self.program, replace(equation, target=hit.target), frozenset(), self.names).target().is_whole
+        new = equation.target.name not in self.made
+        yield Fill(taken, tuple(a.extent for a in axes), "bool")
+        if new:
+            tensor = self.program.tensor(equation.target.name)
+            self.made.add(tensor.name)
+            yield Fill(tensor.name, tensor.shape, tensor.dtype, zeros=not covers)
+        body = (Assign(name, apply("logical_and", (is_maximum, free), axes, "bool")),
+                Store(taken, (), "|=", Name(axes, "bool", name)),
+                *written(found.target(), value, False, "=" if new and covers else "+=", equation.label, at))
+        for tap in reversed(taps):
+            body = (For(tap, tap.start, tap.extent, "ascending", body),)
+        yield from body
+
+    def _may_share(self, target: Target, value: Node) -> bool:
+        """Whether a tensor may be a view: one equation writes it, and what it shows does not change any more."""
+        return target.tensor.name in self.once and all(n.name in self.lasting for n in nodes(value) if isinstance(n, Name))
 
 
 def _is_subtracted(equation: Equation) -> bool:
@@ -222,6 +272,8 @@ class _OfEquation:
         axes = in_memory(self.axes, [self.equation.body]) if self.over else self.axes
         elementwise = Elementwise(self.read, axes, self.fixed)
         body = self.equation.body
+        if self.equation.op == "max" and self._is_over_few_taps():
+            return self._of_taps()
         if self.equation.op != "sum":
             return self._extremum(elementwise(body))
         after = tuple(c for c in self.left if not indices_of(c) or not set(indices_of(c)) & set(self.over))
@@ -252,6 +304,21 @@ class _OfEquation:
     def _integer(self, expression: sp.Expr) -> Node:
         """An index expression as an integer array."""
         return Elementwise(self.read, self.axes, self.fixed, whole=True)(sp.expand(expression))
+
+    def _is_over_few_taps(self) -> bool:
+        """Whether a maximum over small windows that lie inside is that of a few views."""
+        body = self.equation.body
+        if not isinstance(body, Access) or self.equation.domain or not all(i.extent.is_Integer for i in self.over):
+            return False
+        slides = all(any(i in p.atoms(Index) and not isinstance(p, Index) for p in body.indices) for i in self.over)
+        return slides and 1 < sp.Mul(*(i.extent for i in self.over)) <= FEW and not body.indices[0].has(Access)
+
+    def _of_taps(self) -> Node:
+        """The maximum of one view for each tap, in the order of the taps."""
+        ranges = [range(int(i.start), int(i.start + i.extent)) for i in self.over]
+        found = [self.read(self.equation.body.xreplace(dict(zip(self.over, map(sp.Integer, values), strict=True))))
+                 for values in product(*ranges)]
+        return reduce(lambda a, b: apply("maximum", (a, b), self.axes), found)
 
     def _extremum(self, node: Node) -> Node:
         """max or argmax over the bound indices, lexicographic in their order."""

@@ -63,6 +63,13 @@ def keeps_order(node: Node) -> bool:
     return isinstance(node, Name) or isinstance(node, Reshape) and keeps_order(node.source)
 
 
+def is_shown(node: Node) -> bool:
+    """Whether a node is a view with its axes in the order of memory: a whole array, slices of one, or a reshape that copies nothing."""
+    if isinstance(node, Subscript):
+        return is_shown(node.source)
+    return isinstance(node, Name) or isinstance(node, Reshape) and keeps_order(node.source)
+
+
 def is_copied(node: Node) -> bool:
     """Whether a node is a view of named arrays, brought into another shape by a copy."""
     return isinstance(node, Reshape) and not keeps_order(node.source) and _is_view(node.source)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import sympy as sp
 
 from symbp.arrays.access import Position, classify, key
+from symbp.arrays.memory import is_shown
 from symbp.arrays.nodes import (
     WHOLE,
     Apply,
@@ -109,13 +110,14 @@ def _with_units(value: Node, target: Target) -> Node:
                      tuple(New() if p.kind == "fixed" else WHOLE for p in target.where))
 
 
-def whole(target: Target, value: Node, label: str) -> Assign | None:
-    """`name = value`, where the value has all axes."""
+def whole(target: Target, value: Node, label: str, shared: bool = False) -> Assign | None:
+    """`name = value`, where the value has all axes.  shared: it may be a view of other arrays, and is where that lies in order."""
     complete = full(value, target.axes) if target.shape else value
     if complete is None:
         return None
     value = _with_units(merged(complete, target), target)
-    return Assign(target.tensor.name, Apply(value.axes, value.dtype, "copy", (value,)) if is_view(value) else value, label)
+    copied = is_view(value) and not (shared and is_shown(value))
+    return Assign(target.tensor.name, Apply(value.axes, value.dtype, "copy", (value,)) if copied else value, label)
 
 
 def placed(value: Node, target: Target) -> Node:

@@ -145,9 +145,11 @@ class _Pass:
 
     def first_hit(self, equation: Equation) -> tuple[list[Equation], dict[sp.Basic, sp.Basic]]:
         """The argmax equations of a max, and the substitution of the bound indices by the positions found."""
+        from symbp.printing.latex import name_latex
         found, mapping = [], {}
         for index in equation.over:
-            where = self.local(self.program.tensor(equation.target.name), f"_argmax_{index.name}", "int", f"{index.name}^{{*}}")
+            symbol = f"{{{name_latex(index.name)}^{{*}}}}"
+            where = self.local(self.program.tensor(equation.target.name), f"_argmax_{index.name}", "int", symbol)
             target = Access(where.name, *equation.target.indices)
             found.append(replace(equation, target=target, op="argmax", component=index))
             mapping[index] = target

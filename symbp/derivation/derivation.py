@@ -89,7 +89,7 @@ class Derivation:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The forward tensors whose cotangents have lines of their own, in the order of the backward pass."""
+        """The forward tensors whose cotangents have lines of their own, in the order in which the backward pass completes them."""
         base = {bar: name for name, bar in self.derivative.names.items()}
         complete = dict.fromkeys(eq.target.name for eq in reversed(self.program.equations))
         return tuple(base[b] for b in reversed(complete) if b in self.kept)

@@ -1,8 +1,9 @@
 """Which cotangents keep a name in print; all others are substituted by their writers.
 
 Stage: derivative and what writes each tensor → names.  Kept are the gradients that were asked for, the lettered
-cotangents (δ), a contraction that several others read, one that is read both under a sum and as it is, and one cotangent of each
-cycle among the rest.
+cotangents (δ), a contraction that several others read, one that is read both under a sum and as it is, the cotangent of a branch
+point that is a contraction and something else, cotangents that are scattered (of what windows or data-dependent positions read)
+with those that they read, and one cotangent of each cycle among the rest.
 """
 from __future__ import annotations
 
@@ -12,7 +13,9 @@ import sympy as sp
 
 from symbp.calculus.differentiate import Derivative
 from symbp.language.build import Reduce
-from symbp.language.index import indices_of
+from symbp.language.equation import Equation, walk
+from symbp.language.index import Index, indices_of
+from symbp.language.program import Program
 from symbp.language.tensor import Access, accesses
 from symbp.passes.closed import Writer
 
@@ -25,9 +28,34 @@ def kept_cotangents(derivative: Derivative, writers: Writers) -> frozenset[str]:
     readers = _readers(derivative)
     kept = {bars[n] for n in derivative.wrt} | {bars[n] for n in bars if program.tensor(n).cotangent}
     kept |= {bar for bar in bars.values() if len(readers.get(bar, ())) > 1 and _contracts(bar, derivative, writers)}
-    kept |= _read_both_ways(derivative)
+    kept |= _read_both_ways(derivative) | _scattered(derivative, writers) | _branches(derivative, writers)
     kept |= _recurrent({*bars.values()} - kept, writers, readers)
     return frozenset(kept - ({bars[derivative.of]} if not program.tensor(derivative.of).shape else set()))
+
+
+def is_scattered(equation: Equation) -> bool:
+    """Whether an equation writes anything but all elements at plain indices: overlapping windows, every second element, data."""
+    indices = equation.target.indices
+    return len(set(indices)) < len(indices) or not all(isinstance(p, Index) for p in indices)
+
+
+def _outside_loops(program: Program) -> set[str]:
+    """The tensors that no loop writes."""
+    inside = {eq.target.name for eq, loops in walk(program.statements) if loops}
+    return {t.name for t in program.tensors} - inside
+
+
+def _scattered(derivative: Derivative, writers: Writers) -> set[str]:
+    """Cotangents with a scattered contribution of other cotangents that have axes, and these."""
+    bars = {b for b in derivative.names.values() if derivative.program.tensor(b).shape} & _outside_loops(derivative.program)
+    found = {bar: {n for w in writers.get(bar, ()) if is_scattered(w.equation) for n in _names(w.equation.body) & bars} for bar in bars}
+    return {bar for bar, read in found.items() if read}.union(*found.values())
+
+
+def _branches(derivative: Derivative, writers: Writers) -> set[str]:
+    """Cotangents of tensors that several equations read, one of which is a contraction."""
+    bars = {*derivative.names.values()} & _outside_loops(derivative.program)
+    return {bar for bar in bars if len(writers.get(bar, ())) > 1 and _contracts(bar, derivative, writers)}
 
 
 def _readers(derivative: Derivative) -> dict[str, set[str]]:

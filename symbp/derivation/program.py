@@ -1,14 +1,15 @@
 """The textbook's program: the forward equations, and behind them the derived lines as equations that can be run.
 
 Stage: Derivation → L1 Program.  What is printed is what is computed: each line `∂L/∂z = (p − t)/N` becomes equations again, its
-nested sums as helpers.  Where lines are no plain assignments (a scatter, data-dependent positions) the adjoint program itself is taken;
-so are the loops of a recurrence, in fewer operations.
+nested sums as helpers.  Contributions that are scattered stay as the adjoint has them.  Where other lines are no plain assignments
+the adjoint program itself is taken; so are the loops of a recurrence, in fewer operations.
 """
 from __future__ import annotations
 
 from dataclasses import replace
 
 from symbp.derivation.derivation import Derivation
+from symbp.derivation.kept import is_scattered
 from symbp.derivation.lines import is_plain_row
 from symbp.language.build import Builder
 from symbp.language.equation import Equation, Loop, Statement, walk
@@ -31,13 +32,17 @@ def textbook_program(derivation: Derivation) -> Program:
     """
     if any(isinstance(s, Loop) for s in derivation.program.statements):
         return _with_loops(derivation)
-    if not all(_is_plain(derivation, name) for name in derivation.names):
+    if not all(_scattered(derivation, name) or _is_plain(derivation, name) for name in derivation.names):
         return derivation.program
     names = NameSupply({t.name for t in derivation.program.tensors} | {i.name for i in derivation.program.indices})
     builder = Builder(names)
     for name in derivation.names:
-        line = derivation[name].lines[0]
-        builder.assign(line.target, line.right, label=name)
+        scattered = _scattered(derivation, name)
+        if scattered:
+            builder.equations += scattered
+        else:
+            line = derivation[name].lines[0]
+            builder.assign(line.target, line.right, label=name)
     builder.equations, builder.tensors = _without_repetition(builder)
     forward = derivation.forward
     written = {eq.target.name for eq in builder.equations} - {t.name for t in builder.tensors}
@@ -47,6 +52,14 @@ def textbook_program(derivation: Derivation) -> Program:
         return derivation.program
     positions = [derivation.program.tensor(name) for name in dict.fromkeys(eq.target.name for eq in others)]
     return forward.extended([*positions, *bars, *builder.tensors], [*others, *builder.equations])
+
+
+def _scattered(derivation: Derivation, name: str) -> tuple[Equation, ...]:
+    """The contributions to a cotangent as the adjoint has them, where some are scattered: adding them up takes less than gathering."""
+    found = tuple(w.equation for w in derivation.writers.get(derivation.derivative.names[name], ()))
+    kept = {derivation.derivative.names[n] for n in derivation.names}
+    known = all(names_read(eq.expressions) & {*derivation.derivative.names.values()} <= kept for eq in found)
+    return found if known and any(map(is_scattered, found)) else ()
 
 
 def _others(derivation: Derivation, builder: Builder, written: set[str]) -> list[Equation] | None:

@@ -52,8 +52,9 @@ class Dense(Layer):
         if self.repeat is not None:
             return self._recurrence(draft, x)
         if len(x.axes) != 1:
+            whole = sp.Mul(*(i.extent for i in x.axes))
             raise NetworkError(f"a dense layer takes one axis of features, but its input has the shape {x.shape}; "
-                               f"write the input as one axis, shape = [{sp.Mul(*(i.extent for i in x.axes))}]")
+                               f'write a layer with type = "flatten" before it, or the input as shape = [{whole}]')
         level, (i,), j = draft.number(), x.axes, draft.index(self.units)
         axes = (j, i) if draft.conventions.storage == "out_in" else (i, j)
         W = draft.parameter(draft.notation.weights, [k.extent for k in axes], self.name, level)

@@ -98,7 +98,7 @@ class NumpyPrinter:
 
     def zeros(self, fill: Fill) -> str:
         """A new array of zeros, or one that others fill."""
-        dtype = self.dtype if fill.dtype == "float" else f"{self.module}.int64"
+        dtype = {"float": self.dtype, "bool": "bool", "int": f"{self.module}.int64"}[fill.dtype]
         return f"{self.module}.{'zeros' if fill.zeros else 'empty'}({self.shape(fill.shape)}, {dtype})"
 
     def scatter(self, statement: Scatter) -> str:
@@ -184,6 +184,8 @@ class NumpyPrinter:
             return self._infix(node)
         if node.op == "negative":
             return f"-{self(node.args[0], UNARY)}", UNARY
+        if node.op == "invert":
+            return f"~{self(node.args[0], UNARY)}", UNARY
         if node.op == "float":
             return f"{self(node.args[0], ATOM)}.astype({self.dtype})", ATOM
         if node.op == "copy":

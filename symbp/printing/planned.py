@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from symbp.arrays.memory import keeps_order
+from symbp.arrays.memory import is_shown, keeps_order
 from symbp.arrays.nodes import (
     Apply,
     Assign,
@@ -89,7 +89,9 @@ class PlannedPrinter:
         return found
 
     def _statement(self, statement: Statement) -> None:
-        if isinstance(statement, Assign) and statement.value.axes:
+        if isinstance(statement, Assign) and is_shown(statement.value):
+            self._out += self.printer.lines([replace(statement, value=self._plain(statement.value))])
+        elif isinstance(statement, Assign) and statement.value.axes:
             self._assign(statement)
         elif isinstance(statement, Fill) and statement.shape:
             name = self._buffer(statement.name, statement.shape, statement.dtype)
