@@ -177,6 +177,7 @@ class _Emitter:
         update, first = update_lines(self.network, self.target), starts(self.network)
         erf = any("erf(" in line for line in self.readable(self.network.loss, *self.gradients.values()))
         modules, lines, helpers = self.target.erf if erf else ((), (), ())
+        modules = dict.fromkeys((*modules, *(["math"] if any("math." in line for line in update.lines) else [])))
         return {
             "name": self.network.name, "title": self.network.title or self.network.name, "version": __version__,
             "equations": self.equations(), "notes": self._notes(), "helpers": helpers, "target": self.target,

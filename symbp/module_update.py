@@ -15,11 +15,15 @@ from symbp.language.program import Program
 from symbp.language.tensor import Tensor
 from symbp.module_text import tuple_text
 from symbp.network import Network
-from symbp.optim import GradientDescent
+from symbp.optim import GradientDescent, Optimizer
 from symbp.optim import Update as Equations
-from symbp.passes.prune import inline
+from symbp.passes.prune import inline, read_once
+from symbp.printing.host import HostPrinter
 from symbp.printing.kernel import Kernel
 from symbp.targets import Target
+
+SHARE = "decay = WEIGHT_DECAY if w.ndim > 1 else 0.0"
+"""The weight decay of a parameter where biases have none."""
 
 
 @dataclass(frozen=True)
@@ -36,34 +40,69 @@ class Update:
 def update_lines(network: Network, target: Target) -> Update:
     """The optimiser's equations for a parameter w with the gradient g, whatever its shape, as lines."""
     made = _equations(network)
-    program = inline(made.extended(), [t.name for t in made.tensors if t.role == "intermediate" and not t.next_of])
+    program = made.extended()
+    helpers = [t.name for t in made.tensors if t.role == "intermediate" and t.shape and not t.next_of]
+    program = inline(program, read_once(program, helpers))
     following = {t.name: t.next_of for t in made.tensors if t.next_of}
+    names, host = _names(network, made, following)
     arrays = {new: old for new, old in following.items() if program.tensor(new).shape}
-    states = {t.name: t.name.removesuffix("_w") for t in made.tensors if t.role == "state" and t.shape}
-    constants = {name: name.upper() for name in made.values if program.tensor(name).role == "constant"}
-    scalars = {t.name: f'state["{t.name}"]' for t in made.tensors if t.role == "state" and not t.shape}
-    counted = {new: old for new, old in following.items() if new not in arrays}
-    printer = target.printer({**states, **constants, **scalars, **counted})
-    planned = target.planned(printer, same=arrays, host={*constants, *scalars, *counted}, kernel="_{}_update")
     statements = lower(program)
     _check_order(statements, following)
-    first = [s for s in statements if isinstance(s, Assign) and not s.value.axes]
-    lines = planned.lines([s for s in statements if s not in first])
-    head = [*printer.lines(first), *(f'state["{old}"] = {old}' for old in counted.values())] or ['state["step"] += 1']
+    scalars = [s for s in statements if isinstance(s, Assign) and not s.value.axes]
+    numbers = _on_host(scalars, host)
+    planned = target.planned(target.printer(names), same=arrays, host=host, kernel="_{}_update")
+    sums = [s for s in scalars if "g" in names_read(s)]
+    head = [*HostPrinter(names).lines(numbers), *(f'state["{old}"] = {old}' for new, old in following.items() if new not in arrays)]
+    head = [*(head or ['state["step"] += 1']), *(_over_all(s, target) for s in sums),
+            *planned.lines([s for s in scalars if s not in numbers and s not in sums])]
+    states = tuple(names[t.name] for t in made.tensors if t.role == "state" and t.shape)
+    lines = planned.lines([s for s in statements if s not in scalars])
     scratch = tuple(b.name for b in planned.buffers.values())
-    inner = ["g = grads[name]", *(f'{s} = state["{s}"][name]' for s in states.values()),
-             *([f'{tuple_text(scratch)[1:-1]} = state["scratch"][name]'] if scratch else []), *lines]
+    inner = ["g = grads[name]", *(f'{s} = state["{s}"][name]' for s in states),
+             *([f'{tuple_text(scratch)[1:-1]} = state["scratch"][name]'] if scratch else []),
+             *([SHARE] if names.get("weight_decay") == "decay" else []), *lines]
     text = [*head, "for name, w in params.items():", *("    " + line for line in inner)]
-    return Update({constants[n]: made.values[n] for n in constants}, tuple(states.values()),
-                  tuple(line.replace("scratch_P", "scratch") for line in text), len(scratch), tuple(planned.kernels))
+    constants = {n.upper(): v for n, v in made.values.items() if program.tensor(n).role == "constant"}
+    return Update(constants, states, tuple(line.replace("scratch_P", "scratch") for line in text), len(scratch), tuple(planned.kernels))
+
+
+def _names(network: Network, made: Equations, following: dict[str, str]) -> tuple[dict[str, str], set[str]]:
+    """The names in the code, and those among them that are Python numbers."""
+    tensors = {t.name: t for t in made.tensors}
+    names = {t.name: t.name.removesuffix("_w") for t in made.tensors if t.shape and not t.next_of}
+    constants = {n: n.upper() for n in made.values if tensors[n].role == "constant"}
+    scalars = {t.name: f'state["{t.name}"]' for t in made.tensors if t.role == "state" and not t.shape}
+    counted = {new: old for new, old in following.items() if not tensors[new].shape}
+    if "weight_decay" in constants and not _optimizer(network).decay_biases:
+        constants["weight_decay"] = "decay"
+    return {**names, **constants, **scalars, **counted}, {*constants, *scalars, *counted}
+
+
+def _on_host(scalars: Iterable[Assign], host: set[str]) -> list[Assign]:
+    """The scalars that follow from Python numbers alone; their names join those."""
+    found = []
+    for statement in scalars:
+        if names_read(statement) <= host:
+            host.add(statement.name)
+            found.append(statement)
+    return found
+
+
+def _over_all(statement: Assign, target: Target) -> str:
+    """A sum over the elements of one gradient as the sum over those of all."""
+    return f"{statement.name} = sum({target.printer({'g': 'g.ravel()'})(statement.value)} for g in grads.values())"
 
 
 def _equations(network: Network) -> Equations:
     """The update of a single parameter w with one axis; its equations go element by element, so that any shape will do."""
     count = size("P")
     w, g = Tensor("w", (count,), role="parameter"), Tensor("g", (count,), role="input")
-    optimizer = network.optimizer or GradientDescent()
+    optimizer = _optimizer(network).model_copy(update={"decay_biases": True})
     return optimizer.update(Program((w, g), ()), {"w": "g"}, network.notation.learning_rate)
+
+
+def _optimizer(network: Network) -> Optimizer:
+    return network.optimizer or GradientDescent()
 
 
 def _check_order(statements: Iterable[Statement], following: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from symbp.draft import Draft, Signal
 from symbp.language import Access, Conventions, Index, Program, Tensor, walk
+from symbp.language.build import Reduce
 from symbp.layers import Layer
 from symbp.layers.dense import WIDTH, Dense
 from symbp.layers.equations import Reader
@@ -78,7 +79,12 @@ class Network:
         made = self.update(derivation.derivative, derivation.gradients)
         if made is None:
             return derivation.program, []
-        return made.extended(), [(eq.target, eq.body) for eq, _ in walk(made.statements)]
+        lines: dict[Access, Expr] = {}
+        for equation, loops in walk(made.statements):
+            over = (*(lp.index for lp in loops if lp.index not in equation.indices), *equation.over)
+            added = Reduce("sum", equation.body, over) if over else equation.body
+            lines[equation.target] = lines.get(equation.target, 0) + added
+        return made.extended(), list(lines.items())
 
     def __str__(self) -> str:
         return f"{self.name}\n{self.program}"
@@ -138,7 +144,7 @@ class Network:
 
 def _letters(optimizer: Optimizer | None) -> set[str]:
     """Letters that an optimiser's states take from the indices."""
-    return {"m", "v"} if optimizer is not None else set()
+    return set(optimizer.letters) if optimizer is not None else set()
 
 
 def _input(draft: Draft, shape: Sequence[int] | None, layers: Sequence[Layer]) -> Signal:

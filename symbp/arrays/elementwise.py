@@ -15,10 +15,10 @@ from symbp.language.functions import Defined, equal, step
 from symbp.language.index import Index
 from symbp.language.tensor import Access, accesses
 
-PRIMITIVE = {sp.exp: "exp", sp.log: "log", sp.erf: "erf", sp.sin: "sin", sp.cos: "cos", sp.Abs: "abs"}
+PRIMITIVE = {sp.exp: "exp", sp.log: "log", sp.erf: "erf", sp.sin: "sin", sp.cos: "cos", sp.Abs: "abs", sp.floor: "floor"}
 """SymPy's functions by the names that NumPy and SciPy have for them."""
 
-SPELLED = frozenset({"sigmoid", "tanh", "softplus", "relu", "maximum", "sign"})
+SPELLED = frozenset({"sigmoid", "tanh", "softplus", "relu", "maximum", "minimum", "sign"})
 """Defined functions that NumPy spells in a safer or faster way than their definitions; a test compares the two."""
 
 Read = Callable[[Access], Node]
@@ -136,7 +136,8 @@ class Elementwise:
         for number_part, factors in zip(parts, (above, below)):
             node: Node = number(number_part)
             for factor in factors:
-                node = self(factor) if _is_one(node) else join("multiply", node, self(factor), ())
+                single = self(factor)
+                node = single if _is_one(node) else negated(single) if node == number(-1) else join("multiply", node, single, ())
             found.append(node)
         return found[0], found[1]
 

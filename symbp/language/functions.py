@@ -114,11 +114,12 @@ relu = relu_with(0)
 silu = define("silu", lambda x: x * sigmoid(x), latex=r"\operatorname{SiLU}")
 gelu = define("gelu", lambda x: x * (1 + sp.erf(x / sp.sqrt(2))) / 2, latex=r"\operatorname{GELU}")
 maximum = define("maximum", lambda a, b: b + (a - b) * step(a - b, sp.Rational(1, 2)), 2, latex=r"\max")
+minimum = define("minimum", lambda a, b: b + (a - b) * step(b - a, sp.Rational(1, 2)), 2, latex=r"\min")
 sign = define("sign", lambda x: 2 * step(x, sp.Rational(1, 2)) - 1, latex=r"\operatorname{sign}",
               properties=("monotone", "odd"))
 
 DEFINITIONS: dict[str, type[Defined]] = {f.__name__: f for f in
-                                         (sigmoid, tanh, softplus, relu, silu, gelu, maximum, sign)}
+                                         (sigmoid, tanh, softplus, relu, silu, gelu, maximum, minimum, sign)}
 PRIMITIVES: dict[str, Callable[..., sp.Expr]] = {
     "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "erf": sp.erf, "sin": sp.sin, "cos": sp.cos, "abs": sp.Abs}
 
