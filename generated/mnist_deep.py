@@ -168,7 +168,6 @@ def train_step(params, state, x, y):
 def update(params, state, grads):
     """m := β₁ m + (1−β₁) g,  v := β₂ v + (1−β₂) g²,  θ := θ − α m̂ / (√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ)."""
     step = state["step"] + 1
-    rate = ALPHA / ((step - 1) * KAPPA + 1)
     state["step"] = step
     for name, w in params.items():
         g = grads[name]
@@ -186,7 +185,7 @@ def update(params, state, grads):
         np.sqrt(scratch, out=scratch)
         np.add(scratch, EPSILON, out=scratch)
         np.divide(m, scratch, out=scratch)
-        np.multiply(scratch, rate / (1 - BETA_1 ** step), out=scratch)
+        np.multiply(scratch, ALPHA / ((1 - BETA_1 ** step) * ((step - 1) * KAPPA + 1)), out=scratch)
         np.subtract(w, scratch, out=w)
 
 

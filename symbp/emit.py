@@ -177,11 +177,11 @@ class _Emitter:
         update, first = update_lines(self.network, self.target), starts(self.network)
         erf = any("erf(" in line for line in self.readable(self.network.loss, *self.gradients.values()))
         modules, lines, helpers = self.target.erf if erf else ((), (), ())
-        modules = dict.fromkeys((*modules, *(["math"] if any("math." in line for line in update.lines) else [])))
         return {
             "name": self.network.name, "title": self.network.title or self.network.name, "version": __version__,
             "equations": self.equations(), "notes": self._notes(), "helpers": helpers, "target": self.target,
-            "imports": ["argparse", *modules, "os", "sys"], "libraries": [*self.target.imports, *lines],
+            "imports": sorted({"argparse", *modules, *(("math",) if "math" in names_in(update.lines) else ()), "os", "sys"}),
+            "libraries": [*self.target.imports, *lines],
             "kernels": self.target.kernels([*self.planned()[2], *update.kernels]),
             "generator": ["rng = np.random.default_rng(seed)"] if any(s.kind not in ("zeros", "ones") for s in first.values()) else [],
             "parameters": [f'("{code}", {shape}, "{dtype}"),' for code, shape, dtype in self.parameters()],

@@ -8,22 +8,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from symbp.arrays import lower
-from symbp.arrays.nodes import Assign, Statement, names_read
+from symbp.arrays.nodes import Apply, Assign, Fold, Statement, names_read
 from symbp.errors import LanguageError
+from symbp.language.equation import walk
 from symbp.language.index import size
 from symbp.language.program import Program
 from symbp.language.tensor import Tensor
+from symbp.language.tensor import names_read as names_of
 from symbp.module_text import tuple_text
 from symbp.network import Network
-from symbp.optim import GradientDescent, Optimizer
+from symbp.optim import GradientDescent
 from symbp.optim import Update as Equations
-from symbp.passes.prune import inline, read_once
-from symbp.printing.host import HostPrinter
+from symbp.passes.prune import inline
 from symbp.printing.kernel import Kernel
+from symbp.printing.numpy import HostPrinter, NumpyPrinter
 from symbp.targets import Target
-
-SHARE = "decay = WEIGHT_DECAY if w.ndim > 1 else 0.0"
-"""The weight decay of a parameter where biases have none."""
 
 
 @dataclass(frozen=True)
@@ -40,69 +39,58 @@ class Update:
 def update_lines(network: Network, target: Target) -> Update:
     """The optimiser's equations for a parameter w with the gradient g, whatever its shape, as lines."""
     made = _equations(network)
-    program = made.extended()
-    helpers = [t.name for t in made.tensors if t.role == "intermediate" and t.shape and not t.next_of]
-    program = inline(program, read_once(program, helpers))
+    program = inline(made.extended(), _once_read(made))
     following = {t.name: t.next_of for t in made.tensors if t.next_of}
-    names, host = _names(network, made, following)
     arrays = {new: old for new, old in following.items() if program.tensor(new).shape}
+    states = {t.name: t.name.removesuffix("_w") for t in made.tensors if t.role == "state" and t.shape}
+    constants = {name: name.upper() for name in made.values if program.tensor(name).role == "constant"}
+    scalars = {t.name: f'state["{t.name}"]' for t in made.tensors if t.role == "state" and not t.shape}
+    counted = {new: old for new, old in following.items() if new not in arrays}
+    helpers = {t.name: t.name.removesuffix("_w") for t in made.tensors if t.role == "intermediate" and t.shape and not t.next_of}
+    names = {**states, **constants, **scalars, **counted, **helpers}
     statements = lower(program)
     _check_order(statements, following)
-    scalars = [s for s in statements if isinstance(s, Assign) and not s.value.axes]
-    numbers = _on_host(scalars, host)
-    planned = target.planned(target.printer(names), same=arrays, host=host, kernel="_{}_update")
-    sums = [s for s in scalars if "g" in names_read(s)]
-    head = [*HostPrinter(names).lines(numbers), *(f'state["{old}"] = {old}' for new, old in following.items() if new not in arrays)]
-    head = [*(head or ['state["step"] += 1']), *(_over_all(s, target) for s in sums),
-            *planned.lines([s for s in scalars if s not in numbers and s not in sums])]
-    states = tuple(names[t.name] for t in made.tensors if t.role == "state" and t.shape)
-    lines = planned.lines([s for s in statements if s not in scalars])
+    first = [s for s in statements if isinstance(s, Assign) and not s.value.axes]
+    over_all = [s for s in first if "g" in names_read(s)]
+    device = [s for s in first if s not in over_all and names_read(s) & {s.name for s in over_all}]
+    host = [s for s in first if s not in over_all and s not in device]
+    printer = target.printer(names)
+    planned = target.planned(printer, same=arrays, host={*constants, *scalars, *counted, *(s.name for s in host)}, kernel="_{}_update")
+    head = [*HostPrinter(names).lines(host), *(f'state["{old}"] = {old}' for old in counted.values())]
+    head = [*(head if counted else ['state["step"] += 1', *head]), *_totals(over_all, printer), *planned.lines(device)]
+    lines = planned.lines([s for s in statements if s not in first])
     scratch = tuple(b.name for b in planned.buffers.values())
-    inner = ["g = grads[name]", *(f'{s} = state["{s}"][name]' for s in states),
-             *([f'{tuple_text(scratch)[1:-1]} = state["scratch"][name]'] if scratch else []),
-             *([SHARE] if names.get("weight_decay") == "decay" else []), *lines]
+    inner = ["g = grads[name]", *(f'{s} = state["{s}"][name]' for s in states.values()),
+             *([f'{tuple_text(scratch)[1:-1]} = state["scratch"][name]'] if scratch else []), *lines]
     text = [*head, "for name, w in params.items():", *("    " + line for line in inner)]
-    constants = {n.upper(): v for n, v in made.values.items() if program.tensor(n).role == "constant"}
-    return Update(constants, states, tuple(line.replace("scratch_P", "scratch") for line in text), len(scratch), tuple(planned.kernels))
-
-
-def _names(network: Network, made: Equations, following: dict[str, str]) -> tuple[dict[str, str], set[str]]:
-    """The names in the code, and those among them that are Python numbers."""
-    tensors = {t.name: t for t in made.tensors}
-    names = {t.name: t.name.removesuffix("_w") for t in made.tensors if t.shape and not t.next_of}
-    constants = {n: n.upper() for n in made.values if tensors[n].role == "constant"}
-    scalars = {t.name: f'state["{t.name}"]' for t in made.tensors if t.role == "state" and not t.shape}
-    counted = {new: old for new, old in following.items() if not tensors[new].shape}
-    if "weight_decay" in constants and not _optimizer(network).decay_biases:
-        constants["weight_decay"] = "decay"
-    return {**names, **constants, **scalars, **counted}, {*constants, *scalars, *counted}
-
-
-def _on_host(scalars: Iterable[Assign], host: set[str]) -> list[Assign]:
-    """The scalars that follow from Python numbers alone; their names join those."""
-    found = []
-    for statement in scalars:
-        if names_read(statement) <= host:
-            host.add(statement.name)
-            found.append(statement)
-    return found
-
-
-def _over_all(statement: Assign, target: Target) -> str:
-    """A sum over the elements of one gradient as the sum over those of all."""
-    return f"{statement.name} = sum({target.printer({'g': 'g.ravel()'})(statement.value)} for g in grads.values())"
+    return Update({constants[n]: made.values[n] for n in constants}, tuple(states.values()),
+                  tuple(line.replace("scratch_P", "scratch") for line in text), len(scratch), tuple(planned.kernels))
 
 
 def _equations(network: Network) -> Equations:
     """The update of a single parameter w with one axis; its equations go element by element, so that any shape will do."""
     count = size("P")
     w, g = Tensor("w", (count,), role="parameter"), Tensor("g", (count,), role="input")
-    optimizer = _optimizer(network).model_copy(update={"decay_biases": True})
+    optimizer = network.optimizer or GradientDescent()
     return optimizer.update(Program((w, g), ()), {"w": "g"}, network.notation.learning_rate)
 
 
-def _optimizer(network: Network) -> Optimizer:
-    return network.optimizer or GradientDescent()
+def _once_read(made: Equations) -> list[str]:
+    """The helpers of a parameter's shape that a single equation reads."""
+    read = [name for eq, _ in walk(made.statements) for name in names_of(eq.expressions)]
+    return [t.name for t in made.tensors if t.role == "intermediate" and t.shape and not t.next_of and read.count(t.name) == 1]
+
+
+def _totals(statements: Iterable[Assign], printer: NumpyPrinter) -> list[str]:
+    """Sums of squares over the elements of all gradients, whatever their shapes: inner products."""
+    lines = []
+    for statement in statements:
+        name, value = printer.name(statement.name), statement.value
+        if not (isinstance(value, Fold) and value.op == "sum" and isinstance(value.source, Apply) and value.source.op == "square"):
+            raise LanguageError(f"{statement.name} is no sum of squares; no other sum over all parameters has code")
+        element = printer(value.source.args[0])
+        lines += [f"{name} = 0.0", "for g in grads.values():", f"    {name} += {printer.module}.vdot({element}, {element})"]
+    return lines
 
 
 def _check_order(statements: Iterable[Statement], following: dict[str, str]) -> None:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from symbp.draft import Draft, Signal
 from symbp.language import Access, Conventions, Index, Program, Tensor, walk
-from symbp.language.build import Reduce
 from symbp.layers import Layer
 from symbp.layers.dense import WIDTH, Dense
 from symbp.layers.equations import Reader
 from symbp.losses import Loss, Target
 from symbp.notation import Notation
 from symbp.optim import Optimizer, Update
+from symbp.passes.closed import closed
 from symbp.settings import NetworkError, place
 
 if TYPE_CHECKING:
@@ -79,12 +79,9 @@ class Network:
         made = self.update(derivation.derivative, derivation.gradients)
         if made is None:
             return derivation.program, []
-        lines: dict[Access, Expr] = {}
-        for equation, loops in walk(made.statements):
-            over = (*(lp.index for lp in loops if lp.index not in equation.indices), *equation.over)
-            added = Reduce("sum", equation.body, over) if over else equation.body
-            lines[equation.target] = lines.get(equation.target, 0) + added
-        return made.extended(), list(lines.items())
+        program = made.extended()
+        return program, [(group[0].target, closed(group)) for group in (program.definition(name) for name in
+                                                                   dict.fromkeys(eq.target.name for eq, _ in walk(made.statements)))]
 
     def __str__(self) -> str:
         return f"{self.name}\n{self.program}"
@@ -144,7 +141,7 @@ class Network:
 
 def _letters(optimizer: Optimizer | None) -> set[str]:
     """Letters that an optimiser's states take from the indices."""
-    return set(optimizer.letters) if optimizer is not None else set()
+    return {"m", "v"} if optimizer is not None else set()
 
 
 def _input(draft: Draft, shape: Sequence[int] | None, layers: Sequence[Layer]) -> Signal:

@@ -118,7 +118,8 @@ class Rational(Numbers):
     """Exact fractions: sums, products, integer powers, steps and brackets."""
 
     functions = {
-        sp.Pow: _elementwise(_fraction_power, 2), sp.Abs: _elementwise(abs, 1), sp.floor: _elementwise(math.floor, 1),
+        sp.Pow: _elementwise(_fraction_power, 2), sp.Abs: _elementwise(abs, 1),
+        sp.floor: _elementwise(lambda x: Fraction(math.floor(x)), 1),
         step: _elementwise(lambda x, c: Fraction(int(x > 0)) if x else c, 2),
         equal: _elementwise(lambda a, b: Fraction(int(a == b)), 2),
     }
@@ -135,7 +136,7 @@ class Rational(Numbers):
 class Symbolic(Numbers):
     """SymPy expressions; comparisons are made only where SymPy can decide them."""
 
-    functions = {f: _elementwise(f, 1) for f in (sp.exp, sp.log, sp.sin, sp.cos, sp.Abs, sp.floor, sp.erf)} | {
+    functions = {f: _elementwise(f, 1) for f in (sp.exp, sp.log, sp.sin, sp.cos, sp.Abs, sp.erf)} | {
         sp.Pow: _elementwise(sp.Pow, 2), step: _elementwise(step, 2), equal: _elementwise(equal, 2)}
 
     def constant(self, value: sp.Expr) -> sp.Expr:

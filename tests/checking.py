@@ -55,9 +55,9 @@ def moved(values: Values, directions: Mapping[str, np.ndarray], step: float) -> 
 
 
 def difference(case: Case, values: Values, directions: Mapping[str, np.ndarray], step: float = 1e-3) -> np.ndarray:
-    """The directional derivative of `of` by central differences of fourth order."""
-    at = {k: output(case, moved(values, directions, k * step)) for k in (-2, -1, 1, 2)}
-    return (8 * (at[1] - at[-1]) - (at[2] - at[-2])) / (12 * step)
+    """The directional derivative of `of` by central differences of sixth order."""
+    at = {k: output(case, moved(values, directions, k * step)) for k in (-3, -2, -1, 1, 2, 3)}
+    return (45 * (at[1] - at[-1]) - 9 * (at[2] - at[-2]) + (at[3] - at[-3])) / (60 * step)
 
 
 def directions_for(case: Case, values: Values, seed: int = 1) -> Values:

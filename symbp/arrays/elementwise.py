@@ -53,7 +53,7 @@ class Elementwise:
             return self.step(*expression.args)
         if isinstance(expression, equal):
             return apply("equal", tuple(map(Elementwise(self.read, self.axes, self.fixed, True), expression.args)), self.axes, "bool")
-        if type(expression) in PRIMITIVE:
+        if type(expression) in PRIMITIVE and expression.has(Access, Index):
             return self.apply(PRIMITIVE[type(expression)], expression.args)
         if expression.has(Access, Index):
             raise LanguageError(f"no array operation is known for {type(expression).__name__}, in {expression}")
@@ -136,8 +136,8 @@ class Elementwise:
         for number_part, factors in zip(parts, (above, below)):
             node: Node = number(number_part)
             for factor in factors:
-                single = self(factor)
-                node = single if _is_one(node) else negated(single) if node == number(-1) else join("multiply", node, single, ())
+                node = self(factor) if _is_one(node) else negated(self(factor)) if node == number(-1) else \
+                    join("multiply", node, self(factor), ())
             found.append(node)
         return found[0], found[1]
 

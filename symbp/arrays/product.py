@@ -29,7 +29,6 @@ from symbp.arrays.nodes import (
     subscript,
 )
 from symbp.language.index import Index
-from symbp.language.tensor import Access
 
 Mask = Callable[[Node], Node]
 
@@ -70,16 +69,9 @@ class Sums:
         inside = [f for f in factors if _indices(f) & bound]
         outside = [f for f in factors if not _indices(f) & bound]
         numbers, above, below = split_factors(inside, self.value.fixed)
-        node = self._squares(above, below) or self._contracted(self._grouped(above, below))
+        node = self._contracted(self._grouped(above, below))
         idle = sp.Mul(*(i.extent for i in self.over if not any(i in _indices(f) for f in inside)))
         return self.value.product([*outside, numbers * idle], start=node)
-
-    def _squares(self, above: list[sp.Expr], below: list[sp.Expr]) -> Node | None:
-        """The sum of all squares of an array: the product of a vector with itself, which needs no array of squares."""
-        if self.out or below or len(above) != 1 or not isinstance(above[0].as_base_exp()[0], Access) or above[0].as_base_exp()[1] != 2:
-            return None
-        node = self._operand([above[0].base], [])
-        return matmul(node, node, (), (), node.axes, ()) if set(node.axes) == set(self.over) else None
 
     def _grouped(self, above: list[sp.Expr], below: list[sp.Expr]) -> list[Node]:
         """The operands of the contraction: factors of equal indices are multiplied, and joined to one with more indices."""

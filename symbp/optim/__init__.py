@@ -1,11 +1,12 @@
-"""Optimisers: the next values of parameters and states, as equations of the same language.
+"""Optimisers as equations.
 
-`update` holds the equations under construction, `base` what all optimisers share, `methods` the optimisers, `schedules` the rates.
+    base.py        what all have in common: clipping, weight decay, the course of the rate, states and next values
+    methods.py     gradient descent, momentum, Nesterov, AdaGrad, RMSProp, Adam, AdamW
+    schedules.py   how the learning rate changes
 """
-from symbp.optim.base import OPTIMIZERS, Optimizer, optimizer
-from symbp.optim.methods import Adagrad, Adam, AdamW, GradientDescent, Momentum, Nesterov, RMSProp
-from symbp.optim.schedules import SCHEDULES, Schedule, schedule
-from symbp.optim.update import Slot, Update
+from symbp.optim.base import OPTIMIZERS, Optimizer, Slot, Update, optimizer
+from symbp.optim.methods import AdaGrad, Adam, AdamW, GradientDescent, Momentum, Nesterov, RMSProp
+from symbp.optim.schedules import SCHEDULES, ConstantRate, CosineRate, ExponentialRate, Schedule, StepRate
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "Adagrad", "Adam", "AdamW", "GradientDescent", "Momentum", "Nesterov", "Optimizer", "RMSProp",
-           "Schedule", "Slot", "Update", "optimizer", "schedule"]
+__all__ = ["OPTIMIZERS", "SCHEDULES", "AdaGrad", "Adam", "AdamW", "ConstantRate", "CosineRate", "ExponentialRate", "GradientDescent",
+           "Momentum", "Nesterov", "Optimizer", "RMSProp", "Schedule", "Slot", "StepRate", "Update", "optimizer"]

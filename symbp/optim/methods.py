@@ -1,15 +1,17 @@
-"""The optimisers themselves.  θ is an element of a parameter, g that of its gradient; defaults are PyTorch's where it has one."""
+"""The methods: gradient descent, momentum, Nesterov, AdaGrad, RMSProp, Adam and AdamW.
+
+To add one, subclass `Optimizer` with its settings as typed fields, `scalars` that all parameters share, and a `step`
+that writes the equations of one parameter, and decorate it with `@optimizer`.
+"""
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import sympy as sp
+from pydantic import Field
 
-from symbp.language.functions import maximum
 from symbp.language.tensor import Access
-from symbp.optim.base import Optimizer, Penalty, Rate, Share, Small, optimizer
-from symbp.optim.update import Slot, Update
+from symbp.optim.base import Decay, Optimizer, Rate, Slot, Update, optimizer
 from symbp.settings import NetworkError
 
 
@@ -31,23 +33,20 @@ class Momentum(Optimizer):
 
     form: "classical", v := β v + g, or "averaged", v := β v + (1 − β) g.  rate_in: where α stands: in the "velocity",
     v := β v + α g and θ := θ − v; in the "step", θ := θ − α v; or "nowhere", θ := θ − v.
-    Polyak 1964, "Some methods of speeding up the convergence of iteration methods", eq. (9).
     """
 
     type: Literal["momentum"] = "momentum"
     learning_rate: Rate | None = None
-    beta: Share = 0.9
+    beta: Decay = 0.9
     form: Literal["classical", "averaged"] = "classical"
     rate_in: Literal["velocity", "step", "nowhere"] = "velocity"
 
-    def model_post_init(self, context: object) -> None:
+    def model_post_init(self, _context: object) -> None:
         """Refuse a learning rate that would stand nowhere."""
-        super().model_post_init(context)
         if self.rate_in == "nowhere" and self.learning_rate is not None:
             raise NetworkError('with rate_in = "nowhere" there is no learning rate; remove learning_rate, or write rate_in = "step"')
-        for key in ("decay", "schedule"):
-            if self.rate_in == "nowhere" and getattr(self, key):
-                raise NetworkError(f'with rate_in = "nowhere" there is no learning rate that could change; remove {key}')
+        if self.rate_in == "nowhere" and self.decay:
+            raise NetworkError('with rate_in = "nowhere" there is no learning rate that could decay; remove decay')
 
     def scalars(self, update: Update, rate: str) -> dict[str, sp.Expr]:
         """The rate α, or 1 where it stands nowhere, and β."""
@@ -67,17 +66,11 @@ class Momentum(Optimizer):
 
 @optimizer
 class Nesterov(Optimizer):
-    """v := β v + g,  θ := θ − α (β v + g).
-
-    rate_in: where α stands: in the "step", as above and in PyTorch, or in the "velocity", v := β v + α g, θ := θ − (β v + α g), the form
-    of Sutskever et al. 2013, "On the importance of initialization and momentum", eq. (3–4), written for the point ahead as in Bengio et
-    al. 2012, "Advances in optimizing recurrent networks", eq. (7).  The two differ only where α changes.
-    """
+    """v := β v + g,  θ := θ − α (g + β v): momentum that looks ahead (Sutskever et al. 2013, ICML, section 2, in the form of PyTorch)."""
 
     type: Literal["nesterov"] = "nesterov"
     learning_rate: Rate = 0.01
-    beta: Share = 0.9
-    rate_in: Literal["velocity", "step"] = "step"
+    beta: Decay = 0.9
 
     def scalars(self, update: Update, rate: str) -> dict[str, sp.Expr]:
         """The rate α and β."""
@@ -85,120 +78,103 @@ class Nesterov(Optimizer):
 
     def step(self, slot: Slot, rate: sp.Expr, beta: Access) -> None:
         """Write the next velocity and value."""
-        inside, outside = (rate, sp.S.One) if self.rate_in == "velocity" else (sp.S.One, rate)
         v = slot.state("v")
-        v = slot.assign(v, beta * v + inside * slot.cotangent)
-        slot.assign(slot.value, slot.value - outside * (beta * v + inside * slot.cotangent))
+        v = slot.assign(v, beta * v + slot.cotangent)
+        slot.assign(slot.value, slot.value - rate * (slot.cotangent + beta * v))
 
 
 @optimizer
-class Adagrad(Optimizer):
-    """v := v + g²,  θ := θ − α g / (√v + ε).
-
-    Duchi, Hazan, Singer 2011, "Adaptive subgradient methods", section 1.1, with diagonal matrices.
-    """
+class AdaGrad(Optimizer):
+    """s := s + g²,  θ := θ − α g / (√s + ε) (Duchi, Hazan and Singer 2011, JMLR 12)."""
 
     type: Literal["adagrad"] = "adagrad"
     learning_rate: Rate = 0.01
-    epsilon: Small = 1e-10
+    epsilon: Annotated[float, Field(gt=0, le=1)] = 1e-10
 
     def scalars(self, update: Update, rate: str) -> dict[str, sp.Expr]:
         """The rate α and ε."""
         return {"rate": self.rate(update, rate, self.learning_rate), "epsilon": update.scalar("epsilon", r"\varepsilon", self.epsilon)}
 
     def step(self, slot: Slot, rate: sp.Expr, epsilon: Access) -> None:
-        """Write the next sum of squares and the next value."""
-        v, g = slot.state("v"), slot.cotangent
-        v = slot.assign(v, v + g**2)
-        slot.assign(slot.value, slot.value - rate * g / (sp.sqrt(v) + epsilon))
+        """Write the next sum of squares and value."""
+        s = slot.state("s")
+        s = slot.assign(s, s + slot.cotangent**2)
+        slot.assign(slot.value, slot.value - rate * slot.cotangent / (sp.sqrt(s) + epsilon))
 
 
 @optimizer
 class RMSProp(Optimizer):
-    """v := β v + (1−β) g²,  θ := θ − α g / (√v + ε); centred with √(v − m²), m := β m + (1−β) g; with momentum u := μ u + g/(√v + ε).
+    """s := ρ s + (1−ρ) g²,  θ := θ − α g / (√s + ε) (Hinton 2012, Neural Networks for Machine Learning, lecture 6e).
 
-    Tieleman & Hinton 2012, lecture 6.5 of "Neural networks for machine learning"; centred: Graves 2013, "Generating sequences with
-    recurrent neural networks", eq. (38–45), with ε outside the root as in PyTorch.
+    centered: the mean of g, squared, is subtracted from s.  beta: a velocity v := β v + g / (√s + ε) takes the step where β > 0.
     """
 
     type: Literal["rmsprop"] = "rmsprop"
     learning_rate: Rate = 0.01
-    beta: Share = 0.99
-    epsilon: Small = 1e-8
-    momentum: Share = 0.0
+    rho: Decay = 0.99
+    epsilon: Annotated[float, Field(gt=0, le=1)] = 1e-8
+    beta: Decay = 0.0
     centered: bool = False
-    letters: ClassVar[frozenset[str]] = frozenset({"m", "v", "u"})
 
-    def scalars(self, update: Update, rate: str) -> dict[str, sp.Expr]:
-        """The rate α, β, ε, and μ of the momentum."""
-        made = {"rate": self.rate(update, rate, self.learning_rate), "beta": update.scalar("beta", r"\beta", self.beta),
-                "epsilon": update.scalar("epsilon", r"\varepsilon", self.epsilon)}
-        return {**made, "mu": update.scalar("mu", r"\mu", self.momentum) if self.momentum else None}
+    def scalars(self, update: Update, rate: str) -> dict[str, Any]:
+        """The rate α, ρ, ε, and β where there is a velocity."""
+        return {"rate": self.rate(update, rate, self.learning_rate), "rho": update.scalar("rho", r"\rho", self.rho),
+                "epsilon": update.scalar("epsilon", r"\varepsilon", self.epsilon),
+                "beta": update.scalar("beta", r"\beta", self.beta) if self.beta else None}
 
-    def step(self, slot: Slot, rate: sp.Expr, beta: Access, epsilon: Access, mu: Access | None) -> None:
-        """Write the next moments and the next value."""
-        v, g = slot.state("v"), slot.cotangent
-        square = slot.assign(v, beta * v + (1 - beta) * g**2)
+    def step(self, slot: Slot, rate: sp.Expr, rho: Access, epsilon: Access, beta: Access | None) -> None:
+        """Write the next mean of squares, mean, velocity and value."""
+        s, g = slot.state("s"), slot.cotangent
+        s = slot.assign(s, rho * s + (1 - rho) * g**2)
         if self.centered:
             m = slot.state("m")
-            m = slot.assign(m, beta * m + (1 - beta) * g)
-            square = maximum(square - m**2, 0)
-        change = g / (sp.sqrt(square) + epsilon)
-        if mu is not None:
-            u = slot.state("u")
-            change = slot.assign(u, mu * u + change)
-        slot.assign(slot.value, slot.value - rate * change)
+            s = s - slot.assign(m, rho * m + (1 - rho) * g)**2
+        direction = g / (sp.sqrt(s) + epsilon)
+        if beta is not None:
+            v = slot.state("v")
+            direction = slot.assign(v, beta * v + direction)
+        slot.assign(slot.value, slot.value - rate * direction)
 
 
 @optimizer
 class Adam(Optimizer):
     """m := β₁ m + (1−β₁) g,  v := β₂ v + (1−β₂) g²,  θ := θ − α m̂ / (√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ).
 
-    Kingma & Ba 2015, "Adam: a method for stochastic optimization", algorithm 1.
+    Kingma and Ba 2014 (arXiv 1412.6980), algorithm 1.
     """
 
     type: Literal["adam"] = "adam"
     learning_rate: Rate = 1e-3
-    beta_1: Share = 0.9
-    beta_2: Share = 0.999
-    epsilon: Small = 1e-8
+    beta_1: Decay = 0.9
+    beta_2: Decay = 0.999
+    epsilon: Annotated[float, Field(gt=0, le=1)] = 1e-8
 
     def scalars(self, update: Update, rate: str) -> dict[str, sp.Expr]:
         """The rate α, β₁, β₂, ε, and the number t of the step."""
         constants = {name: update.scalar(name, symbol, getattr(self, name)) for name, symbol in
                      (("beta_1", r"{\beta_1}"), ("beta_2", r"{\beta_2}"), ("epsilon", r"\varepsilon"))}
-        steps = update.advance(update.scalar("step", "t", 0, "state"))
-        return {"rate": self.rate(update, rate, self.learning_rate, steps), **constants, "steps": steps}
+        return {"steps": update.step(), "rate": self.rate(update, rate, self.learning_rate), **constants}
 
-    def step(self, slot: Slot, **scalars: sp.Expr) -> None:
+    def step(self, slot: Slot, rate: sp.Expr, beta_1: Access, beta_2: Access, epsilon: Access, steps: Access,
+             penalty: Access | None = None) -> None:
         """Write the next moments, their corrections, and the next value."""
-        slot.assign(slot.value, slot.value - self.change(slot, **scalars))
-
-    def change(self, slot: Slot, rate: sp.Expr, beta_1: Access, beta_2: Access, epsilon: Access, steps: Access) -> sp.Expr:
-        """Write the next moments and their corrections; answer what is subtracted from the parameter."""
         m, v, g = slot.state("m"), slot.state("v"), slot.cotangent
         m = slot.assign(m, beta_1 * m + (1 - beta_1) * g)
         v = slot.assign(v, beta_2 * v + (1 - beta_2) * g**2)
         m = slot.helper("m", m / (1 - beta_1**steps))
         v = slot.helper("v", v / (1 - beta_2**steps))
-        return rate * m / (sp.sqrt(v) + epsilon)
+        kept = slot.value if penalty is None else slot.value - rate * slot.penalty(penalty)
+        slot.assign(slot.value, kept - rate * m / (sp.sqrt(v) + epsilon))
 
 
 @optimizer
 class AdamW(Adam):
-    """Adam with weights that decay by themselves: θ := (1 − α λ) θ − α m̂ / (√v̂ + ε), with m̂ and v̂ of Adam.
-
-    Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2, with α λ for the rate of decay as in PyTorch.
-    """
+    """Adam whose weight decay is decoupled: θ := θ − α λ θ − α m̂ / (√v̂ + ε) (Loshchilov and Hutter 2017, arXiv 1711.05101, algorithm 2)."""
 
     type: Literal["adamw"] = "adamw"
-    weight_decay: Penalty = 0.01
+    weight_decay: Annotated[float, Field(ge=0, lt=1e6)] = 0.01
 
-    def step_of(self, slot: Slot, decay: sp.Expr, scalars: Mapping[str, sp.Expr]) -> None:
-        """The decay stays apart from the gradient."""
-        super().step_of(slot, sp.S.Zero, {**scalars, "decay": decay})
-
-    def step(self, slot: Slot, decay: sp.Expr, **scalars: sp.Expr) -> None:
-        """Write the equations of Adam with a smaller parameter."""
-        change = self.change(slot, **scalars)
-        slot.assign(slot.value, (1 - scalars["rate"] * decay) * slot.value - change)
+    @property
+    def decoupled(self) -> bool:
+        """The penalty stands in the step alone."""
+        return True

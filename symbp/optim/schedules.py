@@ -1,131 +1,112 @@
-"""Schedules: the learning rate of step t = 1, 2, … as an equation of t.
+"""How the learning rate changes: factors of the number of the step, as equations.
 
-To add one, subclass `Schedule` with its settings as typed fields and a `factor` of k, the number of steps that came before, and
-decorate it with `@schedule`.  Every schedule may have a linear warm-up in front; then k counts the steps after it.
+With a warm-up the rate first grows in equal steps; the schedule's own count k of steps begins behind it.
 """
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import sympy as sp
 from pydantic import Field
 
 from symbp.language.functions import maximum, minimum
-from symbp.language.tensor import Access
-from symbp.optim.update import Update
-from symbp.settings import Count, NetworkError, Settings, kinds
+from symbp.settings import Count, NetworkError, Settings, kinds, place, read_typed
+
+if TYPE_CHECKING:
+    from symbp.optim.base import Update
 
 Factor = Annotated[float, Field(gt=0, le=1)]
 
 
 class Schedule(Settings, ABC):
-    """How the learning rate changes.
+    """A course of the learning rate.  A subclass narrows `type`.
 
-    warmup: the number w of steps in which the rate rises as α t/w before the schedule proper begins; 0 for none.
-    Goyal et al. 2017, "Accurate, large minibatch SGD", section 2.2.
+    warm_up: in how many steps the rate grows from 0 to its full value.
     """
 
     type: str
-    warmup: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    warm_up: Annotated[int, Field(ge=0, le=10**9)] = 0
 
-    def rate(self, update: Update, alpha: Access, steps: Access) -> sp.Expr:
-        """The rate of step t.
-
-        >>> from symbp.language import Program
-        >>> from symbp.language.tensor import Access
-        >>> Exponential(factor=0.9).rate(Update(Program((), ())), Access("alpha"), Access("t"))
-        alpha[]*gamma[]**(t[] - 1)
-        """
-        if self.warmup == 0:
-            return self.after(update, alpha, steps - 1)
-        warmup = update.scalar("warmup", "w", self.warmup)
-        before = update.define("before", "k", maximum(steps - 1 - warmup, 0))
-        return minimum(steps / warmup, 1) * self.after(update, alpha, before)
+    def at(self, update: Update) -> sp.Expr:
+        """The factor of the rate in step t = 1, 2, …"""
+        k = update.step() - 1
+        if not self.warm_up:
+            return self.course(update, k)
+        warm = update.scalar("warm_up", "w", self.warm_up)
+        return minimum(1, update.step() / warm) * self.course(update, update.named("k", "k", maximum(k - warm, 0)))
 
     @abstractmethod
-    def after(self, update: Update, alpha: Access, before: sp.Expr) -> sp.Expr:
-        """The rate when `before` steps of the schedule proper have been made."""
+    def course(self, update: Update, k: sp.Expr) -> sp.Expr:
+        """The factor after k steps behind the warm-up."""
 
 
-SCHEDULES: dict[str, type[Schedule]] = {}
-"""Every kind of schedule by the `type` that a network file writes."""
-
-
-def schedule(cls: type[Schedule]) -> type[Schedule]:
-    """Register a class of schedules under its types."""
-    SCHEDULES.update(dict.fromkeys(kinds(cls), cls))
-    return cls
-
-
-@schedule
-class Constant(Schedule):
-    """α, behind a warm-up."""
+class ConstantRate(Schedule):
+    """A constant rate behind its warm-up."""
 
     type: Literal["constant"] = "constant"
 
-    def after(self, update: Update, alpha: Access, before: sp.Expr) -> sp.Expr:
-        """The rate itself."""
-        return alpha
+    def course(self, update: Update, k: sp.Expr) -> sp.Expr:
+        """One."""
+        return sp.S.One
 
 
-@schedule
-class Step(Schedule):
-    """α γ^⌊k/s⌋: the rate is multiplied by the factor γ every s steps; torch.optim.lr_scheduler.StepLR."""
+class StepRate(Schedule):
+    """γ^⌊k/n⌋: the rate falls by the factor γ every n steps.
+
+    >>> StepRate(every=10).factor
+    0.1
+    """
 
     type: Literal["step"] = "step"
     every: Count
     factor: Factor = 0.1
 
-    def after(self, update: Update, alpha: Access, before: sp.Expr) -> sp.Expr:
-        """The rate falls in steps."""
-        gamma, every = update.scalar("gamma", r"\gamma", self.factor), update.scalar("every", "s", self.every)
-        return alpha * gamma ** sp.floor(before / every)
+    def course(self, update: Update, k: sp.Expr) -> sp.Expr:
+        """Powers of γ."""
+        return update.scalar("gamma", r"\gamma", self.factor) ** sp.floor(k / update.scalar("every", "n", self.every))
 
 
-@schedule
-class Exponential(Schedule):
-    """α γ^k; torch.optim.lr_scheduler.ExponentialLR."""
+class ExponentialRate(Schedule):
+    """γ^k."""
 
     type: Literal["exponential"] = "exponential"
-    factor: Factor
+    factor: Factor = 0.999
 
-    def after(self, update: Update, alpha: Access, before: sp.Expr) -> sp.Expr:
-        """The rate falls by the same factor in each step."""
-        return alpha * update.scalar("gamma", r"\gamma", self.factor) ** before
+    def course(self, update: Update, k: sp.Expr) -> sp.Expr:
+        """Powers of γ."""
+        return update.scalar("gamma", r"\gamma", self.factor) ** k
 
 
-@schedule
-class Cosine(Schedule):
-    """α_min + (α − α_min) (1 + cos(π min(k, T)/T))/2 with T steps, those of the warm-up not counted; then α_min.
+class CosineRate(Schedule):
+    """r + (1 − r)(1 + cos(π k/K))/2 up to step K, then r (Loshchilov and Hutter 2016, arXiv 1608.03983, equation 5, without restarts).
 
-    total: all steps, those of the warm-up counted.  lowest: α_min.  Loshchilov & Hutter 2017, "SGDR", eq. (5), without restarts;
-    torch.optim.lr_scheduler.CosineAnnealingLR, whose rate rises again behind the last step.
+    steps: K.  least: r, the share of the rate that is left at the end.
     """
 
     type: Literal["cosine"] = "cosine"
-    total: Count
-    lowest: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+    steps: Count
+    least: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
-    def model_post_init(self, _context: object) -> None:
-        """Refuse a warm-up that leaves nothing."""
-        if self.warmup >= self.total:
-            raise NetworkError(f"warmup = {self.warmup} must be less than total = {self.total}, which counts all steps")
-
-    def after(self, update: Update, alpha: Access, before: sp.Expr) -> sp.Expr:
-        """The rate falls along half a wave."""
-        steps = update.scalar("cosine_steps", "T", self.total - self.warmup)
-        lowest = update.scalar("lowest", rf"{{{update.symbol(alpha)}_{{\min}}}}", self.lowest) if self.lowest else sp.S.Zero
-        return lowest + (alpha - lowest) * (1 + sp.cos(sp.pi * minimum(before, steps) / steps)) / 2
+    def course(self, update: Update, k: sp.Expr) -> sp.Expr:
+        """Half a wave."""
+        wave = (1 + sp.cos(sp.pi * minimum(1, k / update.scalar("horizon", "K", self.steps)))) / 2
+        if not self.least:
+            return wave
+        least = update.scalar("least", "r", self.least)
+        return least + (1 - least) * wave
 
 
-@schedule
-class Inverse(Schedule):
-    """α/(1 + κ k): the rate falls with the inverse of the step; Robbins & Monro 1951."""
+SCHEDULES: dict[str, type[Schedule]] = {kinds(c)[0]: c for c in (ConstantRate, StepRate, ExponentialRate, CosineRate)}
+"""Every kind of schedule by the `type` that a network file writes."""
 
-    type: Literal["inverse"] = "inverse"
-    decay: Annotated[float, Field(gt=0, le=1)]
 
-    def after(self, update: Update, alpha: Access, before: sp.Expr) -> sp.Expr:
-        """The rate falls as 1/t in the end."""
-        return alpha / (1 + update.scalar("kappa", r"\kappa", self.decay) * before)
+def schedule_of(table: Any) -> Any:
+    """The schedule of a table of a network file; a schedule stays what it is."""
+    if not isinstance(table, dict):
+        return table
+    with place("schedule"):
+        try:
+            return read_typed(SCHEDULES, table, "schedule")
+        except RecursionError:
+            raise NetworkError("the table is nested too deeply") from None

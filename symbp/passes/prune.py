@@ -7,11 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from sympy import preorder_traversal
-
 from symbp.language.equation import Loop, Statement, walk
 from symbp.language.program import Program
-from symbp.language.tensor import Access, names_read
+from symbp.language.tensor import names_read
 
 
 def prune(program: Program, wanted: Iterable[str]) -> Program:
@@ -42,24 +40,6 @@ def _kept(statements: Iterable[Statement], needed: set[str]) -> Iterator[Stateme
                 yield replace(statement, body=body)
         elif statement.target.name in needed:
             yield statement
-
-
-def read_once(program: Program, names: Iterable[str]) -> tuple[str, ...]:
-    """Those of the names that one access of one equation reads: to write them out repeats no work.
-
-    >>> from symbp.language import Equation, Index, Tensor
-    >>> i = Index("i", 3)
-    >>> x, y, z = Tensor("x", (3,), role="input"), Tensor("y", (3,)), Tensor("z", (3,))
-    >>> read_once(Program((x, y, z), (Equation(y[i], x[i]**2), Equation(z[i], y[i] + x[i]*y[i]))), ["x", "y"])
-    ('x',)
-    """
-    counts: dict[str, int] = {}
-    for equation in program.equations:
-        for expression in equation.expressions:
-            for node in preorder_traversal(expression):
-                if isinstance(node, Access):
-                    counts[node.name] = counts.get(node.name, 0) + 1
-    return tuple(name for name in names if counts.get(name) == 1)
 
 
 def inline(program: Program, names: Iterable[str]) -> Program:

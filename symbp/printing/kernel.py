@@ -20,7 +20,7 @@ INFIX = {"multiply": ("*", 20), "divide": ("/", 20), "add": ("+", 10), "subtract
          "greater_equal": (">=", 5), "equal": ("==", 4), "logical_and": ("&&", 3)}
 """Operators of C by NumPy's name, with how strongly they bind."""
 CALLS = {"exp": "exp", "log": "log", "sqrt": "sqrt", "tanh": "tanh", "erf": "erf", "sin": "sin", "cos": "cos",
-         "abs": "fabs", "floor": "floor", "power": "pow"}
+         "abs": "fabs", "power": "pow", "floor": "floor"}
 """Functions that CUDA has for both types."""
 DEVICE = {
     "square": "square(F a) { return a * a; }",

@@ -208,8 +208,6 @@ class Writer(LatexPrinter):
     def _print_Pow(self, expr: sp.Expr) -> str:
         if isinstance(expr.base, Access) and self.is_fraction(self.program.tensor(expr.base.name)) and expr.exp.is_Integer and expr.exp > 0:
             return rf"\left({self.doprint(expr.base)}\right)^{{{self.doprint(expr.exp)}}}"
-        if isinstance(expr.base, Access) and expr.exp != sp.S.Half and "^" in self.doprint(expr.base) and not expr.exp.is_negative:
-            return rf"\left({self.doprint(expr.base)}\right)^{{{self.doprint(expr.exp)}}}"
         if isinstance(expr.base, Reduce) and expr.exp.is_Integer and expr.exp > 0:
             return rf"\left({self.doprint(expr.base)}\right)^{{{self.doprint(expr.exp)}}}"
         return super()._print_Pow(expr)
@@ -258,7 +256,7 @@ class Writer(LatexPrinter):
     def _is_constant(self, node: sp.Expr) -> bool:
         """A number, a size, or a scalar constant such as ε."""
         return node.is_number or node.is_Symbol or isinstance(node, Access) and not node.indices and \
-            self.program.tensor(node.name).role in ("constant", "state")
+            self.program.tensor(node.name).role == "constant"
 
     def _factors(self, factors: list[sp.Expr], alone: bool = True) -> str:
         ordered = sorted(factors, key=self._factor_key)
@@ -282,7 +280,7 @@ class Writer(LatexPrinter):
             return 0
         if isinstance(base, Access):
             tensor = self.program.tensor(base.name)
-            return 3 if tensor.cotangent_of else ROLE_ORDER.get(tensor.role, 4 if base.indices else 1)
+            return 3 if tensor.cotangent_of else ROLE_ORDER.get(tensor.role, 4)
         if base.is_Add:
             return 1 if {self.program.tensor(a.name).role for a in base.atoms(Access)} <= {"constant"} else 6
         if isinstance(base, Defined) and any(base.orders):

@@ -237,3 +237,19 @@ class NumpyPrinter:
         if not value.free_symbols and not value.is_Integer:
             return repr(float(value))
         return str(value).replace("floor", "int")
+
+
+class HostPrinter(NumpyPrinter):
+    """Prints what is calculated with Python's own numbers, such as a learning rate."""
+
+    module = "math"
+
+    def number(self, value: sp.Expr) -> str:
+        """A number, π by its name."""
+        return "math.pi" if value == sp.pi else super().number(value)
+
+    def call(self, node: Apply) -> str:
+        """A function of Python, or of its module math."""
+        name = {"maximum": "max", "minimum": "min", "abs": "abs"}.get(node.op, f"math.{node.op}")
+        inside = ", ".join(self(a) for a in node.args)
+        return f"({inside}) ** 2" if node.op == "square" else f"{name}({inside})"
