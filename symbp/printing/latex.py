@@ -208,6 +208,8 @@ class Writer(LatexPrinter):
     def _print_Pow(self, expr: sp.Expr) -> str:
         if isinstance(expr.base, Access) and self.is_fraction(self.program.tensor(expr.base.name)) and expr.exp.is_Integer and expr.exp > 0:
             return rf"\left({self.doprint(expr.base)}\right)^{{{self.doprint(expr.exp)}}}"
+        if isinstance(expr.base, Access) and expr.exp.is_Integer and expr.exp > 0 and "^" in self.doprint(expr.base):
+            return rf"\left({self.doprint(expr.base)}\right)^{{{self.doprint(expr.exp)}}}"  # TeX refuses a second superscript
         if isinstance(expr.base, Reduce) and expr.exp.is_Integer and expr.exp > 0:
             return rf"\left({self.doprint(expr.base)}\right)^{{{self.doprint(expr.exp)}}}"
         return super()._print_Pow(expr)
