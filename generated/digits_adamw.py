@@ -155,7 +155,7 @@ def update(params, state, grads):
     squared_norm = 0.0
     for g in grads.values():
         squared_norm += np.vdot(g, g)
-    scale = np.minimum(1, CLIP_NORM / (np.sqrt(squared_norm) + (1 / 1000000)))
+    scale = np.minimum(1, CLIP_NORM / (np.sqrt(squared_norm) + 1e-06))
     for name, w in params.items():
         g = grads[name]
         m = state["m"][name]

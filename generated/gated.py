@@ -93,10 +93,10 @@ def loss_and_grads(params, x, y, state=None):
     db2 = delta2.sum(axis=0)                                  # (7)  (2,)
     dW2 = delta2.T @ gate_y                                   # (8)  (2, 6)
     dgate_y = delta2 @ W2                                     # (9)  (N, 6)
-    dgate_U = (gate_g.T * dgate_y.T) @ x                      # (10)  (6, 12)
+    dgate_U = (gate_g * dgate_y).T @ x                        # (10)  (6, 12)
     S = gate_U @ x.T                                          # (11)  (6, N)
-    dgate_c = np.sum(S * gate_g.T * dgate_y.T - np.square(gate_g.T) * S * dgate_y.T, axis=1)  # (12)  (6,)
-    dgate_V = (S * gate_g.T * dgate_y.T) @ x - (np.square(gate_g.T) * S * dgate_y.T) @ x  # (13)  (6, 12)
+    dgate_c = np.sum(S.T * gate_g * dgate_y - np.square(gate_g) * S.T * dgate_y, axis=0)  # (12)  (6,)
+    dgate_V = (S.T * gate_g * dgate_y).T @ x - (np.square(gate_g) * S.T * dgate_y).T @ x  # (13)  (6, 12)
     return L, {"gate_U": dgate_U, "gate_V": dgate_V, "gate_c": dgate_c, "W2": dW2, "b2": db2}
 
 
@@ -109,8 +109,8 @@ def train_step(params, state, x, y):
     N = len(x)
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
-    (gate_S, gate_g, gate_y, z2, scratch_N_2, delta2, db2, dW2, dgate_y, dgate_U, scratch_6_N,
-     S, dgate_c, scratch_6_N_2, dgate_V, scratch_6_12) = state["workspaces"][N]
+    (gate_S, gate_g, gate_y, z2, scratch_N_2, delta2, db2, dW2, dgate_y, dgate_U, scratch_N_6,
+     S, dgate_c, scratch_N_6_2, dgate_V, scratch_6_12) = state["workspaces"][N]
     np.matmul(gate_V, x.T, out=gate_S)
     np.add(gate_c, gate_S.T, out=gate_g)
     np.multiply(0.5, gate_g, out=gate_g)
@@ -130,23 +130,23 @@ def train_step(params, state, x, y):
     np.add.reduce(delta2, axis=0, out=db2)
     np.matmul(delta2.T, gate_y, out=dW2)
     np.matmul(delta2, W2, out=dgate_y)
-    np.multiply(gate_g.T, dgate_y.T, out=scratch_6_N)
-    np.matmul(scratch_6_N, x, out=dgate_U)
+    np.multiply(gate_g, dgate_y, out=scratch_N_6)
+    np.matmul(scratch_N_6.T, x, out=dgate_U)
     np.matmul(gate_U, x.T, out=S)
-    np.multiply(S, gate_g.T, out=scratch_6_N)
-    np.multiply(scratch_6_N, dgate_y.T, out=scratch_6_N)
-    np.square(gate_g.T, out=scratch_6_N_2)
-    np.multiply(scratch_6_N_2, S, out=scratch_6_N_2)
-    np.multiply(scratch_6_N_2, dgate_y.T, out=scratch_6_N_2)
-    np.subtract(scratch_6_N, scratch_6_N_2, out=scratch_6_N)
-    np.add.reduce(scratch_6_N, axis=1, out=dgate_c)
-    np.multiply(S, gate_g.T, out=scratch_6_N)
-    np.multiply(scratch_6_N, dgate_y.T, out=scratch_6_N)
-    np.matmul(scratch_6_N, x, out=dgate_V)
-    np.square(gate_g.T, out=scratch_6_N)
-    np.multiply(scratch_6_N, S, out=scratch_6_N)
-    np.multiply(scratch_6_N, dgate_y.T, out=scratch_6_N)
-    np.matmul(scratch_6_N, x, out=scratch_6_12)
+    np.multiply(S.T, gate_g, out=scratch_N_6)
+    np.multiply(scratch_N_6, dgate_y, out=scratch_N_6)
+    np.square(gate_g, out=scratch_N_6_2)
+    np.multiply(scratch_N_6_2, S.T, out=scratch_N_6_2)
+    np.multiply(scratch_N_6_2, dgate_y, out=scratch_N_6_2)
+    np.subtract(scratch_N_6, scratch_N_6_2, out=scratch_N_6)
+    np.add.reduce(scratch_N_6, axis=0, out=dgate_c)
+    np.multiply(S.T, gate_g, out=scratch_N_6)
+    np.multiply(scratch_N_6, dgate_y, out=scratch_N_6)
+    np.matmul(scratch_N_6.T, x, out=dgate_V)
+    np.square(gate_g, out=scratch_N_6)
+    np.multiply(scratch_N_6, S.T, out=scratch_N_6)
+    np.multiply(scratch_N_6, dgate_y, out=scratch_N_6)
+    np.matmul(scratch_N_6.T, x, out=scratch_6_12)
     np.subtract(dgate_V, scratch_6_12, out=dgate_V)
     update(params, state, {"gate_U": dgate_U, "gate_V": dgate_V, "gate_c": dgate_c, "W2": dW2, "b2": db2})
     return L
@@ -175,17 +175,17 @@ def _workspace(N, dtype):
         np.empty((2, 6), dtype),  # dW2
         np.empty((N, 6), dtype),  # dgate_y
         np.empty((6, 12), dtype),  # dgate_U
-        np.empty((6, N), dtype),  # scratch_6_N
+        np.empty((N, 6), dtype),  # scratch_N_6
         np.empty((6, N), dtype),  # S
         np.empty((6,), dtype),  # dgate_c
-        np.empty((6, N), dtype),  # scratch_6_N_2
+        np.empty((N, 6), dtype),  # scratch_N_6_2
         np.empty((6, 12), dtype),  # dgate_V
         np.empty((6, 12), dtype),  # scratch_6_12
     )
 
 
 def evaluate(params, x, y, state=None):
-    """The loss and the accuracy (0 to 1) on samples x with targets y."""
+    """The loss and R² (1: no error, 0: no better than the mean) on samples x with targets y."""
     gate_U, gate_V, gate_c, W2, b2 = (params[name] for name, *_ in PARAMETERS)
     dtype = gate_U.dtype
     x = np.asarray(x, dtype)
@@ -196,7 +196,11 @@ def evaluate(params, x, y, state=None):
     gate_y = (x @ gate_U.T) * gate_g                          # (3)  (N, 6)
     z2 = gate_y @ W2.T + b2                                   # (4)  (N, 2)
     L = np.sum(np.square(z2 - y)) / N                         # (5)
-    return L, float("nan")
+    mean = y.sum(axis=0) / N
+    wrong = np.sum(np.square(y - z2))
+    spread = np.sum(np.square(y - mean))
+    r2 = 1 - wrong / spread
+    return L, r2
 
 
 def save(path, params, state=None, **extra):
@@ -264,8 +268,8 @@ def main(arguments=None):
             loss = train_step(params, state, x[batch], y[batch])
             if not np.isfinite(loss):
                 sys.exit(f"the loss of step {state['step']} is {loss}; try a smaller learning rate")
-        loss, accuracy = evaluate(params, test_x, test_y)
-        print(f"epoch {epoch + 1:3}  test loss {loss:.4f}  accuracy {accuracy:.4f}", flush=True)
+        loss, r2 = evaluate(params, test_x, test_y)
+        print(f"epoch {epoch + 1:3}  test loss {loss:.4f}  r2 {r2:.4f}", flush=True)
     if options.out is not None:
         save(options.out, params, state)
 

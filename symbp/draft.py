@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from itertools import chain, count
-from typing import Any
+from typing import Any, Literal
 
 import sympy as sp
 
-from symbp.language import Conventions, Equation, Fact, Index, Program, Tensor, size
+from symbp.language import Conventions, Equation, Fact, Index, Program, Tensor, is_binary, size
 from symbp.language.index import SizeLike
 from symbp.language.names import NameSupply
 from symbp.language.tensor import Access
@@ -55,7 +55,7 @@ class Signal:
 class Draft:
     """Tensors, statements and facts, collected in order; each method adds something and returns it.
 
-    avoid: letters that no index may take.
+    avoid: letters that no index may take.  mode: "training", or "inference" for the program that a trained network is used with.
 
     >>> draft = Draft()
     >>> x = draft.signal("x", (draft.index(3),), role="input")
@@ -65,7 +65,9 @@ class Draft:
     y[n, i] += x[n, i]**2
     """
 
-    def __init__(self, conventions: Conventions | None = None, notation: Notation | None = None, avoid: Collection[str] = ()) -> None:
+    def __init__(self, conventions: Conventions | None = None, notation: Notation | None = None, avoid: Collection[str] = (),
+                 mode: Literal["training", "inference"] = "training") -> None:
+        self.mode = mode
         self.conventions = conventions or Conventions()
         self.notation = notation or Notation()
         self.avoid = {*avoid, *self.notation.letters, *TAKEN}
@@ -76,6 +78,8 @@ class Draft:
         self.statements: list[Any] = []
         self.facts: list[Fact] = []
         self.outputs: dict[str, Signal] = {}
+        self.starts: dict[str, int] = {}
+        self.rates: dict[str, sp.Rational] = {}
         self._taken = {"n", "N", "l"}
         self._sizes = {"N"}
         self._printed: set[tuple[str, str]] = set()
@@ -164,6 +168,23 @@ class Draft:
         """A parameter: `W1`, or `hidden.W` where the layer has a name."""
         name = self.claim(f"{layer}.{letter}" if layer else f"{letter}{number}", "a parameter")
         return self.tensor(name, shape, symbol=tex(letter), level=number, role="parameter", **metadata)
+
+    def running(self, letter: str, shape: Iterable[SizeLike], layer: str, number: str, *, start: int, symbol: str) -> Tensor:
+        """A state that training keeps beside the parameters, such as a running mean: `mean1`, or `norm.mean` where the layer has a name."""
+        name = self.claim(f"{layer}.{letter}" if layer else f"{letter}{number}", "a running statistic")
+        self.starts[name] = start
+        return self.tensor(name, shape, symbol=symbol, level=number, role="state")
+
+    def following(self, state: Tensor) -> Tensor:
+        """The next value of a state, which its equation assigns in training."""
+        return self.fresh(f"{state.name}_next", state.shape, origin=state.origin, next_of=state.name)
+
+    def bernoulli(self, name: str, axes: Iterable[Index], rate: sp.Rational, **metadata: Any) -> Signal:
+        """A signal of ones and zeros that is drawn anew in each training step; an element is 0 with the probability `rate`."""
+        mask = self.signal(name, axes, role="random", **metadata)
+        self.rates[mask.tensor.name] = rate
+        self.facts.append(is_binary(mask.tensor, *mask.batch, *mask.axes))
+        return mask
 
     def write(self, target: Access, body: sp.Expr, over: Iterable[Index] = (), label: str = "", **rest: Any) -> None:
         """Add the equation `target += Σ_over body`; `rest` are further fields of the equation (op, domain, component)."""

@@ -19,7 +19,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from symbp import __version__
 from symbp.arrays import lower
 from symbp.arrays.cost import operations
-from symbp.arrays.nodes import For, Statement
 from symbp.derivation import derive
 from symbp.derivation.program import textbook_program
 from symbp.errors import LanguageError
@@ -27,14 +26,14 @@ from symbp.initial import starts
 from symbp.language.index import size
 from symbp.language.program import Program
 from symbp.language.tensor import Tensor, accesses
-from symbp.metrics import accuracy
+from symbp.metrics import accuracy, determination
+from symbp.module_code import Code
+from symbp.module_state import State
 from symbp.module_text import WIDTH, count, names_in, start_text, tuple_text, wrapped
-from symbp.module_update import update_lines
+from symbp.module_update import check_order, update_lines
 from symbp.netfile import Train
 from symbp.network import Network
 from symbp.optim import GradientDescent
-from symbp.passes.closed import closed
-from symbp.passes.prune import prune
 from symbp.passes.stabilise import stabilise
 from symbp.printing.kernel import Kernel
 from symbp.printing.planned import Buffer, PlannedPrinter, allocations
@@ -45,6 +44,11 @@ from symbp.suggest import nearest
 from symbp.targets import NUMPY, NUMPY_ERF, TARGETS, Target
 
 N = size("N")
+SCALES = {
+    "standard": ('scale, mean, std = file["maximum"], file["mean"], file["std"]', '(file[f"{part}_x"] / scale - mean) / std'),
+    "unit": ('scale = file["maximum"]', 'file[f"{part}_x"] / scale'),
+    "symmetric": ('scale = file["maximum"]', '2 * file[f"{part}_x"] / scale - 1')}
+"""How a module scales the images of its data file."""
 
 
 def generate(network: Network, target: str = "numpy", path: str | Path | None = None) -> str:
@@ -69,17 +73,27 @@ def generate(network: Network, target: str = "numpy", path: str | Path | None = 
 
 
 def values_function(network: Network) -> Callable[..., dict[str, Any]]:
-    """A function of (params, x, y) that answers every tensor of the loss and its gradients by its name in the code, in order.
+    """A function of (params, x, y, state) that answers every tensor of the loss and its gradients by its name in the code, in order.
 
     It is made of the lines of `loss_and_grads`, and serves to find the tensor that was the first to break.
     """
     emitter = _Emitter(network)
-    names = [emitter.names[name] for name in emitter.numbers]
-    lines = emitter._opened(emitter.readable(*emitter.numbers))
-    pairs = ", ".join(f'"{name}": {name}' for name in names)
-    source = "\n    ".join(["def values(params, x, y):", *lines, f"return {{{pairs}}}"])
+    return _values(emitter, {emitter.names[name]: emitter.names[name] for name in emitter.code.numbers})
+
+
+def tensors_function(network: Network) -> tuple[Callable[..., dict[str, Any]], dict[str, str]]:
+    """What `values_function` answers, by the program's names; and for each parameter the name of the tensor of its gradient."""
+    emitter = _Emitter(network)
+    return _values(emitter, {name: emitter.names[name] for name in emitter.code.numbers}), dict(emitter.gradients)
+
+
+def _values(emitter: _Emitter, keys: dict[str, str]) -> Callable[..., dict[str, Any]]:
+    """The function that answers the values of these names of the code under these keys."""
+    lines = emitter._opened([*emitter.state.taken(), *emitter.state.drawn(), *emitter.code.readable(*emitter.code.numbers)])
+    pairs = ", ".join(f"{key!r}: {name}" for key, name in keys.items())
+    source = "\n    ".join(["def values(params, x, y, state=None):", *lines, f"return {{{pairs}}}"])
     space: dict[str, Any] = {"np": np, "PARAMETERS": emitter.parameters(), "math": math}
-    exec("\n".join([*NUMPY_ERF, source]), space)  # noqa: S102 - lines that were made here from equations
+    exec("\n".join([*NUMPY_ERF, *emitter.state.declared(), source]), space)  # noqa: S102 - lines that were made here from equations
     return space["values"]
 
 
@@ -101,63 +115,49 @@ class _Emitter:
         self.program = stabilise(textbook_program(derivation))
         _check(network, self.program)
         self.gradients = derivation.gradients
-        self.output = network.output or _output(self.program, network.loss)
         self.names = spell(self.program, given={self.x.name: "x", **({self.y.name: "y"} if self.y.name == "y" else {})})
-        self.printer = target.printer(self.names)
-        self.numbers = self._numbered()
+        self.code = Code(self.program, self.names, target)
+        self.printer = self.code.printer
+        self.used = self._inference()
+        self.output = network.inference.output or _output(self.program, network.loss)
+        self.state = State(network, self.code)
+
+    def _inference(self) -> Code:
+        """The code of inference; that of training where the network makes no difference."""
+        if self.network.trained is None:
+            return self.code
+        program = stabilise(self.network.trained.program)
+        shared = {t.name: self.names[t.name] for t in program.inputs}
+        return Code(program, spell(program, given=shared), self.target, {text: k for k, text in enumerate(self.code.texts.values(), 1)})
 
     def parameters(self) -> tuple[tuple[str, tuple[int, ...], str], ...]:
         """Names in the code, shapes and dtypes of the parameters."""
         return tuple((self.names[t.name], tuple(int(e) for e in t.shape), "float") for t in self.program.parameters)
 
-    # equations
-
-    def _numbered(self) -> dict[str, int]:
-        """The number of each tensor's equation, in the order in which they are computed."""
-        return {name: k for k, name in enumerate(dict.fromkeys(eq.target.name for eq in self.program.equations), 1)}
-
-    def equations(self) -> list[str]:
-        """The numbered equations as text, with the names of the code."""
-        found = []
-        for name, k in self.numbers.items():
-            group = self.program.definition(name)
-            right = str(closed(group)) if group[0].op == "sum" else str(closed(group)).replace("^", " ")
-            text = f"{group[0].target} = {right}"
-            for old in sorted(self.names, key=len, reverse=True):
-                text = text.replace(f"{old}[", f"{self.names[old]}[") if self.names[old] != old else text
-            found += textwrap.wrap(f"({k})".ljust(6) + text.replace("[]", ""), WIDTH, initial_indent="    ", subsequent_indent=" " * 14)
-        return found
-
-    # functions
-
-    def statements(self, *wanted: str) -> tuple[Statement, ...]:
-        """The array statements that leave these tensors."""
-        return lower(prune(self.program, wanted))
-
-    def readable(self, *wanted: str) -> list[str]:
-        """Lines for these tensors, each with its shape and the number of its equation."""
-        return [line for s in self.statements(*wanted) for line in self._commented(s, list(self.printer.lines([s])))]
-
-    def _commented(self, statement: Statement, lines: list[str]) -> list[str]:
-        if isinstance(statement, For) or statement.name not in self.numbers:
-            return lines
-        shape = self.program.tensor(statement.name).shape
-        text = f"({self.numbers[statement.name]})" + (f"  {self.printer.shape(shape)}" if shape else "")
-        return [*lines[:-1], f"{lines[-1]:<56}  # {text}"]
-
     def planned(self) -> tuple[list[str], list[Buffer], list[Kernel]]:
         """The lines of one training step before the update, and the buffers and kernels that they need."""
-        printer: PlannedPrinter = self.target.planned(self.printer)
-        lines = printer.lines(self.statements(self.network.loss, *self.gradients.values()))
-        return lines, list(printer.buffers.values()), list(printer.kernels)
+        printer: PlannedPrinter = self.target.planned(self.printer, same=self.state.following)
+        statements = self.code.statements(self.network.loss, *self.gradients.values(), *self.state.following)
+        check_order(statements, self.state.following)
+        drawn, masks = self.state.redrawn()
+        lines = [*drawn, *printer.lines(statements)]
+        return lines, [*masks, *printer.buffers.values()], list(printer.kernels)
 
     def accuracy(self) -> list[str] | None:
         """Lines that leave `accuracy`, or None where the target is no class."""
-        program = accuracy(self.network.program, self.output, self.y)
+        return self._judged(accuracy(self.network.inference.program, self.output, self.y), "accuracy")
+
+    def r2(self) -> list[str] | None:
+        """Lines that leave `r2`, or None where the target is no number for each output."""
+        return self._judged(determination(self.network.inference.program, self.output, self.y), "r2")
+
+    def _judged(self, program: Program | None, wanted: str) -> list[str] | None:
+        """Lines that leave a scalar of that name."""
         if program is None:
             return None
-        given = {t.name: self.names.get(t.name, "accuracy") for t in program.tensors if t.name in self.names or not t.shape}
-        return list(self.target.printer(spell(program, given=given, reserved=self.names.values())).lines(lower(program)))
+        names, last = self.used.names, program.tensors[-1]
+        given = {t.name: wanted if t is last else names.get(t.name, t.name) for t in program.tensors if t.name in names or t is last}
+        return list(self.target.printer(spell(program, given=given, reserved=names.values())).lines(lower(program)))
 
     # the module
 
@@ -175,11 +175,12 @@ class _Emitter:
     def _head(self) -> dict[str, Any]:
         """What stands above the functions."""
         update, first = update_lines(self.network, self.target), starts(self.network)
-        erf = any("erf(" in line for line in self.readable(self.network.loss, *self.gradients.values()))
+        erf = any("erf(" in line for line in self.code.readable(self.network.loss, *self.gradients.values()))
         modules, lines, helpers = self.target.erf if erf else ((), (), ())
         return {
             "name": self.network.name, "title": self.network.title or self.network.name, "version": __version__,
-            "equations": self.equations(), "notes": self._notes(), "helpers": helpers, "target": self.target,
+            "equations": self._equations(), "notes": self._notes(), "helpers": helpers, "target": self.target,
+            **self._running(),
             "imports": sorted({"argparse", *modules, *(("math",) if "math" in names_in(update.lines) else ()), "os", "sys"}),
             "libraries": [*self.target.imports, *lines],
             "kernels": self.target.kernels([*self.planned()[2], *update.kernels]),
@@ -193,30 +194,62 @@ class _Emitter:
             "optimizer": str(type(self.network.optimizer or GradientDescent()).__doc__).splitlines()[0],
         }
 
+    def _equations(self) -> list[str]:
+        """The numbered equations; those of inference behind them, where they are others."""
+        more = [] if self.used is self.code else self.used.equations()
+        return [*self.code.equations(), *(["", "In inference, for `forward` and `evaluate`:", ""] if more else []), *more]
+
+    def _running(self) -> dict[str, Any]:
+        """The lines about running statistics, in all functions that keep them."""
+        lines, m = self.state.declared(), self.target.module
+        entry = 'running = {name: {m}.full(shape, start, next(iter(params.values())).dtype) for name, shape, start in RUNNING}'
+        saved = 'arrays |= {f"running/{key}": value for key, value in state["running"].items()}'
+        loaded = 'state["running"] = {key: _array(path, arrays, f"running/{key}", shape) for key, shape, _ in RUNNING}'
+        found = {"start": entry.replace("{m}", m), "saved": saved, "loaded": loaded}
+        evaluate = f"evaluate(params, test_x, test_y{', state' if lines else ''})"
+        return {"running": lines, "running_kept": '"running": running, ' if lines else "",
+                "evaluated": self.target.evaluated.format(evaluate=evaluate),
+                **{f"running_{key}": [line] if lines else [] for key, line in found.items()}}
+
     def _functions(self) -> dict[str, Any]:
         """The bodies of the functions, and what they return."""
         loss, output = self.network.loss, self.output
         lines, buffers, _ = self.planned()
         names = wrapped([b.name for b in buffers], 'state["workspaces"][N]')
         workspace = ['if N not in state["workspaces"]:', '    state["workspaces"][N] = _workspace(N, dtype)', *names]
-        right = self.accuracy()
+        right, word = self.accuracy(), "accuracy"
+        if right is None and (right := self.r2()) is not None:
+            word = "r2"
+        step = "\n".join(self.target.step).format(masks=" but the masks" if self.state.masks else "")
         gradients = ", ".join(f'"{self.names[p]}": {self.names[g]}' for p, g in self.gradients.items())
         return {
-            "docstring_of_step": textwrap.indent("\n".join(self.target.step), "    ").strip() + "\n    " * (len(self.target.step) > 1),
-            "forward": self._opened(self.readable(output), target=False),
-            "training": self._opened(self.readable(loss, *self.gradients.values())),
-            "planned": self._opened([*workspace, *lines]),
-            "evaluation": self._opened([*self.readable(loss, output), *(right or ())]),
+            "docstring_of_step": textwrap.indent(step, "    ").strip() + "\n    " * ("\n" in step),
+            "forward": self._applied(self.used.readable(output), target=False),
+            "training": self._opened([*self.state.drawn(), *self.code.readable(loss, *self.gradients.values())],
+                                     self.state.required(self.network.rates)),
+            "planned": self._opened([*workspace, *self.state.taken(), *lines]),
+            "evaluation": self._applied([*self.used.readable(loss, output), *(right or ())]),
             "workspace": [f"{a},  # {b.name}" for a, b in zip(allocations(buffers, self.printer), buffers)],
-            "output": self.names[output], "loss": self.names[loss], "gradients": "{" + gradients + "}",
-            "accuracy": "accuracy" if right else 'float("nan")', "target_shape": self.printer.shape(self.y.shape),
+            "output": self.used.names[output], "loss": self.names[loss], "gradients": "{" + gradients + "}",
+            "accuracy": word if right else 'float("nan")', "measure": word,
+            "measured": {"accuracy": "the accuracy (0 to 1)", "r2": "R² (1: no error, 0: no better than the mean)"}[word],
+            "target_shape": self.printer.shape(self.y.shape),
         }
 
-    def _opened(self, lines: Sequence[str], target: bool = True) -> list[str]:
+    def _applied(self, lines: Sequence[str], target: bool = True) -> list[str]:
+        """The lines of a function of inference."""
+        state = State(self.network, self.used)
+        return self._arguments([*state.taken(), *lines], state.required(self.network.starts), target)
+
+    def _opened(self, lines: Sequence[str], required: Sequence[str] = ()) -> list[str]:
+        """The lines of a function of training."""
+        return self._arguments([*self.state.checked(), *lines], required)
+
+    def _arguments(self, lines: Sequence[str], required: Sequence[str], target: bool = True) -> list[str]:
         """The lines of a function behind those that take its arguments apart."""
         y, used = self.names[self.y.name], names_in(lines)
         parameters = [self.names[t.name] for t in self.program.parameters]
-        first = [f"{tuple_text(parameters)[1:-1]} = (params[name] for name, *_ in PARAMETERS)", f"dtype = {parameters[0]}.dtype",
+        first = [*required, f"{tuple_text(parameters)[1:-1]} = (params[name] for name, *_ in PARAMETERS)", f"dtype = {parameters[0]}.dtype",
                  f"x = {self.target.module}.asarray(x, dtype)"]
         if target:
             dtype = f"{self.target.module}.int64" if self.y.dtype == "int" else "dtype"
@@ -232,20 +265,29 @@ class _Emitter:
         if self.y.dtype == "float" and not one_hot:
             targets = f"{labels}.reshape(-1, *{self.printer.shape(self.y.shape[1:])})"
         settings = {key: getattr(train, key) for key in ("epochs", "batch_size", "seed", "dtype")}
-        return {**settings, "data": data.name if data else self.network.name, "targets": targets}
+        return {**settings, "data": data.name if data else self.network.name, "targets": targets,
+                **dict(zip(("scales", "scaled"), SCALES[data.scale if data and not data.file else "standard"]))}
 
     def _notes(self) -> list[str]:
         """Names, facts, conventions and operation counts, in wrapped lines."""
         notes = [f"x is the input and y the target, {self.names[self.y.name]} above; N is the number of samples of a batch.",
                  f"Facts: {'; '.join(map(str, self.program.facts)) or 'none'}.",
                  f"Conventions: {'; '.join(self.program.conventions.sentences())}.",
+                 *self._augmented(),
                  f"Floating-point operations for N samples: {', '.join(self._counts())}."]
         return [line for note in notes for line in textwrap.wrap(note, WIDTH)]
 
+    def _augmented(self) -> list[str]:
+        """What `main` does not do, where the network file asks for it."""
+        data = self.network.extras.get("data")
+        wanted = data is not None and (data.flip or data.crop)
+        return ["Random flips and crops are the work of `symbp train`; `main` trains on the images as they are."] if wanted else []
+
     def _counts(self) -> list[str]:
         """Operation counts for a batch of N samples, in words."""
-        parts = {"forward": [self.output], "forward and backward": [self.network.loss, *self.gradients.values()]}
-        return [f"{what} {count(operations(self.statements(*names)))}" for what, names in parts.items()]
+        parts = {"forward": self.used.statements(self.output),
+                 "forward and backward": self.code.statements(self.network.loss, *self.gradients.values())}
+        return [f"{what} {count(operations(statements))}" for what, statements in parts.items()]
 
 
 def _data(network: Network) -> tuple[Tensor, Tensor]:

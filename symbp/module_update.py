@@ -51,7 +51,7 @@ def update_lines(network: Network, target: Target) -> Update:
     helpers = {t.name: t.name.removesuffix("_w") for t in made.tensors if t.role == "intermediate" and t.shape and not t.next_of}
     names = {**states, **constants, **scalars, **counted, **helpers, **local}
     statements = lower(program)
-    _check_order(statements, following)
+    check_order(statements, following)
     first = [s for s in statements if isinstance(s, Assign) and not s.value.axes]
     over_all = [s for s in first if "g" in names_read(s)]
     device = [s for s in first if s not in over_all and names_read(s) & {s.name for s in over_all}]
@@ -96,12 +96,12 @@ def _totals(statements: Iterable[Assign], printer: NumpyPrinter) -> list[str]:
     return lines
 
 
-def _check_order(statements: Iterable[Statement], following: dict[str, str]) -> None:
+def check_order(statements: Iterable[Statement], following: dict[str, str]) -> None:
     """Raise where an old value is read after the new one has taken its place."""
     gone: set[str] = set()
     for statement in statements:
         late = names_read(statement) & gone
         if late:
-            raise LanguageError(f"the optimiser reads {', '.join(sorted(late))} after its next value is written; write that equation last")
+            raise LanguageError(f"a step reads {', '.join(sorted(late))} after its next value is written; write that equation last")
         if isinstance(statement, Assign) and statement.name in following:
             gone.add(following[statement.name])

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from symbp.draft import Draft, Signal
 from symbp.language import Access, Conventions, Index, Program, Tensor, walk
@@ -20,7 +20,7 @@ from symbp.passes.closed import closed
 from symbp.settings import NetworkError, place
 
 if TYPE_CHECKING:
-    from sympy import Expr
+    from sympy import Expr, Rational
 
     from symbp.calculus.differentiate import Derivative
     from symbp.derivation import Derivation
@@ -41,6 +41,10 @@ class Network:
 
     Make one with `Network.of_layers`, `Network.of_equations` or `symbp.load`.  derivation: the reader's choices
     (activation_derivatives, facts).  output: the tensor that the loss compares with the target.
+
+    `program` is the one that is trained, and differentiated.  trained: the network with the program that is used after training, over
+    the same parameters and running statistics; None where no layer makes a difference.  starts: the first value of each running
+    statistic, a tensor of role "state".  rates: how often an element of each mask, a tensor of role "random", is 0.
     """
 
     name: str
@@ -53,6 +57,14 @@ class Network:
     notation: Notation = field(default_factory=Notation)
     derivation: Mapping[str, str] = field(default_factory=dict)
     extras: Mapping[str, Any] = field(default_factory=dict)
+    starts: Mapping[str, int] = field(default_factory=dict)
+    rates: Mapping[str, Rational] = field(default_factory=dict)
+    trained: Network | None = None
+
+    @property
+    def inference(self) -> Network:
+        """The network as it is used after training: itself, where no layer makes a difference."""
+        return self.trained or self
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
@@ -100,20 +112,26 @@ class Network:
         (['W1', 'b1'], 'L')
         """
         notation = notation or Notation()
-        optimizer = rest.get("optimizer")
-        draft = Draft(conventions, notation, _letters(optimizer))
-        total = draft.claim(notation.loss, "the loss")
-        records: list[LayerRecord] = []
-        signal = draft.output("input", _input(draft, input, layers))
-        for k, layer in enumerate(layers):
-            with place(f"layer {k + 1} ({layer.type})"):
-                _check_name(layer, layers[:k])
-                signal = _build(draft, layer, signal, records)
-        with place(f"loss ({loss.type})"):
-            scalar = draft.tensor(total)
-            loss.build(draft, signal, target or Target(), scalar)
-            draft.tensors.sort(key=lambda t: t is scalar)
-        return cls(name, draft.program(), total, records=tuple(records), output=signal.tensor.name, notation=notation, **rest)
+
+        def built(mode: Literal["training", "inference"], **more: Any) -> Network:
+            draft = Draft(conventions, notation, _letters(rest.get("optimizer")), mode)
+            total = draft.claim(notation.loss, "the loss")
+            records: list[LayerRecord] = []
+            signal = draft.output("input", _input(draft, input, layers))
+            for k, layer in enumerate(layers):
+                with place(f"layer {k + 1} ({layer.type})"):
+                    _check_name(layer, layers[:k])
+                    signal = _build(draft, layer, signal, records)
+            with place(f"loss ({loss.type})"):
+                scalar = draft.tensor(total)
+                loss.build(draft, signal, target or Target(), scalar)
+                if loss.prior is not None:
+                    loss.prior.build(draft, scalar)
+                draft.tensors.sort(key=lambda t: t is scalar)
+            return cls(name, draft.program(), total, records=tuple(records), output=signal.tensor.name, notation=notation,
+                       starts=draft.starts, rates=draft.rates, **rest, **more)
+
+        return built("training", trained=built("inference") if any(layer.two_modes for layer in layers) else None)
 
     @classmethod
     def of_equations(cls, name: str, equations: Iterable[str], tensors: Mapping[str, Mapping[str, Any]], *, loss: str,

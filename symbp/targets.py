@@ -26,8 +26,10 @@ class Target:
     """A library: how statements are printed, and what the template places.
 
     imports: lines.  erf: standard modules, import lines and helpers where the error function occurs.  created, loaded, saved: what
-    makes an array of the library of a host's one, or the reverse.  step: a docstring.  read, order, evaluated: expressions of `main`.
-    after_step, after_epoch: its lines.
+    makes an array of the library of a host's one, or the reverse.  step: a docstring, with a place for {masks} that are copied.
+    drawn: the expression of a mask with a {shape}, 0 at the {rate}.
+    redrawn: lines that draw the same mask into the buffer {name} with the numbers {uniform}; none where the library cannot.
+    read, order, evaluated: expressions of `main`.  after_step, after_epoch: its lines.
     """
 
     library: str
@@ -40,6 +42,8 @@ class Target:
     loaded: str
     saved: str
     step: tuple[str, ...]
+    drawn: str
+    redrawn: tuple[str, ...]
     read: str
     order: str
     evaluated: str
@@ -63,7 +67,9 @@ NUMPY = Target(
     library="NumPy", module="np", printer=NumpyPrinter, planned=_planned, imports=("import numpy as np",),
     erf=(("math",), (), NUMPY_ERF), created="value.astype(dtype)", loaded="arrays[key]", saved="arrays",
     step=("One step of training in place; returns the loss before it. The same numbers as `loss_and_grads`, without allocating.",),
-    read="read_data(options.data, options.dtype)", order=PERMUTATION, evaluated="evaluate(params, test_x, test_y)",
+    read="read_data(options.data, options.dtype)", order=PERMUTATION, evaluated="{evaluate}",
+    drawn="(rng.random({shape}, np.float32) >= {rate}).astype(dtype)",
+    redrawn=("rng.random(out={uniform}, dtype=np.float32)", "np.greater_equal({uniform}, {rate}, out={name})"),
     after_step=STOP, after_epoch=())
 
 CUPY = Target(
@@ -71,10 +77,12 @@ CUPY = Target(
     erf=((), ("from cupyx.scipy.special import erf",), ()), created="cp.asarray(value.astype(dtype))", loaded="cp.asarray(arrays[key])",
     saved="{key: cp.asnumpy(value) for key, value in arrays.items()}",
     step=("One step of training in place; returns the loss before it, an array without axes on the device.", "",
-          "With x and y on the device nothing is copied from or to it, and nothing waits; `float(loss)` copies, and waits for the step.",
+          "With x and y on the device nothing{masks} is copied from or to it, and nothing waits; `float(loss)` copies, "
+          "and waits for the step.",
           "The same numbers as `loss_and_grads` up to rounding: each elementwise chain is one kernel."),
     read="map(cp.asarray, read_data(options.data, options.dtype))", order=f"cp.asarray({PERMUTATION})",
-    evaluated="map(float, evaluate(params, test_x, test_y))", after_step=(), after_epoch=("loss = float(loss)", *STOP))
+    evaluated="map(float, {evaluate})", drawn="cp.asarray(rng.random({shape}, np.float32) >= {rate}).astype(dtype)", redrawn=(),
+    after_step=(), after_epoch=("loss = float(loss)", *STOP))
 
 TARGETS = {"numpy": NUMPY, "cupy": CUPY}
 """Every target by the name that `generate` knows."""

@@ -186,7 +186,7 @@ def stand_in() -> dict[str, ModuleType]:
                  "abs", "sign", "greater", "greater_equal", "equal", "where", "power", "sin", "cos", "sum", "max", "argmax", "matmul", "copyto",
                  "broadcast_to", "zeros_like", "empty_like", "clip", "float32", "float64", "int64", "inf"):
         setattr(cupy, name, getattr(np, name))
-    for make in (np.zeros, np.empty, np.arange):
+    for make in (np.zeros, np.empty, np.arange, np.full):
         setattr(cupy, make.__name__, lambda *args, _make=make: device(_make(*args)))
     cupy.vdot = lambda a, b: device(np.asarray(np.vdot(a.view(np.ndarray), b.view(np.ndarray))))
     cupy.pad = lambda x, *args, **kwargs: device(np.pad(x.view(np.ndarray), *args, **kwargs))

@@ -33,6 +33,10 @@ class Elementwise:
     def __init__(self, read: Read, axes: Axes, fixed: frozenset[Index] = frozenset(), whole: bool = False) -> None:
         self.read, self.axes, self.fixed, self.whole = read, axes, fixed, whole
 
+    def within(self, axes: Axes) -> Elementwise:
+        """The same with another order of axes."""
+        return Elementwise(self.read, axes, self.fixed, self.whole)
+
     def __call__(self, expression: sp.Expr) -> Node:
         """The array expression of a body."""
         if isinstance(expression, Access):
@@ -131,7 +135,8 @@ class Elementwise:
     def _scalars(self, value: sp.Expr, scalars: Sequence[sp.Expr]) -> tuple[Node, Node]:
         """Numerator and denominator of a product of a number and tensors without axes."""
         _, above, below = split_factors(scalars, self.fixed)
-        parts = sp.fraction(value) if not value.is_Rational or scalars or abs(value.p) == 1 else (value, sp.S.One)
+        whole = value.is_number and not (value.is_Rational and (scalars or abs(value.p) == 1))
+        parts = (value, sp.S.One) if whole else sp.fraction(value)
         found = []
         for number_part, factors in zip(parts, (above, below)):
             node: Node = number(number_part)
@@ -199,7 +204,7 @@ def join(op: str, left: Node, right: Node, axes: Axes) -> Node:
         return number(made[op])
     if op != "divide" and left.dtype == right.dtype == "int":
         return apply(op, (left, right), axes, "int")
-    if op != "multiply" or left.dtype == right.dtype:
+    if op != "multiply" or left.dtype == right.dtype or isinstance(left, Number) or isinstance(right, Number):
         left, right = as_float(left), as_float(right)
     return apply(op, (left, right), axes)
 

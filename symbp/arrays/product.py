@@ -4,13 +4,15 @@ Stage: body and bound indices → array expression over the indices of the resul
 """
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from math import prod
 
 import sympy as sp
 
 from symbp.arrays.contract import classify
 from symbp.arrays.elementwise import Elementwise, join, split_factors
-from symbp.arrays.memory import better
+from symbp.arrays.memory import MANY, better, in_order
 from symbp.arrays.nodes import (
     WHOLE,
     At,
@@ -22,6 +24,7 @@ from symbp.arrays.nodes import (
     Reshape,
     Subscript,
     as_float,
+    extent,
     is_view,
     joint,
     permute,
@@ -29,6 +32,7 @@ from symbp.arrays.nodes import (
     subscript,
 )
 from symbp.language.index import Index
+from symbp.language.tensor import accesses
 
 Mask = Callable[[Node], Node]
 
@@ -86,7 +90,7 @@ class Sums:
         return [self._operand(*group) for group in groups.values()]
 
     def _operand(self, above: list[sp.Expr], below: list[sp.Expr]) -> Node:
-        return self.value.product([*above, *(1 / b for b in below)])
+        return self.value.within(in_memory(self.value.axes, [*above, *below])).product([*above, *(1 / b for b in below)])
 
     def _contracted(self, operands: list[Node]) -> Node | None:
         """The operands multiplied and summed, two by two; a bound index is summed as soon as no other operand has it."""
@@ -118,12 +122,28 @@ class Sums:
             return self.folded(join("multiply", left, right, self.value.axes), out)
         if found.swapped:
             plain_left, plain_right = plain_right, plain_left
-        return matmul(plain_left, plain_right, found.stack, found.rows, found.summed, found.columns)
+        orders = [tuple(a for a in node.axes if a in found.summed) for node in (left, right)]
+        summed = min(orders, key=lambda order: _copied(plain_left, found.rows, order) + _copied(plain_right, order, found.columns))
+        return matmul(plain_left, plain_right, found.stack, found.rows, summed, found.columns)
 
 
 def settled(node: Node, axes: Axes) -> Axes:
     """The order in which something is added to a node: the order of a product that has all axes, which trade places afterwards."""
     return node.axes if isinstance(node, Reshape | Matmul) and set(node.axes) == set(axes) and not is_view(node) else axes
+
+
+def in_memory(axes: Axes, factors: list[sp.Expr]) -> Axes:
+    """The axes in the order in which most tensors have them that have all indices of the factors, so that few are transposed.
+
+    >>> from symbp.language.tensor import Access
+    >>> n, j = Index("n", 4), Index("j", 3)
+    >>> in_memory((j, n), [Access("c", n, j)**2])
+    (n, j)
+    """
+    wanted = {i for f in factors for i in _indices(f)}
+    found = Counter(a.indices for f in factors for a in accesses(f) if {*a.indices} == wanted and len(a.indices) == len(wanted))
+    order = max(found, key=found.__getitem__, default=())
+    return (*order, *(a for a in axes if a not in order)) if len(order) > 1 else axes
 
 
 def _indices(expression: sp.Expr) -> set[Index]:
@@ -168,6 +188,13 @@ def matmul(left: Node, right: Node, stack: Axes, rows: Axes, summed: Axes, colum
         product = without(Matmul(full, "float", first, second), (None,))
     final = (*stack, *rows, *columns)
     return reshape(product, final, tuple(a.extent for a in final)) if len(rows) > 1 or len(columns) > 1 else product
+
+
+def _copied(node: Node, first: Axes, second: Axes) -> int:
+    """How many elements of an operand are copied when its roles are merged, each into one axis."""
+    if all(len(role) < 2 or in_order(node, role) for role in (first, second)):
+        return 0
+    return prod(int(e) if (e := extent(a)).is_Integer else MANY for a in node.axes)
 
 
 def _merged(labels: Axes) -> Axes:

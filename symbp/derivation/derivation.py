@@ -91,8 +91,8 @@ class Derivation:
     def names(self) -> tuple[str, ...]:
         """The forward tensors whose cotangents have lines of their own, in the order of the backward pass."""
         base = {bar: name for name, bar in self.derivative.names.items()}
-        order = dict.fromkeys(eq.target.name for eq in self.program.equations)
-        return tuple(base[b] for b in order if b in self.kept)
+        complete = dict.fromkeys(eq.target.name for eq in reversed(self.program.equations))
+        return tuple(base[b] for b in reversed(complete) if b in self.kept)
 
     def __getitem__(self, name: str) -> Gradient:
         return self.cotangent(name)
@@ -142,9 +142,24 @@ class Derivation:
     # what stands around the gradients
 
     def forward_lines(self) -> list[tuple[Access, sp.Expr]]:
-        """The forward equations in closed form, helpers written out, in order."""
+        """The forward equations in closed form, helpers written out, in order; those of running statistics are `running_lines`."""
         return [(target, fresh_bound(self.textbook.write_out(right), index_names(target)))
-                for target, right in self._closed_forms() if target.name not in self.textbook.helpers]
+                for target, right in self._closed_forms() if target.name not in self.textbook.helpers and not self._is_next(target)]
+
+    def running_lines(self) -> list[tuple[Access, sp.Expr]]:
+        """The equations of the running statistics' next values."""
+        return [(target, right) for target, right in self._closed_forms() if self._is_next(target)]
+
+    def _is_next(self, target: Access) -> bool:
+        return bool(self.forward.tensor(target.name).next_of)
+
+    def inference_lines(self) -> list[tuple[Access, sp.Expr]]:
+        """The forward equations of inference that training has not; none where a network makes no difference."""
+        if self.network is None or self.network.trained is None or self.of != self.network.loss:
+            return []
+        known = {(target.name, str(right)) for target, right in self.forward_lines()}
+        lines = Derivation(self.network.trained.program, self.of, self.wrt, self.options).forward_lines()
+        return [(target, right) for target, right in lines if (target.name, str(right)) not in known]
 
     def helper_lines(self) -> list[tuple[Access, sp.Expr]]:
         """What defines the helpers that the steps of some gradient mention, in order."""

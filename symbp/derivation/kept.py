@@ -1,7 +1,8 @@
 """Which cotangents keep a name in print; all others are substituted by their writers.
 
 Stage: derivative and what writes each tensor → names.  Kept are the gradients that were asked for, the lettered
-cotangents (δ), a contraction that several others read, and one cotangent of each cycle among the rest.
+cotangents (δ), a contraction that several others read, one that is read both under a sum and as it is, and one cotangent of each
+cycle among the rest.
 """
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import sympy as sp
 
 from symbp.calculus.differentiate import Derivative
 from symbp.language.build import Reduce
+from symbp.language.index import indices_of
 from symbp.language.tensor import Access, accesses
 from symbp.passes.closed import Writer
 
@@ -23,6 +25,7 @@ def kept_cotangents(derivative: Derivative, writers: Writers) -> frozenset[str]:
     readers = _readers(derivative)
     kept = {bars[n] for n in derivative.wrt} | {bars[n] for n in bars if program.tensor(n).cotangent}
     kept |= {bar for bar in bars.values() if len(readers.get(bar, ())) > 1 and _contracts(bar, derivative, writers)}
+    kept |= _read_both_ways(derivative)
     kept |= _recurrent({*bars.values()} - kept, writers, readers)
     return frozenset(kept - ({bars[derivative.of]} if not program.tensor(derivative.of).shape else set()))
 
@@ -45,6 +48,22 @@ def _contracts(bar: str, derivative: Derivative, writers: Writers) -> bool:
         if any(found & bars for found in names) and any(found & given for found in names):
             return True
     return False
+
+
+def _read_both_ways(derivative: Derivative) -> set[str]:
+    """The cotangents that one equation sums and another takes as they are: written out, they would stand under that sum once more.
+
+    What is made of the seed alone, as −t/(N p) of a cross-entropy, is no such; it often cancels.
+    """
+    bars = {*derivative.names.values()} - {derivative.names[derivative.of]}
+    chained = {eq.target.name for eq in derivative.program.equations if any(a.name in bars for a in accesses(eq.body))}
+    hidden = {derivative.names[t.name] for t in derivative.program.tensors if t.auxiliary and t.name in derivative.names}
+    found: dict[bool, set[str]] = {True: set(), False: set()}
+    for equation in derivative.program.equations:
+        if equation.target.name not in hidden:
+            for access in accesses(equation.body):
+                found[not set(indices_of(access)).isdisjoint(equation.over)].add(access.name)
+    return found[True] & found[False] & chained & bars - hidden
 
 
 def _recurrent(names: set[str], writers: Writers, readers: Mapping[str, set[str]]) -> set[str]:

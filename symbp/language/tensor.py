@@ -14,7 +14,7 @@ from symbp.language.index import SizeLike, as_extent
 AXIS0 = sp.Symbol("axis0", integer=True)
 """In a tensor's shape: the position on its first axis, for rows of different width (`n(l)`)."""
 
-ROLES = ("input", "parameter", "state", "constant", "intermediate")
+ROLES = ("input", "parameter", "state", "constant", "random", "intermediate")
 DTYPES = ("float", "int")
 
 
@@ -60,12 +60,13 @@ class Tensor:
 
     shape: extents, one for each axis.  origin: the first index of each axis (0 where not given;
     a tensor whose rows are the layers 1…L starts at 1).  dtype: "float" or "int" (labels, positions).
-    role: input, parameter, state, constant or intermediate.  symbol, level: the LaTeX letter and the
-    upper layer index, `W^{(2)}`; level_axis: the first axis is printed as that upper index.
+    role: input, parameter, state, constant, random (drawn anew in each training step) or intermediate.
+    symbol, level: the LaTeX letter and the upper layer index, `W^{(2)}`; level_axis: the first axis is printed as that upper index.
     cotangent: LaTeX letter of the derivative of the loss by this tensor (δ), where it has one; cotangent_of: for
     a derivative's own tensor, the names (of, by).  auxiliary: a helper that is printed inline.  next_of: this is
     the new value of the named tensor, and prints as an assignment to it.
     rows: the first axis counts the rows of a recurrence, of which an index may run over a part.
+    held: its values are calculated, but count as given where something is differentiated: nothing flows through it.
 
     >>> from symbp.language.index import Index
     >>> W = Tensor("W", (10, 784), role="parameter")
@@ -86,6 +87,7 @@ class Tensor:
     auxiliary: bool = False
     next_of: str = ""
     rows: bool = False
+    held: bool = False
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:

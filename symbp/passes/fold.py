@@ -14,7 +14,7 @@ from symbp.language.functions import Defined, expand_definitions
 from symbp.language.spread import manageable
 from symbp.language.tensor import Access
 from symbp.passes.normal import abstract, complexity, shortest
-from symbp.passes.relations import Relation, exponential, exponents_of, hidden, powers, reveal
+from symbp.passes.relations import Relation, exponential, exponents_of, hidden, is_root, powers, reveal
 
 TRANSCENDENTAL = (sp.exp, sp.log, sp.erf, sp.sin, sp.cos)
 ROUNDS = 6
@@ -45,6 +45,7 @@ def _once(expression: sp.Expr, relations: tuple[Relation, ...], hide: Collection
             answer = _first(access, relations)
             if answer is not None and answer[1] == 1:
                 found[access] = answer[0]
+    found |= {root: value for root in expression.atoms(sp.Pow) if is_root(root) and (value := _root(root, relations)) is not None}
     inner = {r: _once(r, relations, hide) for r in _top_sums(expression)}
     return expression.xreplace({**found, **inner})
 
@@ -62,6 +63,12 @@ def _exponentials(expression: sp.Expr, relations: tuple[Relation, ...]) -> sp.Ex
             for e in exponents:
                 mapping[node ** e] = value ** (e / power)
     return reveal(expression.xreplace(mapping))
+
+
+def _root(root: sp.Pow, relations: tuple[Relation, ...]) -> sp.Expr | None:
+    """A root of a sum through the tensor that was defined as such a root."""
+    answer = _first(root.base, relations)
+    return answer[0] ** (root.exp / answer[1]) if answer is not None and (root.exp / answer[1]).is_Integer else None
 
 
 def _first(atom: sp.Expr, relations: tuple[Relation, ...]) -> tuple[sp.Expr, int] | None:

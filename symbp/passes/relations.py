@@ -3,6 +3,7 @@
     e[n,k] = exp(z[n,k])     ⇒  exp(z) → e
     p[n,k] = e[n,k] / S[n]   ⇒  e → p·S
     a[j]   = 1/(1 + e^{−z})  ⇒  e^{z} → a/(1 − a)
+    s[j]   = √(v[j] + ε)     ⇒  √(v + ε) → s
 
 Stage: L1 Program → relations.  Nothing here names a function: a definition is expanded to primitives, its
 exponentials become powers of one unknown, and the relation is solved where it is linear in a power of it.
@@ -26,7 +27,7 @@ from symbp.passes.closed import unify
 
 @dataclass(frozen=True)
 class Relation:
-    """`source^power = value`, where source is exp(argument) or an access, and value uses the defined tensor."""
+    """`source^power = value`, where source is exp(argument), an access, or what stands under a root; value uses the defined tensor."""
 
     source: sp.Expr
     power: sp.Expr
@@ -60,13 +61,24 @@ def _solve(target: Access, body: sp.Expr) -> list[Relation]:
     indices = {i for e in target.indices for i in indices_of(e)}
     same_element = [a for a in accesses(body) if set(a.indices) == set(target.indices)]
     sources = [exponential(arguments)[0] for arguments in _exponents(body)] + same_element
-    solved = []
+    root = is_root(body) and indices <= body.base.atoms(Index)
+    solved = [Relation(body.base, body.exp, target, target.name)] if root else []
     for source in dict.fromkeys(sources):
         if indices <= source.atoms(Index) and source != target:
             answer = _solve_for(target, body, source)
             if answer is not None:
                 solved.append(Relation(source, answer[0], answer[1], target.name))
     return solved
+
+
+def is_root(expression: sp.Expr) -> bool:
+    """Whether an expression is a root of a sum: √(v + ε), or a power of one.
+
+    >>> x = sp.Symbol("x")
+    >>> is_root(1/sp.sqrt(x + 1)), is_root(sp.sqrt(x)), is_root((x + 1)**2)
+    (True, False, False)
+    """
+    return expression.is_Pow and expression.base.is_Add and expression.exp.is_Rational and not expression.exp.is_Integer
 
 
 def _exponents(body: sp.Expr) -> list[sp.Expr]:
@@ -127,7 +139,24 @@ def _solve_for(target: Access, body: sp.Expr, source: sp.Expr) -> tuple[sp.Expr,
         return None
     ((high,), above), ((low,), below) = terms
     value = sp.factor(-below / above)
+    if not _never_zero(reveal(above.xreplace({target: body}))):
+        return None
     return ((high - low) * unit, value) if target in accesses(value) else None
+
+
+def _never_zero(expression: sp.Expr) -> bool:
+    """Whether an expression is a quotient of sums of positive exponentials: a product of these has no zero that a relation would divide by.
+
+    a = z/(1 + e^(−z)) has the zero z = 0, where e^(−z) = (z − a)/a says nothing.
+    """
+    above, below = sp.fraction(sp.together(expression))
+    return all(_positive(f) or _positive(-f) for p in (above, below) for f in sp.Mul.make_args(sp.factor_terms(p)))
+
+
+def _positive(factor: sp.Expr) -> bool:
+    """Whether all addends are positive numbers times exponentials and roots of numbers."""
+    positive = factor.replace(lambda e: isinstance(e, (sp.exp, hidden)), lambda e: sp.Dummy("e", positive=True))
+    return bool(positive.is_positive)
 
 
 def exponents_of(expression: sp.Expr, node: sp.Expr) -> set[sp.Expr]:

@@ -206,12 +206,11 @@ class Writer(LatexPrinter):
         return rf"\left[{self.doprint(right)} \le {self.doprint(left)}\right]"
 
     def _print_Pow(self, expr: sp.Expr) -> str:
-        if isinstance(expr.base, Access) and self.is_fraction(self.program.tensor(expr.base.name)) and expr.exp.is_Integer and expr.exp > 0:
-            return rf"\left({self.doprint(expr.base)}\right)^{{{self.doprint(expr.exp)}}}"
-        if isinstance(expr.base, Access) and expr.exp.is_Integer and expr.exp > 0 and "^" in self.doprint(expr.base):
-            return rf"\left({self.doprint(expr.base)}\right)^{{{self.doprint(expr.exp)}}}"  # TeX refuses a second superscript
-        if isinstance(expr.base, Reduce) and expr.exp.is_Integer and expr.exp > 0:
-            return rf"\left({self.doprint(expr.base)}\right)^{{{self.doprint(expr.exp)}}}"
+        whole = expr.exp.is_Integer and expr.exp > 0
+        if isinstance(expr.base, Reduce) and whole or isinstance(expr.base, Access) and (whole or not expr.exp.is_Rational):
+            base = self.doprint(expr.base)
+            if isinstance(expr.base, Reduce) or "^" in base or self.is_fraction(self.program.tensor(expr.base.name)):
+                return rf"\left({base}\right)^{{{self.doprint(expr.exp)}}}"
         return super()._print_Pow(expr)
 
     # arithmetic in textbook order

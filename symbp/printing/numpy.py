@@ -4,6 +4,7 @@ Stage: L2 statements → lines of Python.  A subclass spells another library.
 """
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import sympy as sp
@@ -41,6 +42,8 @@ INFIX = {"add": ("+", 10), "subtract": ("-", 10), "multiply": ("*", 20), "divide
          "power": ("**", 40)}
 """Operators by NumPy's name, with how strongly they bind."""
 ATOM, UNARY = 100, 30
+SMALL = re.compile(r"[0-9.]+e-[0-9]+")
+"""A positive number with an exponent, such as 1e-05."""
 PAD = {"zero": "", "edge": ', mode="edge"', "least": ", constant_values=-{m}.inf"}
 
 
@@ -94,9 +97,9 @@ class NumpyPrinter:
             yield self.scatter(statement)
 
     def zeros(self, fill: Fill) -> str:
-        """A new array of zeros."""
+        """A new array of zeros, or one that others fill."""
         dtype = self.dtype if fill.dtype == "float" else f"{self.module}.int64"
-        return f"{self.module}.zeros({self.shape(fill.shape)}, {dtype})"
+        return f"{self.module}.{'zeros' if fill.zeros else 'empty'}({self.shape(fill.shape)}, {dtype})"
 
     def scatter(self, statement: Scatter) -> str:
         """An assignment at integer arrays; with `+=`, repeated positions add up."""
@@ -120,7 +123,7 @@ class NumpyPrinter:
 
     def _number(self, node: Number) -> tuple[str, int]:
         text = self.number(node.value)
-        plain = text.replace(".", "").replace("_", "").isalnum()
+        plain = text.replace(".", "").replace("_", "").isalnum() or bool(SMALL.fullmatch(text))
         return text, ATOM if plain else UNARY if text.startswith("-") and text[1:].replace(".", "").isalnum() else 0
 
     def _count(self, node: Count) -> tuple[str, int]:
@@ -230,7 +233,7 @@ class NumpyPrinter:
         ('0.5', 'N - 1')
         """
         if value.is_Rational and not value.is_Integer:
-            return repr(float(value)) if value.q in (2, 4, 8, 5, 10, 20, 100, 1000) else f"{value.p} / {value.q}"
+            return repr(float(value)) if sp.Rational(repr(float(value))) == value else f"{value.p} / {value.q}"
         if value == -sp.oo:
             return f"-{self.module}.inf"
         value = value.xreplace({i: sp.Symbol(self.index(i), integer=True) for i in value.atoms(Index)})

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from symbp.certify.result import CheckReport
     from symbp.derivation import Derivation, Line, Step
 
-ROLE_WORDS = {"input": "input", "parameter": "parameter", "state": "state", "constant": "constant", "intermediate": "computed"}
+ROLE_WORDS = {"input": "input", "parameter": "parameter", "state": "state", "constant": "constant",
+              "random": "drawn in each step", "intermediate": "computed"}
 
 
 def derivation_report(d: Derivation, certificate: CheckReport | None = None) -> Report:
@@ -33,7 +34,7 @@ def derivation_report(d: Derivation, certificate: CheckReport | None = None) -> 
     certificate: what the ladder of certainty said of its gradients; a failure is printed under the title.
     """
     count = _Counter()
-    sections = [_given(d), _forward(d, count), *_backward(d, count), *_updates(d, count), _summary(d)]
+    sections = [_given(d), _forward(d, count), *_backward(d, count), *_updates(d, count), *_inference(d, count), _summary(d)]
     warning: Parts = ()
     if certificate is not None:
         sections.append(evidence_section(certificate, lambda name: Math(_gradient_latex(d, name))))
@@ -70,7 +71,7 @@ class _Counter:
 
 def _given(d: Derivation) -> Section:
     """The tensors with their shapes, the conventions and the facts."""
-    shown = [t for t in d.forward.tensors if not t.auxiliary]
+    shown = [t for t in d.forward.tensors if not t.auxiliary and not t.next_of]
     rows = tuple((Math(_symbol(d, t.name)), Math(shape_latex(d, t)), ROLE_WORDS[t.role]) for t in shown)
     items: list[Item] = [Table(("symbol", "shape", "role"), rows)]
     items += [Paragraph((f"Conventions: {'; '.join(found)}.",))] if (found := conventions(d)) else []
@@ -129,6 +130,8 @@ def _forward(d: Derivation, count: _Counter) -> Section:
         items.append(Formula(d.writer.equation(target, right) + _running(d, target), number))
         items += [Formula(form.latex, number + "'")] if _worth(form) else []
     helpers = [Formula(d.writer.equation(target, right), count.next()) for target, right in d.helper_lines()]
+    mode = [Paragraph(("These are the equations of training, and the derivatives are theirs; those of inference stand below.",))]
+    items = [*mode * (d.network is not None and d.network.trained is not None), *items]
     return Section("Forward pass", (*items, *([Paragraph(("The steps below also use:",)), *helpers] if helpers else [])))
 
 
@@ -209,6 +212,22 @@ def _updates(d: Derivation, count: _Counter) -> list[Section]:
     forms = [matrix_form(target, right, program) or Writer(program).equation(target, right) for target, right in lines]
     formulas = tuple(Formula(form if isinstance(form, str) else form.latex, count.next()) for form in forms)
     return [Section("Parameter update", formulas)] if lines else []
+
+
+def _inference(d: Derivation, count: _Counter) -> list[Section]:
+    """The next values of running statistics, and what inference calculates in another way."""
+    said = "Each step of training moves them; no derivative goes through them."
+    sections = [_assigned(d.writer, "Running statistics", said, d.running_lines(), count)]
+    if d.network is not None and d.network.trained is not None:
+        said = "After training these equations take the place of those above; all others stay."
+        sections.append(_assigned(Writer(d.network.trained.program), "Inference", said, d.inference_lines(), count))
+    return [section for section in sections if section is not None]
+
+
+def _assigned(printer: Writer, title: str, said: str, lines: list[tuple[Access, sp.Expr]], count: _Counter) -> Section | None:
+    """A section of a sentence and equations; None where there are no equations."""
+    formulas = tuple(Formula(printer.equation(target, right), count.next()) for target, right in lines)
+    return Section(title, (Paragraph((said,)), *formulas)) if formulas else None
 
 
 def _summary(d: Derivation) -> Section:

@@ -62,10 +62,15 @@ def read_checkpoint(folder: RunFolder, module: ModuleType, dtype: str) -> tuple[
     return params, state, place
 
 
+def kept(module: ModuleType) -> tuple[str, ...]:
+    """The keys of a state whose arrays training changes and a file keeps: the optimiser's, and running statistics where there are any."""
+    return (*module.STATES, *(["running"] if hasattr(module, "RUNNING") else []))
+
+
 def _digest(module: ModuleType, params: dict[str, Any], state: dict[str, Any], place: Place) -> bytes:
     """The sha256 of all that a run goes on from."""
     found = hashlib.sha256(repr((place, int(state["step"]), int(state["seed"]))).encode())
-    for arrays in (params, *(state[name] for name in module.STATES)):
+    for arrays in (params, *(state[name] for name in kept(module))):
         for name, array in arrays.items():
             found.update(f"{name} {array.shape} {array.dtype.str} ".encode())
             found.update(np.ascontiguousarray(array))

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from symbp.run.checkpoint import kept
 from symbp.run.metrics import first_broken
 
 Arrays = dict[str, np.ndarray]
 Batch = Callable[[int], tuple[np.ndarray, np.ndarray]]
-Values = Callable[[Arrays, np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
+Values = Callable[[Arrays, np.ndarray, np.ndarray, dict[str, Any]], Mapping[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Good:
     @classmethod
     def of(cls, module: ModuleType, params: Arrays, state: dict[str, Any], batch: int) -> Good:
         """Copy what a step changes; the buffers of a step are no part of it."""
-        kept = {k: {n: a.copy() for n, a in v.items()} if k in module.STATES else v for k, v in state.items()}
-        return cls(batch, {k: v.copy() for k, v in params.items()}, {**kept, "workspaces": {}})
+        copied = {k: {n: a.copy() for n, a in v.items()} if k in kept(module) else v for k, v in state.items()}
+        return cls(batch, {k: v.copy() for k, v in params.items()}, {**copied, "workspaces": {}})
 
 
 def find_broken(module: ModuleType, good: Good, last: int, batch: Batch, values: Values | None) -> tuple[str, int]:
@@ -41,7 +42,7 @@ def find_broken(module: ModuleType, good: Good, last: int, batch: Batch, values:
     params, state = {k: v.copy() for k, v in good.params.items()}, Good.of(module, good.params, good.state, good.batch).state
     for number in range(good.batch, last + 1):
         x, y = batch(number)
-        found = {} if values is None else values(params, x, y)
+        found = {} if values is None else values(params, x, y, state)
         broken = first_broken({"x": x, **found})
         if broken is not None:
             return broken, state["step"] + 1
