@@ -46,8 +46,10 @@ def update_lines(network: Network, target: Target) -> Update:
     constants = {name: name.upper() for name in made.values if program.tensor(name).role == "constant"}
     scalars = {t.name: f'state["{t.name}"]' for t in made.tensors if t.role == "state" and not t.shape}
     counted = {new: old for new, old in following.items() if new not in arrays}
+    partly = network.optimizer is not None and not network.optimizer.decay_biases
+    local = {"weight_decay": "weight_decay"} if partly else {}
     helpers = {t.name: t.name.removesuffix("_w") for t in made.tensors if t.role == "intermediate" and t.shape and not t.next_of}
-    names = {**states, **constants, **scalars, **counted, **helpers}
+    names = {**states, **constants, **scalars, **counted, **helpers, **local}
     statements = lower(program)
     check_order(statements, following)
     first = [s for s in statements if isinstance(s, Assign) and not s.value.axes]
@@ -61,7 +63,8 @@ def update_lines(network: Network, target: Target) -> Update:
     lines = planned.lines([s for s in statements if s not in first])
     scratch = tuple(b.name for b in planned.buffers.values())
     inner = ["g = grads[name]", *(f'{s} = state["{s}"][name]' for s in states.values()),
-             *([f'{tuple_text(scratch)[1:-1]} = state["scratch"][name]'] if scratch else []), *lines]
+             *([f'{tuple_text(scratch)[1:-1]} = state["scratch"][name]'] if scratch else []),
+             *(["weight_decay = WEIGHT_DECAY if w.ndim > 1 else 0.0"] if partly else []), *lines]
     text = [*head, "for name, w in params.items():", *("    " + line for line in inner)]
     return Update({constants[n]: made.values[n] for n in constants}, tuple(states.values()),
                   tuple(line.replace("scratch_P", "scratch") for line in text), len(scratch), tuple(planned.kernels))
@@ -71,7 +74,7 @@ def _equations(network: Network) -> Equations:
     """The update of a single parameter w with one axis; its equations go element by element, so that any shape will do."""
     count = size("P")
     w, g = Tensor("w", (count,), role="parameter"), Tensor("g", (count,), role="input")
-    optimizer = network.optimizer or GradientDescent()
+    optimizer = (network.optimizer or GradientDescent()).model_copy(update={"decay_biases": True})
     return optimizer.update(Program((w, g), ()), {"w": "g"}, network.notation.learning_rate)
 
 

@@ -19,7 +19,7 @@ from symbp.language.functions import maximum, minimum
 from symbp.language.tensor import Access
 from symbp.notation import tex
 from symbp.optim.schedules import Schedule, schedule_of
-from symbp.settings import Settings, kinds
+from symbp.settings import NetworkError, Settings, kinds
 
 Rate = Annotated[float, Field(gt=0, le=1e6)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -124,6 +124,11 @@ class Slot:
         """The gradient's element as it was derived."""
         return self.bar[self.indices]
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether the parameter has two axes or more, and is no bias or gain; a row for each layer does not count."""
+        return len(self.tensor.shape) - self.tensor.level_axis > 1
+
     def penalty(self, strength: Access) -> sp.Expr:
         """The derivative of λ/2 θ² by θ."""
         return partial(strength / 2 * self.value**2, self.value)
@@ -162,6 +167,7 @@ class Optimizer(Settings, ABC):
     decay: κ, by which the learning rate falls as α/(1 + κ (t − 1)) with the step t; 0 for a constant rate.  schedule: another course
     of the rate.  clip_norm: the largest norm of all gradients together; clip_value: the largest size of an element.
     weight_decay: λ of the penalty λ/2 Σ θ², whose gradient is added to the loss's.
+    decay_biases: false leaves parameters of fewer than two axes, biases and gains, as they are.
     """
 
     type: str
@@ -170,6 +176,13 @@ class Optimizer(Settings, ABC):
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     clip_value: Annotated[float, Field(gt=0)] | None = None
     weight_decay: Annotated[float, Field(ge=0, lt=1e6)] = 0.0
+    decay_biases: bool = True
+
+    def model_post_init(self, _context: object) -> None:
+        """Refuse keys that would say nothing."""
+        if not self.decay_biases and not self.weight_decay:
+            raise NetworkError("decay_biases = false leaves biases out of the weight decay, but weight_decay is 0; "
+                               "give weight_decay, or remove decay_biases")
 
     def update(self, program: Program, gradients: Mapping[str, str], learning_rate: str = "alpha") -> Update:
         """The update for a program that holds the gradients; `gradients` names the gradient's tensor of each parameter.
@@ -182,8 +195,9 @@ class Optimizer(Settings, ABC):
         scale, bound = self._scale(made, slots), self._bound(made)
         penalty = made.scalar("weight_decay", r"\lambda", self.weight_decay) if self.weight_decay else None
         for slot in slots:
-            self._prepare(slot, scale, bound, None if self.decoupled else penalty)
-            self.step(slot, **scalars, **({"penalty": penalty} if self.decoupled else {}))
+            own = penalty if self.decay_biases or slot.has_rows else None
+            self._prepare(slot, scale, bound, None if self.decoupled else own)
+            self.step(slot, **scalars, **({"penalty": own} if self.decoupled else {}))
         return made
 
     @property

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import sympy as sp
 from pydantic import Field
 
+from symbp.language.functions import maximum
 from symbp.language.tensor import Access
 from symbp.optim.base import Decay, Optimizer, Rate, Slot, Update, optimizer
 from symbp.settings import NetworkError
@@ -41,12 +42,15 @@ class Momentum(Optimizer):
     form: Literal["classical", "averaged"] = "classical"
     rate_in: Literal["velocity", "step", "nowhere"] = "velocity"
 
-    def model_post_init(self, _context: object) -> None:
+    def model_post_init(self, context: object) -> None:
         """Refuse a learning rate that would stand nowhere."""
+        super().model_post_init(context)
         if self.rate_in == "nowhere" and self.learning_rate is not None:
             raise NetworkError('with rate_in = "nowhere" there is no learning rate; remove learning_rate, or write rate_in = "step"')
         if self.rate_in == "nowhere" and self.decay:
             raise NetworkError('with rate_in = "nowhere" there is no learning rate that could decay; remove decay')
+        if self.rate_in == "nowhere" and self.schedule is not None:
+            raise NetworkError('with rate_in = "nowhere" there is no learning rate that could change; remove schedule')
 
     def scalars(self, update: Update, rate: str) -> dict[str, sp.Expr]:
         """The rate α, or 1 where it stands nowhere, and β."""
@@ -106,7 +110,8 @@ class AdaGrad(Optimizer):
 class RMSProp(Optimizer):
     """s := ρ s + (1−ρ) g²,  θ := θ − α g / (√s + ε) (Hinton 2012, Neural Networks for Machine Learning, lecture 6e).
 
-    centered: the mean of g, squared, is subtracted from s.  beta: a velocity v := β v + g / (√s + ε) takes the step where β > 0.
+    centered: the mean of g, squared, is subtracted from s, where rounding must not leave less than 0.
+    beta: a velocity v := β v + g / (√s + ε) takes the step where β > 0.
     """
 
     type: Literal["rmsprop"] = "rmsprop"
@@ -128,7 +133,7 @@ class RMSProp(Optimizer):
         s = slot.assign(s, rho * s + (1 - rho) * g**2)
         if self.centered:
             m = slot.state("m")
-            s = s - slot.assign(m, rho * m + (1 - rho) * g)**2
+            s = maximum(s - slot.assign(m, rho * m + (1 - rho) * g)**2, 0)
         direction = g / (sp.sqrt(s) + epsilon)
         if beta is not None:
             v = slot.state("v")
