@@ -8,7 +8,7 @@ from fractions import Fraction
 from symbp.errors import SymbpError
 
 LONGEST, LARGEST_EXPONENT = 60, 300
-DECIMAL = re.compile(r"(?P<sign>[+-]?)(?P<whole>\d+)(?:\.(?P<part>\d*))?(?:[eE](?P<exponent>[+-]?\d{1,4}))?")
+DECIMAL = re.compile(r"(?P<sign>[+-]?)(?=\.?\d)(?P<whole>\d*)(?:\.(?P<part>\d*))?(?:[eE](?P<exponent>[+-]?\d{1,4}))?")
 RATIO = re.compile(r"(?P<above>[+-]?\d+)/(?P<below>\d+)")
 
 
@@ -54,7 +54,7 @@ class Printed:
             return str(number)
         exponent = re.search(r"[eE]([+-]?\d+)", self.text)
         scale = Fraction(10) ** (int(exponent[1]) if exponent else 0)
-        digits = len(re.match(r"[+-]?\d+\.?(\d*)", self.text)[1])
+        digits = len(re.match(r"[+-]?\d*\.?(\d*)", self.text)[1])
         steps = round(number / self.unit)
         whole, part = divmod(abs(steps), 10**digits) if digits else (abs(steps), 0)
         text = f"{'-' if steps < 0 else ''}{whole}" + (f".{part:0{digits}d}" if digits else "")

@@ -1,0 +1,55 @@
+"""The claim files of examples/claims, with the verdicts that were worked out by hand."""
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from symbp.verify.claimfile import load, parse
+from symbp.verify.verdict import verdicts
+
+CLAIMS = Path(__file__).parents[1] / "examples" / "claims"
+
+# By hand: −(ln 0.7 + ln 0.6)/2 = (0.35667 + 0.51083)/2 = 0.43375, so 0.4338 stands and 0.4463 does not.  tanh(0.88137…) = 0.70711 and
+# 1 − 0.70711² = 0.5, times w1 = −3, w2 = 1, x1 = 2, x2 = 0.  The neuron's four outputs are those of Nielsen's own program.
+BY_HAND = {"pub-deepml-134-ce": {"loss (reasoning)": "0.4338"}, "pub-micrograd-lecture-neuron": {}, "pub-nielsen-ch3-neuron": {}}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_the_wrong_numbers_are_those_found_by_hand(name):
+    found = verdicts(load(CLAIMS / f"{name}.toml"))
+    assert {v.claim.id: v.value for v in found if v.verdict != "right"} == BY_HAND[name]
+    assert Counter(v.verdict for v in found)["right"] == len(found) - len(BY_HAND[name])
+
+
+HEAD = '[network]\nequations = ["q = x + y", "f = q*z"]\n[values]\nx = -2\ny = 5\nz = -4\n'
+GOOD = '[[claims]]\nof = "f"\nvalue = "-12"\n'
+
+
+@pytest.mark.parametrize("claim, says", [('of = "ff"\nvalue = "1"', "ff"), ('of = "q"\nvalue = "1,234.5"', "comma"),
+                                         ('of = "q"\nvalue = "' + "1" * 1_000_000 + '"', "characters"),
+                                         ('of = "q"\nvalue = 3', "quotes"), ('of = "q[0]"\nvalue = "3"', "shape"),
+                                         ('of = "' + "(" * 400 + '"\nvalue = "3"', "("), ('of = "q"', "value")])
+def test_a_claim_that_cannot_be_read_is_undecided_and_the_others_are_judged(claim, says):
+    bad, good = verdicts(parse(f"{HEAD}[[claims]]\n{claim}\n{GOOD}"))
+    assert (bad.verdict, good.verdict) == ("undecided", "right") and says in bad.note
+
+
+def test_each_changed_digit_of_a_right_number_is_found():
+    for digit in "0123456789":
+        found = verdicts(parse(HEAD + f'[[claims]]\nof = "f/7"\nvalue = "-1.7{digit}4"\n'))[0]
+        assert (found.verdict == "right") == (digit == "1")
+
+
+@pytest.mark.parametrize("text, verdict", [("-.0", "wrong"), (".", "undecided"), ("-12.", "right"), ("-.12e2", "right")])
+def test_numbers_without_a_digit_before_the_point_are_read(text, verdict):
+    assert verdicts(parse(HEAD + f'[[claims]]\nof = "f"\nvalue = "{text}"\n'))[0].verdict == verdict
+
+
+@pytest.mark.xfail(strict=True, reason="a wide range of the printed digits hides a number that neither all digits nor the printed give")
+def test_a_number_far_from_the_right_one_is_not_off_in_the_last_digit():
+    """exp(12.34) = 228662; exp(12) = 162755; the interval of z = 12 holds everything from exp(11.5) to exp(12.5)."""
+    found = verdicts(parse('[network]\nequations = ["z = w", "y = exp(z)"]\n[values]\nw = 12.34\n[[claims]]\nof = "z"\nvalue = "12"\n'
+                           '[[claims]]\nof = "y"\nvalue = "210000.0"\n'))
+    assert found[1].verdict != "last digit off"
