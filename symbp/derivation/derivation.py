@@ -162,13 +162,16 @@ class Derivation:
         return [(target, right) for target, right in lines if (target.name, str(right)) not in known]
 
     def helper_lines(self) -> list[tuple[Access, sp.Expr]]:
-        """What defines the helpers that the steps of some gradient mention, in order."""
+        """What defines the helpers, and the positions of maxima, that the steps of some gradient mention, in order."""
         sides = [e for name in self.names for step in self[name].steps for e in (step.before, step.after)]
         shown = {a.name for e in sides for a in e.atoms(Access)}
         lines = [(target, right) for target, right in self._closed_forms() if target.name in self.textbook.helpers]
         while (wider := shown | {a.name for target, right in lines if target.name in shown for a in right.atoms(Access)}) != shown:
             shown = wider
-        return [(target, fresh_bound(right, index_names(target))) for target, right in lines if target.name in shown]
+        positions = [(w.target, w.right) for eq in self.program.equations if eq.op == "argmax" and eq.target.name in shown
+                     for w in self.writers[eq.target.name]]
+        helpers = [(target, right) for target, right in lines if target.name in shown]
+        return [(target, fresh_bound(right, index_names(target))) for target, right in (*helpers, *positions)]
 
     def _closed_forms(self) -> list[tuple[Access, sp.Expr]]:
         """What the forward program writes, contributions added up, in order."""

@@ -167,7 +167,7 @@ class Writer(LatexPrinter):
 
     def _print_Reduce(self, node: Reduce) -> str:
         over = self._join(node.over)
-        operator = {"sum": r"\sum", "max": r"\max", "softmax": r"\operatorname{softmax}"}[node.op]
+        operator = {"sum": r"\sum", "max": r"\max", "argmax": r"\operatorname{argmax}", "softmax": r"\operatorname{softmax}"}[node.op]
         body = self.doprint(node.body)
         if node.body.is_Add:
             body = rf"\left({body}\right)"

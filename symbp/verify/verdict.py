@@ -9,6 +9,8 @@ from symbp.verify.formulas import ILL_POSED, Formulas
 from symbp.verify.printed import Printed
 from symbp.verify.recompute import Bounds, Recomputed, recompute
 
+WIDEST = 20
+"""Of so many units of the last digit, the rounding of earlier numbers explains a difference; a wider interval explains anything."""
 RIGHT, LAST_DIGIT, WRONG, INHERITED, UNDECIDED = "right", "last digit off", "wrong", "inherited", "undecided"
 
 
@@ -107,7 +109,7 @@ def _verdict(claim: Claim, found: Recomputed, used: dict[int, Verdict]) -> Verdi
         if roots:
             return Verdict(claim, INHERITED, value, f"follows from {_listed(roots)}", roots)
         return Verdict(claim, RIGHT, value, f"calculated from the printed digits; {value} from all digits")
-    within = any(_overlap(printed.rounded, bounds) for bounds in found.ranges)
+    within = any(_overlap(printed.rounded, bounds) and bounds[1] - bounds[0] <= WIDEST * printed.unit for bounds in found.ranges)
     if within and roots:
         return Verdict(claim, INHERITED, value, f"follows from {_listed(roots)} within rounding", roots)
     if within or printed.nearly(middle):
