@@ -178,12 +178,12 @@ def loss_and_grads(params, x, y, state=None):
     dW4 = delta4.T @ r_6                                      # (30)  (128, 2048)
     dm_3 = (delta4 @ W4).reshape(N, 128, 4, 4)                # (31)  (N, 128, 4, 4)
     m_3_taken = np.zeros((N, 128, 4, 4), bool)
-    da3 = np.empty((N, 128, 8, 8), dtype)                     # (32)  (N, 128, 8, 8)
+    da3 = np.empty((N, 128, 8, 8), dtype)
     for r_5 in range(2):
         for s_5 in range(2):
             m_3_hit = (a3[:, :, r_5:r_5 + 7:2, s_5:s_5 + 7:2] == m_3) & ~m_3_taken
             m_3_taken |= m_3_hit
-            da3[:, :, r_5:r_5 + 7:2, s_5:s_5 + 7:2] = dm_3 * m_3_hit
+            da3[:, :, r_5:r_5 + 7:2, s_5:s_5 + 7:2] = dm_3 * m_3_hit  # (32)
     delta3 = da3 * (z3 > 0)                                   # (33)  (N, 128, 8, 8)
     db3 = delta3.sum(axis=(0, 2, 3))                          # (34)  (128,)
     delta3_matrix = delta3.transpose(1, 0, 2, 3).reshape(128, 64*N)
@@ -195,12 +195,12 @@ def loss_and_grads(params, x, y, state=None):
             dm_2_padded[:, :, r_4:r_4 + 8, s_4:s_4 + 8] += dm_2_taps[r_4, s_4]
     dm_2 = dm_2_padded[:, :, 1:9, 1:9].transpose(1, 0, 2, 3).copy()  # (36)  (N, 64, 8, 8)
     m_2_taken = np.zeros((N, 64, 8, 8), bool)
-    da2 = np.empty((N, 64, 16, 16), dtype)                    # (37)  (N, 64, 16, 16)
+    da2 = np.empty((N, 64, 16, 16), dtype)
     for r_3 in range(2):
         for s_3 in range(2):
             m_2_hit = (a2[:, :, r_3:r_3 + 15:2, s_3:s_3 + 15:2] == m_2) & ~m_2_taken
             m_2_taken |= m_2_hit
-            da2[:, :, r_3:r_3 + 15:2, s_3:s_3 + 15:2] = dm_2 * m_2_hit
+            da2[:, :, r_3:r_3 + 15:2, s_3:s_3 + 15:2] = dm_2 * m_2_hit  # (37)
     delta2 = da2 * (z2 > 0)                                   # (38)  (N, 64, 16, 16)
     db2 = delta2.sum(axis=(0, 2, 3))                          # (39)  (64,)
     delta2_matrix = delta2.transpose(1, 0, 2, 3).reshape(64, 256*N)
@@ -212,12 +212,12 @@ def loss_and_grads(params, x, y, state=None):
             dm_padded[:, :, r_2:r_2 + 16, s_2:s_2 + 16] += dm_taps[r_2, s_2]
     dm = dm_padded[:, :, 1:17, 1:17].transpose(1, 0, 2, 3).copy()  # (41)  (N, 32, 16, 16)
     m_taken = np.zeros((N, 32, 16, 16), bool)
-    da1 = np.empty((N, 32, 32, 32), dtype)                    # (42)  (N, 32, 32, 32)
+    da1 = np.empty((N, 32, 32, 32), dtype)
     for r_1 in range(2):
         for s_1 in range(2):
             m_hit = (a1[:, :, r_1:r_1 + 31:2, s_1:s_1 + 31:2] == m) & ~m_taken
             m_taken |= m_hit
-            da1[:, :, r_1:r_1 + 31:2, s_1:s_1 + 31:2] = dm * m_hit
+            da1[:, :, r_1:r_1 + 31:2, s_1:s_1 + 31:2] = dm * m_hit  # (42)
     delta1 = da1 * (z1 > 0)                                   # (43)  (N, 32, 32, 32)
     db1 = delta1.sum(axis=(0, 2, 3))                          # (44)  (32,)
     dK1 = (delta1.transpose(1, 0, 2, 3).reshape(32, 1024*N) @ x_patches.T).reshape(32, 3, 3, 3)  # (45)  (32, 3, 3, 3)

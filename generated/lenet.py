@@ -148,28 +148,28 @@ def loss_and_grads(params, x, y, state=None):
     dW3 = delta3.T @ r_4                                      # (25)  (128, 512)
     dm_2 = (delta3 @ W3).reshape(N, 32, 4, 4)                 # (26)  (N, 32, 4, 4)
     m_2_taken = np.zeros((N, 32, 4, 4), bool)
-    da2 = np.empty((N, 32, 8, 8), dtype)                      # (27)  (N, 32, 8, 8)
+    da2 = np.empty((N, 32, 8, 8), dtype)
     for r_3 in range(2):
         for s_3 in range(2):
             m_2_hit = (a2[:, :, r_3:r_3 + 7:2, s_3:s_3 + 7:2] == m_2) & ~m_2_taken
             m_2_taken |= m_2_hit
-            da2[:, :, r_3:r_3 + 7:2, s_3:s_3 + 7:2] = dm_2 * m_2_hit
+            da2[:, :, r_3:r_3 + 7:2, s_3:s_3 + 7:2] = dm_2 * m_2_hit  # (27)
     delta2 = da2 * (z2 > 0)                                   # (28)  (N, 32, 8, 8)
     db2 = delta2.sum(axis=(0, 2, 3))                          # (29)  (32,)
     delta2_matrix = delta2.transpose(1, 0, 2, 3).reshape(32, 64*N)
     dK2 = (delta2_matrix @ m_patches.T).reshape(32, 16, 5, 5)  # (30)  (32, 16, 5, 5)
-    dm = np.zeros((N, 16, 12, 12), dtype)                     # (31)  (N, 16, 12, 12)
+    dm = np.zeros((N, 16, 12, 12), dtype)
     dm_taps = (K2.transpose(2, 3, 1, 0).reshape(400, 32) @ delta2_matrix).reshape(5, 5, 16, N, 8, 8)
     for r_2 in range(5):
         for s_2 in range(5):
-            dm[:, :, r_2:r_2 + 8, s_2:s_2 + 8] += dm_taps[r_2, s_2].transpose(1, 0, 2, 3)
+            dm[:, :, r_2:r_2 + 8, s_2:s_2 + 8] += dm_taps[r_2, s_2].transpose(1, 0, 2, 3)  # (31)
     m_taken = np.zeros((N, 16, 12, 12), bool)
-    da1 = np.empty((N, 16, 24, 24), dtype)                    # (32)  (N, 16, 24, 24)
+    da1 = np.empty((N, 16, 24, 24), dtype)
     for r_1 in range(2):
         for s_1 in range(2):
             m_hit = (a1[:, :, r_1:r_1 + 23:2, s_1:s_1 + 23:2] == m) & ~m_taken
             m_taken |= m_hit
-            da1[:, :, r_1:r_1 + 23:2, s_1:s_1 + 23:2] = dm * m_hit
+            da1[:, :, r_1:r_1 + 23:2, s_1:s_1 + 23:2] = dm * m_hit  # (32)
     delta1 = da1 * (z1 > 0)                                   # (33)  (N, 16, 24, 24)
     db1 = delta1.sum(axis=(0, 2, 3))                          # (34)  (16,)
     dK1 = (delta1.transpose(1, 0, 2, 3).reshape(16, 576*N) @ x_patches.T).reshape(16, 1, 5, 5)  # (35)  (16, 1, 5, 5)

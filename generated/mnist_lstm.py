@@ -105,7 +105,7 @@ def forward(params, x, state=None):
         c1[t + 1] = c1[t] * f1[t] + g1[t] * i1[t]             # (2)
         s1[t] = np.tanh(c1[t + 1])                            # (8)
         h1[t + 1] = o1[t] * s1[t]                             # (1)
-    a1 = h1[28].copy()                                        # (9)  (N, 128)
+    a1 = h1[28]                                               # (9)  (N, 128)
     z2 = a1 @ W2.T + b2                                       # (10)  (N, 10)
     return z2
 
@@ -137,7 +137,7 @@ def loss_and_grads(params, x, y, state=None):
         c1[t + 1] = c1[t] * f1[t] + g1[t] * i1[t]             # (2)
         s1[t] = np.tanh(c1[t + 1])                            # (8)
         h1[t + 1] = o1[t] * s1[t]                             # (1)
-    a1 = h1[28].copy()                                        # (9)  (N, 128)
+    a1 = h1[28]                                               # (9)  (N, 128)
     z2 = a1 @ W2.T + b2                                       # (10)  (N, 10)
     M = z2.max(axis=1)                                        # (11)  (N,)
     e = np.exp(z2 - M[:, None])                               # (12)  (N, 10)
@@ -175,8 +175,8 @@ def train_step(params, state, x, y):
     N = len(x)
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
-    (h1, c1, x_matrix, z1, i1, f1, o1, g1, s1, scratch_N_512, scratch_N_128, a1, z2, M, e, S,
-     p, scratch_N_10, scratch_N, delta2, db2, dW2, dh1, dc1, delta1, db1, dU1, dW1) = state["workspaces"][N]
+    (h1, c1, x_matrix, z1, i1, f1, o1, g1, s1, scratch_N_512, scratch_N_128, z2, M, e, S, p,
+     scratch_N_10, scratch_N, delta2, db2, dW2, dh1, dc1, delta1, db1, dU1, dW1) = state["workspaces"][N]
     h1[0] = 0
     c1[0] = 0
     np.copyto(x_matrix.reshape(28, N, 28), x.transpose(1, 0, 2))
@@ -203,7 +203,7 @@ def train_step(params, state, x, y):
         np.add(c1[t + 1], scratch_N_128, out=c1[t + 1])
         np.tanh(c1[t + 1], out=s1[t])
         np.multiply(o1[t], s1[t], out=h1[t + 1])
-    np.copyto(a1, h1[28])
+    a1 = h1[28]
     np.matmul(a1, W2.T, out=z2)
     np.add(z2, b2, out=z2)
     np.maximum.reduce(z2, axis=1, out=M)
@@ -291,7 +291,6 @@ def _workspace(N, dtype):
         np.empty((28, N, 128), dtype),  # s1
         np.empty((N, 512), dtype),  # scratch_N_512
         np.empty((N, 128), dtype),  # scratch_N_128
-        np.empty((N, 128), dtype),  # a1
         np.empty((N, 10), dtype),  # z2
         np.empty((N,), dtype),  # M
         np.empty((N, 10), dtype),  # e
@@ -337,7 +336,7 @@ def evaluate(params, x, y, state=None):
         c1[t + 1] = c1[t] * f1[t] + g1[t] * i1[t]             # (2)
         s1[t] = np.tanh(c1[t + 1])                            # (8)
         h1[t + 1] = o1[t] * s1[t]                             # (1)
-    a1 = h1[28].copy()                                        # (9)  (N, 128)
+    a1 = h1[28]                                               # (9)  (N, 128)
     z2 = a1 @ W2.T + b2                                       # (10)  (N, 10)
     M = z2.max(axis=1)                                        # (11)  (N,)
     e = np.exp(z2 - M[:, None])                               # (12)  (N, 10)

@@ -182,7 +182,7 @@ def stand_in() -> dict[str, ModuleType]:
     """The modules to put into sys.modules."""
     cupy = ModuleType("cupy")
     for name in ("add", "subtract", "multiply", "divide", "negative", "square", "exp", "log", "sqrt", "tanh", "maximum", "minimum", "logaddexp",
-                 "heaviside",
+                 "heaviside", "invert", "logical_and", "logical_or",
                  "abs", "sign", "greater", "greater_equal", "equal", "where", "power", "sin", "cos", "sum", "max", "argmax", "matmul", "copyto",
                  "broadcast_to", "zeros_like", "empty_like", "clip", "float32", "float64", "int64", "inf"):
         setattr(cupy, name, getattr(np, name))
