@@ -55,8 +55,11 @@ def _asked(network: Network) -> dict[str, str]:
     for record in network.records:
         init = getattr(record.layer, "init", "auto")
         for name in record.parameters:
+            letter = name.rpartition(".")[2]
             if isinstance(init, dict):
-                found[name] = init.get(name.rpartition(".")[2], "auto")
+                found[name] = init.get(letter, "auto")
+            elif letter.rstrip("0123456789") in record.layer.starts:
+                found[name] = record.layer.starts[letter.rstrip("0123456789")]
             elif len(network.program.tensor(name).shape) > 1:
                 found[name] = init
     return found

@@ -89,10 +89,10 @@ class Derivation:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The forward tensors whose cotangents have lines of their own, in the order of the backward pass."""
+        """The forward tensors whose cotangents have lines of their own, in the order in which the backward pass is done with them."""
         base = {bar: name for name, bar in self.derivative.names.items()}
-        order = dict.fromkeys(eq.target.name for eq in self.program.equations)
-        return tuple(base[b] for b in order if b in self.kept)
+        last = {eq.target.name: place for place, eq in enumerate(self.program.equations)}
+        return tuple(base[b] for b in sorted(last, key=last.__getitem__) if b in self.kept)
 
     def __getitem__(self, name: str) -> Gradient:
         return self.cotangent(name)

@@ -1,7 +1,7 @@
 """Which cotangents keep a name in print; all others are substituted by their writers.
 
 Stage: derivative and what writes each tensor → names.  Kept are the gradients that were asked for, the lettered
-cotangents (δ), a contraction that several others read, and one cotangent of each cycle among the rest.
+cotangents (δ), one with a sum in it that several others read, and one cotangent of each cycle among the rest.
 """
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ Writers = Mapping[str, tuple[Writer, ...]]
 def kept_cotangents(derivative: Derivative, writers: Writers) -> frozenset[str]:
     """The cotangents that stay by name; the seed of a scalar never does."""
     program, bars = derivative.program, derivative.names
-    readers = _readers(derivative)
     kept = {bars[n] for n in derivative.wrt} | {bars[n] for n in bars if program.tensor(n).cotangent}
-    kept |= {bar for bar in bars.values() if len(readers.get(bar, ())) > 1 and _contracts(bar, derivative, writers)}
-    kept |= _recurrent({*bars.values()} - kept, writers, readers)
+    kept = _repeated(derivative, writers, kept)
+    kept |= _recurrent({*bars.values()} - kept, writers, _readers(derivative))
     return frozenset(kept - ({bars[derivative.of]} if not program.tensor(derivative.of).shape else set()))
 
 
@@ -36,15 +35,19 @@ def _readers(derivative: Derivative) -> dict[str, set[str]]:
     return found
 
 
-def _contracts(bar: str, derivative: Derivative, writers: Writers) -> bool:
-    """Whether a cotangent sums products of another cotangent with given data."""
-    program, bars = derivative.program, set(derivative.names.values())
-    given = {t.name for t in program.parameters} | {t.name for t in program.inputs if t.shape}
-    for writer in writers.get(bar, ()):
-        names = [_names(r) for r in writer.right.atoms(Reduce)]
-        if any(found & bars for found in names) and any(found & given for found in names):
-            return True
-    return False
+def _repeated(derivative: Derivative, writers: Writers, kept: set[str]) -> set[str]:
+    """The cotangents that several others read, and in which a sum over a cotangent stands that would be worked out for each of them."""
+    program, bars = derivative.program, {bar: name for name, bar in derivative.names.items()}
+    readers, found, summed = _readers(derivative), set(kept), set()
+    last = {eq.target.name: place for place, eq in enumerate(program.equations) if eq.target.name in bars}
+    for bar in sorted(last, key=last.__getitem__):
+        rights = [w.right for w in writers.get(bar, ())]
+        if any(_names(r) & {*bars} for right in rights for r in right.atoms(Reduce) if r.over) or \
+                any(_names(right) & summed - found for right in rights):
+            summed.add(bar)
+            if len(readers.get(bar, ())) > 1 and not program.tensor(bars[bar]).auxiliary:
+                found.add(bar)
+    return found
 
 
 def _recurrent(names: set[str], writers: Writers, readers: Mapping[str, set[str]]) -> set[str]:

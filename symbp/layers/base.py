@@ -6,7 +6,8 @@ that writes its forward equations, decorated with `@layer`; then name the file i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from symbp.settings import Identifier, Settings, kinds
 
@@ -21,7 +22,15 @@ class Layer(Settings, ABC):
 
     A subclass narrows `type` to the literal words that a network file writes.  input: the name of the earlier layer whose
     output this one takes, where that is not the layer before; `input` is the network's input.
+
+    two_modes: whether `build` writes other equations where `draft.mode` is "inference" than in training; parameters and
+    running statistics have the same names in both.  starts: how parameters start that do not start as all others, by letter.
+    reads: whether the layer takes numbers ("float") or whole numbers ("int").
     """
+
+    reads: ClassVar[str] = "float"
+    two_modes: ClassVar[bool] = False
+    starts: ClassVar[Mapping[str, str]] = {}
 
     type: str
     name: Identifier = ""
