@@ -34,6 +34,7 @@ from symbp.netfile import Train
 from symbp.network import Network
 from symbp.optim import GradientDescent
 from symbp.passes.closed import closed
+from symbp.passes.needless import without_needless
 from symbp.passes.prune import prune
 from symbp.passes.stabilise import stabilise
 from symbp.printing.kernel import Kernel
@@ -132,7 +133,7 @@ class _Emitter:
 
     def statements(self, *wanted: str) -> tuple[Statement, ...]:
         """The array statements that leave these tensors."""
-        return lower(prune(self.program, wanted))
+        return lower(without_needless(prune(self.program, wanted), wanted))
 
     def readable(self, *wanted: str) -> list[str]:
         """Lines for these tensors, each with its shape and the number of its equation."""
@@ -215,12 +216,17 @@ class _Emitter:
         """The lines of a function behind those that take its arguments apart."""
         y, used = self.names[self.y.name], names_in(lines)
         parameters = [self.names[t.name] for t in self.program.parameters]
-        first = [f"{tuple_text(parameters)[1:-1]} = (params[name] for name, *_ in PARAMETERS)", f"dtype = {parameters[0]}.dtype",
-                 f"x = {self.target.module}.asarray(x, dtype)"]
+        value = "(params[name] for name, *_ in PARAMETERS)"
+        line = f"{tuple_text(parameters)[1:-1]} = {value}"
+        first = [*([line] if len(line) <= WIDTH else wrapped(parameters, value)), f"dtype = {parameters[0]}.dtype",
+                 f"x = {self.target.module}.asarray(x, {self._dtype(self.x)})"]
         if target:
-            dtype = f"{self.target.module}.int64" if self.y.dtype == "int" else "dtype"
-            first.append(f"{y} = {self.target.module}.asarray(y, {dtype})")
+            first.append(f"{y} = {self.target.module}.asarray(y, {self._dtype(self.y)})")
         return [*first, *(["N = len(x)"] if "N" in used else []), *lines]
+
+    def _dtype(self, tensor: Tensor) -> str:
+        """The type of a given array: that of the parameters, or of whole numbers."""
+        return f"{self.target.module}.int64" if tensor.dtype == "int" else "dtype"
 
     def _defaults(self) -> dict[str, Any]:
         """What the command line of the module starts from."""

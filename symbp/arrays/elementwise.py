@@ -131,7 +131,8 @@ class Elementwise:
     def _scalars(self, value: sp.Expr, scalars: Sequence[sp.Expr]) -> tuple[Node, Node]:
         """Numerator and denominator of a product of a number and tensors without axes."""
         _, above, below = split_factors(scalars, self.fixed)
-        parts = sp.fraction(value) if not value.is_Rational or scalars or abs(value.p) == 1 else (value, sp.S.One)
+        single = value.is_number and not scalars and (not value.is_Rational or abs(value.p) != 1)
+        parts = (value, sp.S.One) if single else sp.fraction(value)
         found = []
         for number_part, factors in zip(parts, (above, below)):
             node: Node = number(number_part)

@@ -17,6 +17,7 @@ from symbp.arrays.nodes import (
     Apply,
     Assign,
     Axes,
+    Count,
     Fill,
     Fold,
     For,
@@ -214,7 +215,8 @@ class _OfEquation:
         """The value where all conditions hold, the operator's identity elsewhere."""
         mask: Node | None = None
         for condition in conditions:
-            holds = apply("greater_equal", (self._integer(condition), number(0)), self.axes, "bool")
+            less = sp.Add(*(t for t in sp.Add.make_args(condition) if t.could_extract_minus_sign()))
+            holds = apply("greater_equal", (self._integer(condition - less), self._integer(-less)), self.axes, "bool")
             mask = holds if mask is None else apply("logical_and", (mask, holds), self.axes, "bool")
         assert mask is not None
         return apply("where", (mask, as_float(node), fill), self.axes)
@@ -277,8 +279,17 @@ class _OfEquation:
 
     def _gather(self, source: Node, access: Access, tensor: Tensor) -> Node:
         where = self._arrays(access, tensor)
+        rest: Axes = ()
+        while len(where) > 1 and self._is_whole(where[-1], tensor, len(where) - 1) and not any(where[-1].axes[0] in w.axes for w in where[:-1]):
+            rest, where = (*where[-1].axes, *rest), where[:-1]
         axes = tuple(a for a in self.axes if any(a in w.axes for w in where))
-        return Gather(axes, tensor.dtype, source, tuple(aligned(w, axes) for w in where))
+        found = Gather((*axes, *rest), tensor.dtype, source, tuple(aligned(w, axes) for w in where))
+        return permute(found, tuple(found.axes.index(a) for a in self.axes if a in found.axes))
+
+    @staticmethod
+    def _is_whole(position: Node, tensor: Tensor, axis: int) -> bool:
+        """Whether a position runs over a whole axis in order."""
+        return isinstance(position, Count) and (position.index.extent, position.index.start) == (tensor.shape[axis], sp.S.Zero)
 
     def _arrays(self, access: Access, tensor: Tensor) -> tuple[Node, ...]:
         """Integer arrays for all positions, kept inside the axes where a mask hides what lies outside."""

@@ -115,10 +115,16 @@ class Sums:
         plain_left, plain_right = without(left, units), without(right, units)
         found = classify(plain_left.axes, plain_right.axes, tuple(a for a in out if a not in units))
         if found.call != "matmul":
-            return self.folded(join("multiply", left, right, self.value.axes), out)
+            return self.folded(join("multiply", left, right, self._order(left, right, out)), out)
         if found.swapped:
             plain_left, plain_right = plain_right, plain_left
         return matmul(plain_left, plain_right, found.stack, found.rows, found.summed, found.columns)
+
+
+    def _order(self, left: Node, right: Node, out: Axes) -> Axes:
+        """The order of the axes of an elementwise product: that of its operands where the rest after summing is in order, too."""
+        same = left.axes == right.axes and tuple(a for a in left.axes if a in out) == tuple(a for a in out if a in left.axes)
+        return left.axes if same else self.value.axes
 
 
 def settled(node: Node, axes: Axes) -> Axes:

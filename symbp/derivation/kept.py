@@ -23,6 +23,7 @@ def kept_cotangents(derivative: Derivative, writers: Writers) -> frozenset[str]:
     kept = {bars[n] for n in derivative.wrt} | {bars[n] for n in bars if program.tensor(n).cotangent}
     kept = _repeated(derivative, writers, kept)
     kept |= _recurrent({*bars.values()} - kept, writers, _readers(derivative))
+    kept -= {bar for bar in kept if _copied(bar, kept, writers) and bar not in {bars[n] for n in derivative.wrt}}
     return frozenset(kept - ({bars[derivative.of]} if not program.tensor(derivative.of).shape else set()))
 
 
@@ -48,6 +49,13 @@ def _repeated(derivative: Derivative, writers: Writers, kept: set[str]) -> set[s
             if len(readers.get(bar, ())) > 1 and not program.tensor(bars[bar]).auxiliary:
                 found.add(bar)
     return found
+
+
+def _copied(bar: str, kept: set[str], writers: Writers) -> bool:
+    """Whether a cotangent is that of another tensor, element by element: a residual connection hands it on."""
+    found = writers.get(bar, ())
+    return len(found) == 1 and isinstance(found[0].right, Access) and found[0].right.indices == found[0].target.indices \
+        and found[0].right.name in kept
 
 
 def _recurrent(names: set[str], writers: Writers, readers: Mapping[str, set[str]]) -> set[str]:

@@ -105,14 +105,14 @@ class TransformerBlock(Layer):
         if len(x.axes) != 2:
             raise NetworkError(f"a transformer block takes an input [positions, width], but it has the shape {x.shape}")
         norm, width = {"layer_norm": LayerNorm, "rms_norm": RMSNorm}[self.norm], int(x.axes[1].extent)
-        attention = SelfAttention(name=self._part("attention"), heads=self.heads, causal=self.causal, bias=self.bias)
-        a = norm(name=self._part("norm_1"), epsilon=self.epsilon).build(draft, x)
+        attention = SelfAttention(**self._part("attention"), heads=self.heads, causal=self.causal, bias=self.bias)
+        a = norm(**self._part("norm_1"), epsilon=self.epsilon).build(draft, x)
         a = total(draft, [x, attention.build(draft, a)])
-        y = norm(name=self._part("norm_2"), epsilon=self.epsilon).build(draft, a)
+        y = norm(**self._part("norm_2"), epsilon=self.epsilon).build(draft, a)
         for name, units, activation in (("dense_1", self.hidden or 4 * width, self.activation), ("dense_2", width, "identity")):
-            y = Dense(name=self._part(name), units=units, activation=activation, bias=self.bias, per_position=True).build(draft, y)
+            y = Dense(**self._part(name), units=units, activation=activation, bias=self.bias, per_position=True).build(draft, y)
         return total(draft, [a, y])
 
-    def _part(self, name: str) -> str:
+    def _part(self, name: str) -> dict[str, str]:
         """The name of a layer of the block, where the block has one."""
-        return f"{self.name}_{name}" if self.name else ""
+        return {"name": f"{self.name}_{name}"} if self.name else {}
