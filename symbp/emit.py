@@ -28,7 +28,7 @@ from symbp.language.index import size
 from symbp.language.program import Program
 from symbp.language.tensor import Tensor, accesses
 from symbp.metrics import accuracy
-from symbp.module_text import WIDTH, count, names_in, start_text, tuple_text, wrapped
+from symbp.module_text import IMAGES, TEXT, WIDTH, count, names_in, start_text, tuple_text, wrapped
 from symbp.module_update import update_lines
 from symbp.netfile import Train
 from symbp.network import Network
@@ -237,7 +237,10 @@ class _Emitter:
         if self.y.dtype == "float" and not one_hot:
             targets = f"{labels}.reshape(-1, *{self.printer.shape(self.y.shape[1:])})"
         settings = {key: getattr(train, key) for key in ("epochs", "batch_size", "seed", "dtype")}
-        return {**settings, "data": data.name if data else self.network.name, "targets": targets}
+        text = self.x.dtype == "int"
+        settings |= {"reading": TEXT if text else [line.replace("@", targets) for line in IMAGES],
+                     "order": self.target.order.replace("len(x))", "len(x))[:len(x) // INPUT_SHAPE[0]]") if text else self.target.order}
+        return {**settings, "data": data.name if data else self.network.name}
 
     def _notes(self) -> list[str]:
         """Names, facts, conventions and operation counts, in wrapped lines."""

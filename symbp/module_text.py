@@ -13,6 +13,16 @@ from symbp.language.index import size
 WIDTH = 120
 """The longest line of a generated module."""
 N = size("N")
+IMAGES = (
+    'scale, mean, std = file["maximum"], file["mean"], file["std"]', "found = []", 'for part in ("train", "test"):',
+    '    images = ((file[f"{part}_x"] / scale - mean) / std).astype(dtype)',
+    "    found += [images.reshape(len(images), *INPUT_SHAPE), @]")
+"""How a module reads its data: images, where @ stands for the targets."""
+TEXT = (
+    "view, found = np.lib.stride_tricks.sliding_window_view, []", 'for part, step in (("train", 1), ("test", INPUT_SHAPE[0])):',
+    "    tokens = file[part]",
+    "    found += [view(tokens[:-1], INPUT_SHAPE[0])[::step], view(tokens[1:], INPUT_SHAPE[0])[::step]]")
+"""Likewise windows of a text, and the characters that follow theirs."""
 
 
 def count(expression: sp.Expr) -> str:

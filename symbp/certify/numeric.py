@@ -1,16 +1,19 @@
 """Rung 2: the adjoint against the tangent (⟨u, Jv⟩ = ⟨Jᵀu, v⟩), and against central differences in float64."""
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+import sympy as sp
 
 from symbp.calculus.differentiate import Derivative, tangent
 from symbp.certify.result import FAILED, PASSED, RungResult
 from symbp.certify.sample import Sample, shape
 from symbp.interpret import interpret
-from symbp.language import Program
+from symbp.language import Loop, Program, Statement
+from symbp.language.tensor import names_read
 
 IDENTITY, DIFFERENCES, STEP, NOISE = 1e-10, 1e-6, 1e-4, 1e-4
 
@@ -39,15 +42,35 @@ class Point:
         return self.arrays[self.derivative.names[name]]
 
     def along(self, name: str, direction: np.ndarray) -> tuple[float, float]:
-        """⟨gradient, direction⟩, and the sum of the absolute values of its terms."""
-        terms = self.gradient(name) * direction
-        return float(np.sum(terms)), float(np.sum(np.abs(terms)))
+        """⟨gradient, direction⟩, and the sum of the absolute values of its terms, those that a gradient adds up among them."""
+        return float(np.sum(self.gradient(name) * direction)), float(np.sum(self.magnitudes[name] * np.abs(direction)))
+
+    @cached_property
+    def magnitudes(self) -> dict[str, np.ndarray]:
+        """For each gradient the sums of the absolute values of what its equations add up: where the sum is 0, rounding is of that size."""
+        bars, program = {self.derivative.names[name] for name in self.derivative.wrt}, self.derivative.program
+        last = bars - {n for eq in program.equations for n in names_read(eq.expressions)}
+        absolute = replace(program, statements=tuple(_absolute(s, last) for s in program.statements))
+        arrays = interpret(absolute, self.values, self.sample.sizes, functions=self.sample.functions)
+        return {name: np.abs(arrays[self.derivative.names[name]]) for name in self.derivative.wrt}
+
+    @property
+    def values(self) -> dict[str, np.ndarray]:
+        """What the adjoint program is given."""
+        return {**self.sample.values, **({self.derivative.seed: self.seed} if self.derivative.seed else {})}
 
     def value(self, name: str, direction: np.ndarray, distance: float) -> float:
         """⟨u, of⟩ with one input moved."""
         moved = {**self.sample.values, name: self.sample.values[name] + distance * direction}
         found = interpret(self.program, moved, self.sample.sizes, functions=self.sample.functions, facts=False)
         return float(np.sum(self.seed * found[self.derivative.of]))
+
+
+def _absolute(statement: Statement, names: Collection[str]) -> Statement:
+    """A statement with the absolute value of each addend of the named tensors."""
+    if isinstance(statement, Loop):
+        return replace(statement, body=tuple(_absolute(s, names) for s in statement.body))
+    return replace(statement, body=sp.Abs(statement.body)) if statement.target.name in names else statement
 
 
 def relative(a: float, b: float, scale: float) -> float:
