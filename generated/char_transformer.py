@@ -209,17 +209,17 @@ ALPHA = 0.001
 
 
 def erf(x, out=None):
-    """The error function, element by element; in float32 by a quotient of polynomials, within 5e-7 of it."""
+    """The error function, element by element; in float32 by a quotient of polynomials (those of Eigen), within 5e-7 of it."""
     out = np.empty(x.shape, x.dtype) if out is None else out
     if x.dtype != np.float32:
         np.copyto(out, np.frompyfunc(math.erf, 1, 1)(x), casting="unsafe")
         return out
     values, results = x.reshape(-1), out.reshape(-1)
-    for k in range(0, values.size, 8192):  # as much as stays in the cache
+    for k in range(0, values.size, 8192):  # as many as stay in the cache
         z = np.clip(values[k:k + 8192], -4, 4)
         square = z * z
-        above, below = np.full_like(z, ERF_ABOVE[0]), np.full_like(z, ERF_BELOW[0])
-        for result, coefficients in ((above, ERF_ABOVE[1:]), (below, ERF_BELOW[1:])):
+        above, below = np.full_like(z, ABOVE[0]), np.full_like(z, BELOW[0])
+        for result, coefficients in ((above, ABOVE[1:]), (below, BELOW[1:])):
             for c in coefficients:
                 np.multiply(result, square, out=result)
                 np.add(result, c, out=result)
@@ -228,9 +228,9 @@ def erf(x, out=None):
     return out
 
 
-ERF_ABOVE = (-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05, -7.34990630326855e-04,
-             -2.95459980854025e-03, -1.60960333262415e-02)
-ERF_BELOW = (-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03, -1.42647390514189e-02)
+ABOVE = (-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05, -7.34990630326855e-04,
+         -2.95459980854025e-03, -1.60960333262415e-02)
+BELOW = (-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03, -1.42647390514189e-02)
 
 
 def init_params(seed=0, dtype=np.float32):
@@ -291,7 +291,6 @@ def forward(params, x, state=None):
     (E1, P2, gamma3, beta3, W_q4, b_q4, W_k4, b_k4, W_v4, b_v4, W_o4, b_o4, gamma5, beta5, W6,
      b6, W7, b7, gamma8, beta8, W_q9, b_q9, W_k9, b_k9, W_v9, b_v9, W_o9, b_o9, gamma10,
      beta10, W11, b11, W12, b12, gamma13, beta13, W14, b14) = (params[name] for name, *_ in PARAMETERS)
-    dtype = E1.dtype
     x = np.asarray(x, np.int64)
     N = len(x)
     z1 = E1[x]                                                # (1)  (N, 64, 128)
@@ -433,17 +432,22 @@ def loss_and_grads(params, x, y, state=None):
     dy13 = (delta14.reshape(64*N, 96) @ W14).reshape(N, 64, 128)  # (67)  (N, 64, 128)
     dbeta13 = dy13.sum(axis=(0, 1))                           # (68)  (128,)
     dgamma13 = np.sum(h13.transpose(2, 0, 1) * dy13.transpose(2, 0, 1), axis=(1, 2))  # (69)  (128,)
-    dc13 = -(((h13 * dy13).reshape(64*N, 128) @ gamma13).reshape(N, 64)[:, :, None] * h13) / np.sqrt(v13 + (1 / 100000))[:, :, None] / 128 + gamma13 * dy13 / np.sqrt(v13 + (1 / 100000))[:, :, None]  # (70)  (N, 64, 128)
+    dc13 = (-(((h13 * dy13).reshape(64*N, 128) @ gamma13).reshape(N, 64)[:, :, None] * h13) /
+        np.sqrt(v13 + (1 / 100000))[:, :, None] / 128 + gamma13 * dy13 / np.sqrt(v13 + (1 /
+        100000))[:, :, None])                                 # (70)  (N, 64, 128)
     dr_5 = (-dc13.sum(axis=2) / 128)[:, :, None] + dc13       # (71)  (N, 64, 128)
     db12 = dr_5.sum(axis=(0, 1))                              # (72)  (128,)
     dW12 = dr_5.reshape(64*N, 128).T @ a11.reshape(64*N, 512)  # (73)  (128, 512)
-    delta11 = (dr_5.reshape(64*N, 128) @ W12).reshape(N, 64, 512) * (0.3989422804014327 * (z11 * np.exp(-np.square(z11) / 2)) + erf(0.7071067811865476 * z11) / 2 + 0.5)  # (74)  (N, 64, 512)
+    delta11 = ((dr_5.reshape(64*N, 128) @ W12).reshape(N, 64, 512) * (0.3989422804014327 *
+        (z11 * np.exp(-np.square(z11) / 2)) + erf(0.7071067811865476 * z11) / 2 + 0.5))  # (74)  (N, 64, 512)
     db11 = delta11.sum(axis=(0, 1))                           # (75)  (512,)
     dW11 = delta11.reshape(64*N, 512).T @ y10.reshape(64*N, 128)  # (76)  (512, 128)
     dy10 = (delta11.reshape(64*N, 512) @ W11).reshape(N, 64, 128)  # (77)  (N, 64, 128)
     dbeta10 = dy10.sum(axis=(0, 1))                           # (78)  (128,)
     dgamma10 = np.sum(h10.transpose(2, 0, 1) * dy10.transpose(2, 0, 1), axis=(1, 2))  # (79)  (128,)
-    dc10 = -(((h10 * dy10).reshape(64*N, 128) @ gamma10).reshape(N, 64)[:, :, None] * h10) / np.sqrt(v10 + (1 / 100000))[:, :, None] / 128 + gamma10 * dy10 / np.sqrt(v10 + (1 / 100000))[:, :, None]  # (80)  (N, 64, 128)
+    dc10 = (-(((h10 * dy10).reshape(64*N, 128) @ gamma10).reshape(N, 64)[:, :, None] * h10) /
+        np.sqrt(v10 + (1 / 100000))[:, :, None] / 128 + gamma10 * dy10 / np.sqrt(v10 + (1 /
+        100000))[:, :, None])                                 # (80)  (N, 64, 128)
     dr_4 = (-dc10.sum(axis=2) / 128)[:, :, None] + dc10 + dr_5  # (81)  (N, 64, 128)
     db_o9 = dr_4.sum(axis=(0, 1))                             # (82)  (128,)
     dW_o9 = (dr_4.reshape(64*N, 128).T @ o9.reshape(64*N, 128)).reshape(128, 4, 32)  # (83)  (128, 4, 32)
@@ -460,20 +464,27 @@ def loss_and_grads(params, x, y, state=None):
     dW_k9 = (dK9.reshape(64*N, 128).T @ y8.reshape(64*N, 128)).reshape(4, 32, 128)  # (94)  (4, 32, 128)
     db_q9 = dQ9.sum(axis=(0, 1))                              # (95)  (4, 32)
     dW_q9 = (dQ9.reshape(64*N, 128).T @ y8.reshape(64*N, 128)).reshape(4, 32, 128)  # (96)  (4, 32, 128)
-    dy8 = (dK9.reshape(64*N, 128) @ W_k9.reshape(128, 128)).reshape(N, 64, 128) + (dQ9.reshape(64*N, 128) @ W_q9.reshape(128, 128)).reshape(N, 64, 128) + (dV9.reshape(64*N, 128) @ W_v9.reshape(128, 128)).reshape(N, 64, 128)  # (97)  (N, 64, 128)
+    dy8 = ((dK9.reshape(64*N, 128) @ W_k9.reshape(128, 128)).reshape(N, 64, 128) +
+        (dQ9.reshape(64*N, 128) @ W_q9.reshape(128, 128)).reshape(N, 64, 128) +
+        (dV9.reshape(64*N, 128) @ W_v9.reshape(128, 128)).reshape(N, 64, 128))  # (97)  (N, 64, 128)
     dbeta8 = dy8.sum(axis=(0, 1))                             # (98)  (128,)
     dgamma8 = np.sum(h8.transpose(2, 0, 1) * dy8.transpose(2, 0, 1), axis=(1, 2))  # (99)  (128,)
-    dc8 = -(((h8 * dy8).reshape(64*N, 128) @ gamma8).reshape(N, 64)[:, :, None] * h8) / np.sqrt(v8 + (1 / 100000))[:, :, None] / 128 + gamma8 * dy8 / np.sqrt(v8 + (1 / 100000))[:, :, None]  # (100)  (N, 64, 128)
+    dc8 = (-(((h8 * dy8).reshape(64*N, 128) @ gamma8).reshape(N, 64)[:, :, None] * h8) /
+        np.sqrt(v8 + (1 / 100000))[:, :, None] / 128 + gamma8 * dy8 / np.sqrt(v8 + (1 /
+        100000))[:, :, None])                                 # (100)  (N, 64, 128)
     dr_3 = (-dc8.sum(axis=2) / 128)[:, :, None] + dc8 + dr_4  # (101)  (N, 64, 128)
     db7 = dr_3.sum(axis=(0, 1))                               # (102)  (128,)
     dW7 = dr_3.reshape(64*N, 128).T @ a6.reshape(64*N, 512)   # (103)  (128, 512)
-    delta6 = (dr_3.reshape(64*N, 128) @ W7).reshape(N, 64, 512) * (0.3989422804014327 * (z6 * np.exp(-np.square(z6) / 2)) + erf(0.7071067811865476 * z6) / 2 + 0.5)  # (104)  (N, 64, 512)
+    delta6 = ((dr_3.reshape(64*N, 128) @ W7).reshape(N, 64, 512) * (0.3989422804014327 * (z6 *
+        np.exp(-np.square(z6) / 2)) + erf(0.7071067811865476 * z6) / 2 + 0.5))  # (104)  (N, 64, 512)
     db6 = delta6.sum(axis=(0, 1))                             # (105)  (512,)
     dW6 = delta6.reshape(64*N, 512).T @ y5.reshape(64*N, 128)  # (106)  (512, 128)
     dy5 = (delta6.reshape(64*N, 512) @ W6).reshape(N, 64, 128)  # (107)  (N, 64, 128)
     dbeta5 = dy5.sum(axis=(0, 1))                             # (108)  (128,)
     dgamma5 = np.sum(h5.transpose(2, 0, 1) * dy5.transpose(2, 0, 1), axis=(1, 2))  # (109)  (128,)
-    dc5 = -(((h5 * dy5).reshape(64*N, 128) @ gamma5).reshape(N, 64)[:, :, None] * h5) / np.sqrt(v5 + (1 / 100000))[:, :, None] / 128 + gamma5 * dy5 / np.sqrt(v5 + (1 / 100000))[:, :, None]  # (110)  (N, 64, 128)
+    dc5 = (-(((h5 * dy5).reshape(64*N, 128) @ gamma5).reshape(N, 64)[:, :, None] * h5) /
+        np.sqrt(v5 + (1 / 100000))[:, :, None] / 128 + gamma5 * dy5 / np.sqrt(v5 + (1 /
+        100000))[:, :, None])                                 # (110)  (N, 64, 128)
     dr_2 = (-dc5.sum(axis=2) / 128)[:, :, None] + dc5 + dr_3  # (111)  (N, 64, 128)
     db_o4 = dr_2.sum(axis=(0, 1))                             # (112)  (128,)
     dW_o4 = (dr_2.reshape(64*N, 128).T @ o4.reshape(64*N, 128)).reshape(128, 4, 32)  # (113)  (128, 4, 32)
@@ -490,14 +501,23 @@ def loss_and_grads(params, x, y, state=None):
     dW_k4 = (dK4.reshape(64*N, 128).T @ y3.reshape(64*N, 128)).reshape(4, 32, 128)  # (124)  (4, 32, 128)
     db_q4 = dQ4.sum(axis=(0, 1))                              # (125)  (4, 32)
     dW_q4 = (dQ4.reshape(64*N, 128).T @ y3.reshape(64*N, 128)).reshape(4, 32, 128)  # (126)  (4, 32, 128)
-    dy3 = (dK4.reshape(64*N, 128) @ W_k4.reshape(128, 128)).reshape(N, 64, 128) + (dQ4.reshape(64*N, 128) @ W_q4.reshape(128, 128)).reshape(N, 64, 128) + (dV4.reshape(64*N, 128) @ W_v4.reshape(128, 128)).reshape(N, 64, 128)  # (127)  (N, 64, 128)
+    dy3 = ((dK4.reshape(64*N, 128) @ W_k4.reshape(128, 128)).reshape(N, 64, 128) +
+        (dQ4.reshape(64*N, 128) @ W_q4.reshape(128, 128)).reshape(N, 64, 128) +
+        (dV4.reshape(64*N, 128) @ W_v4.reshape(128, 128)).reshape(N, 64, 128))  # (127)  (N, 64, 128)
     dbeta3 = dy3.sum(axis=(0, 1))                             # (128)  (128,)
     dgamma3 = np.sum(h3.transpose(2, 0, 1) * dy3.transpose(2, 0, 1), axis=(1, 2))  # (129)  (128,)
-    dc3 = -(((h3 * dy3).reshape(64*N, 128) @ gamma3).reshape(N, 64)[:, :, None] * h3) / np.sqrt(v3 + (1 / 100000))[:, :, None] / 128 + gamma3 * dy3 / np.sqrt(v3 + (1 / 100000))[:, :, None]  # (130)  (N, 64, 128)
+    dc3 = (-(((h3 * dy3).reshape(64*N, 128) @ gamma3).reshape(N, 64)[:, :, None] * h3) /
+        np.sqrt(v3 + (1 / 100000))[:, :, None] / 128 + gamma3 * dy3 / np.sqrt(v3 + (1 /
+        100000))[:, :, None])                                 # (130)  (N, 64, 128)
     dz2 = (-dc3.sum(axis=2) / 128)[:, :, None] + dc3 + dr_2   # (131)  (N, 64, 128)
     dP2 = dz2.sum(axis=0)                                     # (132)  (64, 128)
     dE1 = (np.arange(96)[:, None, None] == x).reshape(96, 64*N) @ dz2.reshape(64*N, 128)  # (133)  (96, 128)
-    return L, {"E1": dE1, "P2": dP2, "gamma3": dgamma3, "beta3": dbeta3, "W_q4": dW_q4, "b_q4": db_q4, "W_k4": dW_k4, "b_k4": db_k4, "W_v4": dW_v4, "b_v4": db_v4, "W_o4": dW_o4, "b_o4": db_o4, "gamma5": dgamma5, "beta5": dbeta5, "W6": dW6, "b6": db6, "W7": dW7, "b7": db7, "gamma8": dgamma8, "beta8": dbeta8, "W_q9": dW_q9, "b_q9": db_q9, "W_k9": dW_k9, "b_k9": db_k9, "W_v9": dW_v9, "b_v9": db_v9, "W_o9": dW_o9, "b_o9": db_o9, "gamma10": dgamma10, "beta10": dbeta10, "W11": dW11, "b11": db11, "W12": dW12, "b12": db12, "gamma13": dgamma13, "beta13": dbeta13, "W14": dW14, "b14": db14}
+    return L, {"E1": dE1, "P2": dP2, "gamma3": dgamma3, "beta3": dbeta3, "W_q4": dW_q4, "b_q4": db_q4, "W_k4":
+        dW_k4, "b_k4": db_k4, "W_v4": dW_v4, "b_v4": db_v4, "W_o4": dW_o4, "b_o4": db_o4, "gamma5": dgamma5,
+        "beta5": dbeta5, "W6": dW6, "b6": db6, "W7": dW7, "b7": db7, "gamma8": dgamma8, "beta8": dbeta8,
+        "W_q9": dW_q9, "b_q9": db_q9, "W_k9": dW_k9, "b_k9": db_k9, "W_v9": dW_v9, "b_v9": db_v9, "W_o9":
+        dW_o9, "b_o9": db_o9, "gamma10": dgamma10, "beta10": dbeta10, "W11": dW11, "b11": db11, "W12": dW12,
+        "b12": db12, "gamma13": dgamma13, "beta13": dbeta13, "W14": dW14, "b14": db14}
 
 
 def train_step(params, state, x, y):
@@ -857,7 +877,12 @@ def train_step(params, state, x, y):
     np.add.reduce(dz2, axis=0, out=dP2)
     np.equal(np.arange(96)[:, None, None], x, out=mask_96_N_64)
     np.matmul(mask_96_N_64.reshape(96, 64*N), dz2.reshape(64*N, 128), out=dE1)
-    update(params, state, {"E1": dE1, "P2": dP2, "gamma3": dgamma3, "beta3": dbeta3, "W_q4": dW_q4, "b_q4": db_q4, "W_k4": dW_k4, "b_k4": db_k4, "W_v4": dW_v4, "b_v4": db_v4, "W_o4": dW_o4, "b_o4": db_o4, "gamma5": dgamma5, "beta5": dbeta5, "W6": dW6, "b6": db6, "W7": dW7, "b7": db7, "gamma8": dgamma8, "beta8": dbeta8, "W_q9": dW_q9, "b_q9": db_q9, "W_k9": dW_k9, "b_k9": db_k9, "W_v9": dW_v9, "b_v9": db_v9, "W_o9": dW_o9, "b_o9": db_o9, "gamma10": dgamma10, "beta10": dbeta10, "W11": dW11, "b11": db11, "W12": dW12, "b12": db12, "gamma13": dgamma13, "beta13": dbeta13, "W14": dW14, "b14": db14})
+    update(params, state, {"E1": dE1, "P2": dP2, "gamma3": dgamma3, "beta3": dbeta3, "W_q4": dW_q4, "b_q4": db_q4, "W_k4":
+        dW_k4, "b_k4": db_k4, "W_v4": dW_v4, "b_v4": db_v4, "W_o4": dW_o4, "b_o4": db_o4, "gamma5": dgamma5,
+        "beta5": dbeta5, "W6": dW6, "b6": db6, "W7": dW7, "b7": db7, "gamma8": dgamma8, "beta8": dbeta8,
+        "W_q9": dW_q9, "b_q9": db_q9, "W_k9": dW_k9, "b_k9": db_k9, "W_v9": dW_v9, "b_v9": db_v9, "W_o9":
+        dW_o9, "b_o9": db_o9, "gamma10": dgamma10, "beta10": dbeta10, "W11": dW11, "b11": db11, "W12": dW12,
+        "b12": db12, "gamma13": dgamma13, "beta13": dbeta13, "W14": dW14, "b14": db14})
     return L
 
 

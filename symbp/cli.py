@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("folder", metavar="RUN", help="the folder of a run whose network reads characters")
     sample.add_argument("--length", type=_count, default=400, metavar="N", help="how many characters (default: 400)")
     sample.add_argument("--seed", type=_count, default=0, metavar="N", help="the seed of all chance (default: 0)")
-    sample.add_argument("--temperature", type=float, default=1.0, metavar="T", help="below 1 likely characters become likelier (default: 1)")
+    sample.add_argument("--temperature", type=float, default=1.0, metavar="X", help="below 1, likely characters are likelier (default: 1)")
     sample.add_argument("--start", default="\n", metavar="TEXT", help="the text to continue (default: a new line)")
     data = _command(commands, "data", _data, "load images or a text, fetch them if need be, and keep them")
     data.add_argument("name", metavar="NAME", help="digits, mnist, cifar10, pydoc_topics, or any name with --data-dir")

@@ -10,6 +10,7 @@ import ast
 import math
 import textwrap
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from symbp.language.index import size
 from symbp.language.program import Program
 from symbp.language.tensor import Tensor, accesses
 from symbp.metrics import accuracy
-from symbp.module_text import IMAGES, TEXT, WIDTH, count, names_in, start_text, tuple_text, wrapped
+from symbp.module_text import IMAGES, TEXT, WIDTH, broken_line, count, names_in, start_text, tuple_text, wrapped
 from symbp.module_update import update_lines
 from symbp.netfile import Train
 from symbp.network import Network
@@ -106,6 +107,7 @@ class _Emitter:
         self.names = spell(self.program, given={self.x.name: "x", **({self.y.name: "y"} if self.y.name == "y" else {})})
         self.printer = target.printer(self.names)
         self.numbers = self._numbered()
+        self._lowered: dict[tuple[str, ...], tuple[Statement, ...]] = {}
 
     def parameters(self) -> tuple[tuple[str, tuple[int, ...], str], ...]:
         """Names in the code, shapes and dtypes of the parameters."""
@@ -133,7 +135,9 @@ class _Emitter:
 
     def statements(self, *wanted: str) -> tuple[Statement, ...]:
         """The array statements that leave these tensors."""
-        return lower(without_needless(prune(self.program, wanted), wanted))
+        if wanted not in self._lowered:
+            self._lowered[wanted] = lower(without_needless(prune(self.program, wanted), wanted))
+        return self._lowered[wanted]
 
     def readable(self, *wanted: str) -> list[str]:
         """Lines for these tensors, each with its shape and the number of its equation."""
@@ -144,8 +148,10 @@ class _Emitter:
             return lines
         shape = self.program.tensor(statement.name).shape
         text = f"({self.numbers[statement.name]})" + (f"  {self.printer.shape(shape)}" if shape else "")
-        return [*lines[:-1], f"{lines[-1]:<56}  # {text}"]
+        broken = broken_line(lines[-1])
+        return [*lines[:-1], *broken[:-1], f"{broken[-1]:<56}  # {text}"]
 
+    @cached_property
     def planned(self) -> tuple[list[str], list[Buffer], list[Kernel]]:
         """The lines of one training step before the update, and the buffers and kernels that they need."""
         printer: PlannedPrinter = self.target.planned(self.printer)
@@ -182,7 +188,7 @@ class _Emitter:
             "name": self.network.name, "title": self.network.title or self.network.name, "version": __version__,
             "equations": self.equations(), "notes": self._notes(), "helpers": helpers, "target": self.target,
             "imports": ["argparse", *modules, "os", "sys"], "libraries": [*self.target.imports, *lines],
-            "kernels": self.target.kernels([*self.planned()[2], *update.kernels]),
+            "kernels": self.target.kernels([*self.planned[2], *update.kernels]),
             "generator": ["rng = np.random.default_rng(seed)"] if any(s.kind not in ("zeros", "ones") for s in first.values()) else [],
             "parameters": [f'("{code}", {shape}, "{dtype}"),' for code, shape, dtype in self.parameters()],
             "starts": [f'"{self.names[t.name]}": {start_text(first[t.name], self.printer.shape(t.shape))},'
@@ -196,11 +202,12 @@ class _Emitter:
     def _functions(self) -> dict[str, Any]:
         """The bodies of the functions, and what they return."""
         loss, output = self.network.loss, self.output
-        lines, buffers, _ = self.planned()
+        lines, buffers, _ = self.planned
         names = wrapped([b.name for b in buffers], 'state["workspaces"][N]')
         workspace = ['if N not in state["workspaces"]:', '    state["workspaces"][N] = _workspace(N, dtype)', *names]
         right = self.accuracy()
-        gradients = ", ".join(f'"{self.names[p]}": {self.names[g]}' for p, g in self.gradients.items())
+        pairs = ", ".join(f'"{self.names[p]}": {self.names[g]}' for p, g in self.gradients.items())
+        gradients = "\n        ".join(textwrap.wrap(pairs, WIDTH - 20)) if len(pairs) > WIDTH - 10 else pairs
         return {
             "docstring_of_step": textwrap.indent("\n".join(self.target.step), "    ").strip() + "\n    " * (len(self.target.step) > 1),
             "forward": self._opened(self.readable(output), target=False),
@@ -218,8 +225,11 @@ class _Emitter:
         parameters = [self.names[t.name] for t in self.program.parameters]
         value = "(params[name] for name, *_ in PARAMETERS)"
         line = f"{tuple_text(parameters)[1:-1]} = {value}"
-        first = [*([line] if len(line) <= WIDTH else wrapped(parameters, value)), f"dtype = {parameters[0]}.dtype",
-                 f"x = {self.target.module}.asarray(x, {self._dtype(self.x)})"]
+        whole = {self._dtype(self.x), *([self._dtype(self.y)] if target else [])}
+        first = [line] if len(line) <= WIDTH else wrapped(parameters, value)
+        if "dtype" in {*used, *whole}:
+            first.append(f"dtype = {parameters[0]}.dtype")
+        first.append(f"x = {self.target.module}.asarray(x, {self._dtype(self.x)})")
         if target:
             first.append(f"{y} = {self.target.module}.asarray(y, {self._dtype(self.y)})")
         return [*first, *(["N = len(x)"] if "N" in used else []), *lines]

@@ -60,3 +60,15 @@ def wrapped(names: Sequence[str], value: str) -> list[str]:
     """`(names) = value`, in lines that are not too long."""
     lines = textwrap.wrap(tuple_text(names), WIDTH - 30, subsequent_indent=" ", break_long_words=False)
     return [*lines[:-1], f"{lines[-1]} = {value}"]
+
+
+def broken_line(line: str) -> list[str]:
+    """An assignment that is too long for a line, in brackets on several.
+
+    >>> broken_line("x = " + " + ".join("abcdefgh" * 2 for _ in range(8)))[0]
+    'x = (abcdefghabcdefgh + abcdefghabcdefgh + abcdefghabcdefgh + abcdefghabcdefgh +'
+    """
+    if len(line) <= WIDTH:
+        return [line]
+    head, value = line.split(" = ", 1)
+    return textwrap.wrap(f"{head} = ({value})", WIDTH - 30, subsequent_indent="    ", break_long_words=False)

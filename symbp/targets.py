@@ -11,33 +11,10 @@ from symbp.printing.cupy import CupyPrinter, FusedPrinter
 from symbp.printing.kernel import Kernel, functions
 from symbp.printing.numpy import NumpyPrinter
 from symbp.printing.planned import PlannedPrinter
+from symbp.resources import templates_dir
 
-NUMPY_ERF = tuple('''
-
-def erf(x, out=None):
-    """The error function, element by element; in float32 by a quotient of polynomials, within 5e-7 of it."""
-    out = np.empty(x.shape, x.dtype) if out is None else out
-    if x.dtype != np.float32:
-        np.copyto(out, np.frompyfunc(math.erf, 1, 1)(x), casting="unsafe")
-        return out
-    values, results = x.reshape(-1), out.reshape(-1)
-    for k in range(0, values.size, 8192):  # as much as stays in the cache
-        z = np.clip(values[k:k + 8192], -4, 4)
-        square = z * z
-        above, below = np.full_like(z, ERF_ABOVE[0]), np.full_like(z, ERF_BELOW[0])
-        for result, coefficients in ((above, ERF_ABOVE[1:]), (below, ERF_BELOW[1:])):
-            for c in coefficients:
-                np.multiply(result, square, out=result)
-                np.add(result, c, out=result)
-        np.multiply(z, above, out=above)
-        np.divide(above, below, out=results[k:k + 8192])
-    return out
-
-
-ERF_ABOVE = (-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05, -7.34990630326855e-04,
-             -2.95459980854025e-03, -1.60960333262415e-02)
-ERF_BELOW = (-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03, -1.42647390514189e-02)'''.split("\n"))
-"""NumPy has no error function, and a generated module imports nothing else.  The polynomials are those of Eigen, highest power first."""
+NUMPY_ERF = tuple((templates_dir() / "erf.txt").read_text(encoding="utf-8").rstrip("\n").split("\n"))
+"""NumPy has no error function, and a generated module imports nothing else."""
 STOP = ("if not np.isfinite(loss):",
         "    sys.exit(f\"the loss of step {state['step']} is {loss}; try a smaller learning rate\")")
 PERMUTATION = "np.random.default_rng([options.seed, epoch]).permutation(len(x))"

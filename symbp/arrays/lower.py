@@ -280,16 +280,18 @@ class _OfEquation:
     def _gather(self, source: Node, access: Access, tensor: Tensor) -> Node:
         where = self._arrays(access, tensor)
         rest: Axes = ()
-        while len(where) > 1 and self._is_whole(where[-1], tensor, len(where) - 1) and not any(where[-1].axes[0] in w.axes for w in where[:-1]):
+        while len(where) > 1 and self._is_row(where, tensor):
             rest, where = (*where[-1].axes, *rest), where[:-1]
         axes = tuple(a for a in self.axes if any(a in w.axes for w in where))
         found = Gather((*axes, *rest), tensor.dtype, source, tuple(aligned(w, axes) for w in where))
         return permute(found, tuple(found.axes.index(a) for a in self.axes if a in found.axes))
 
     @staticmethod
-    def _is_whole(position: Node, tensor: Tensor, axis: int) -> bool:
-        """Whether a position runs over a whole axis in order."""
-        return isinstance(position, Count) and (position.index.extent, position.index.start) == (tensor.shape[axis], sp.S.Zero)
+    def _is_row(where: tuple[Node, ...], tensor: Tensor) -> bool:
+        """Whether the last position runs over its whole axis in order, and alone."""
+        *others, last = where
+        return isinstance(last, Count) and (last.index.extent, last.index.start) == (tensor.shape[len(others)], sp.S.Zero) and \
+            not any(last.index in w.axes for w in others)
 
     def _arrays(self, access: Access, tensor: Tensor) -> tuple[Node, ...]:
         """Integer arrays for all positions, kept inside the axes where a mask hides what lies outside."""

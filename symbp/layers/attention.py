@@ -16,7 +16,6 @@ from symbp.layers.normalisation import LayerNorm, RMSNorm
 from symbp.settings import Count, NetworkError
 
 
-
 @layer
 class SelfAttention(Layer):
     """Scaled dot-product attention of an input [T, D] to itself, in h heads of the width d = D/h.

@@ -60,8 +60,10 @@ class Positional(Layer):
             raise NetworkError(f"positional terms are added to an input [positions, width], but it has the shape {x.shape}")
         level, (t, d) = draft.number(), x.axes
         shape = [t.extent, d.extent]
-        P = draft.parameter("P", shape, self.name, level) if self.terms == "learned" else draft.fresh(f"P{level}", shape, symbol="P", level=level)
-        if self.terms == "sinusoidal":
+        if self.terms == "learned":
+            P = draft.parameter("P", shape, self.name, level)
+        else:
+            P = draft.fresh(f"P{level}", shape, symbol="P", level=level)
             for offset, function in ((0, sp.sin), (1, sp.cos)):
                 if (count := (int(d.extent) + 1 - offset) // 2):
                     k = draft.index(count)

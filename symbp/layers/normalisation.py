@@ -13,6 +13,7 @@ from symbp.language.index import SizeLike
 from symbp.layers.base import Layer, layer
 from symbp.settings import Count, NetworkError
 
+Axes = tuple[Index, ...]
 Epsilon = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -23,7 +24,7 @@ class _Norm(Layer):
     affine: bool = True
     starts: ClassVar[dict[str, str]] = {"gamma": "ones"}
 
-    def centred(self, draft: Draft, x: Signal, at: Sequence[SizeLike], rows: tuple[Index, ...], over: tuple[Index, ...], level: str) -> Signal:
+    def centred(self, draft: Draft, x: Signal, at: Sequence[SizeLike], rows: Axes, over: Axes, level: str) -> Signal:
         """Write the mean over `over`, and c = x − μ; `at` are the positions of the features, which may be compound."""
         mu = draft.signal(f"mu{level}", rows, symbol=r"\mu", level=level)
         c = draft.signal(f"c{level}", x.axes, symbol="c", level=level)
@@ -31,7 +32,7 @@ class _Norm(Layer):
         draft.write(c.at(*at), x.at(*at) - mu.element, label=self.type)
         return c
 
-    def scaled(self, draft: Draft, c: Signal, at: Sequence[SizeLike], rows: tuple[Index, ...], over: tuple[Index, ...], level: str) -> Signal:
+    def scaled(self, draft: Draft, c: Signal, at: Sequence[SizeLike], rows: Axes, over: Axes, level: str) -> Signal:
         """Write v = Σ c²/D over `over`, and h = c/√(v + ε)."""
         v = draft.signal(f"v{level}", rows, symbol="v", level=level)
         h = draft.signal(f"h{level}", c.axes, symbol="h", level=level)
@@ -39,7 +40,7 @@ class _Norm(Layer):
         draft.write(h.at(*at), c.at(*at) / sp.sqrt(v.element + exact(self.epsilon)), label=self.type)
         return h
 
-    def learnt(self, draft: Draft, h: Signal, own: tuple[Index, ...], level: str, letters: Sequence[str] = ("gamma", "beta")) -> Signal:
+    def learnt(self, draft: Draft, h: Signal, own: Axes, level: str, letters: Sequence[str] = ("gamma", "beta")) -> Signal:
         """Write y = γ h + β with parameters over the axes `own`; h itself where they are not wanted."""
         if not self.affine:
             return known(h, False)
@@ -50,7 +51,7 @@ class _Norm(Layer):
             draft.write(y.element, shift, label=self.type)
         return known(y, False)
 
-    def last(self, x: Signal, count: int) -> tuple[Index, ...]:
+    def last(self, x: Signal, count: int) -> Axes:
         """The last axes of the features; raises `NetworkError` where there are not so many."""
         if count > len(x.axes):
             raise NetworkError(f"axes = {count}, but the input has the shape {x.shape}, and {len(x.axes)} < {count}; "
@@ -129,6 +130,6 @@ class GroupNorm(_Norm):
         return self.learnt(draft, h, x.axes[:1], level)
 
 
-def _count(over: tuple[Index, ...]) -> sp.Expr:
+def _count(over: Axes) -> sp.Expr:
     """How many elements are summed up."""
     return sp.Mul(*(i.extent for i in over))

@@ -73,7 +73,7 @@ def reduced(op: str, body: sp.Expr, over: Iterable[Index], domain: Iterable[sp.E
 
 
 def _never_empty(domain: tuple[sp.Expr, ...], over: tuple[Index, ...]) -> bool:
-    """Whether the conditions of a sum hold for some values of its bound indices, whatever the others are: all at one end of their ranges."""
+    """Whether the conditions hold for some values of the bound indices, whatever the others are: all at one end of their ranges."""
     if not over or any(c.has(Access) for c in domain):
         return False
     others = range_facts(dict.fromkeys(i for i in indices_of(sp.Tuple(*domain)) if i not in over))

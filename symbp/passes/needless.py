@@ -65,6 +65,8 @@ class _Conditions:
             if None not in factors:
                 self.needed |= {name for name in factors if name}
                 dropped.append(condition)
+        if not equation.domain:
+            return equation
         own = frozenset(c for c in equation.domain if set(indices_of(c)) <= set(equation.target.indices))
         if len(self.given.definition(equation.target.name)) == 1 and all(isinstance(i, Index) for i in equation.target.indices) and own:
             self.zero[equation.target.name] = equation.target, own
@@ -105,7 +107,7 @@ class _Conditions:
         """The equation without the conditions outside which no one reads its tensor but times 0."""
         name = equation.target.name
         plain = all(isinstance(i, Index) for i in equation.target.indices)
-        if name in self.wanted or name in self.needed or not plain or equation.op != "sum":
+        if name in self.wanted or name in self.needed or not plain or equation.op != "sum" or not equation.domain:
             return equation
         reads = [(eq, a) for eq in self.left for a in accesses(eq.body) if a.name == name]
         own = [c for c in equation.domain if set(indices_of(c)) <= set(equation.target.indices)]

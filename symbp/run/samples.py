@@ -126,8 +126,8 @@ def _windows(network: Network, settings: RunSettings, x: Tensor, y: Tensor) -> S
         raise RunError(f"a network that learns a text has an input [T] of tokens and as many targets that are integers, but the input "
                        f"has the shape {list(x.shape[1:])} and the target {list(y.shape[1:])}")
     if len(text.vocabulary) > known:
-        raise RunError(f"the text {text.name} has {len(text.vocabulary)} different characters, but the network's input has tokens = {known}; "
-                       f"make tokens and classes {len(text.vocabulary)}")
+        raise RunError(f"the text {text.name} has {len(text.vocabulary)} different characters, but the network's input has tokens = "
+                       f"{known}; make tokens and classes {len(text.vocabulary)}")
     length = int(x.shape[1])
     parts = {"train": text.windows("train", length), "test": text.windows("test", length, length)}
     return Samples(text.name, {s: p[0] for s, p in parts.items()}, {s: p[1] for s, p in parts.items()}, settings.batch_size,
