@@ -94,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("name", metavar="NAME", help="digits, mnist, cifar10, pydoc_topics, or any name with --data-dir")
     data.add_argument("--data-dir", metavar="DIR", help="the folder with your own files: IDX, or CIFAR-10's binary version")
     data.add_argument("--out", metavar="FILE.npz", help="write the arrays into this file, not into the cache")
+    verify = _command(commands, "verify", _verify, "say which numbers of a text are right, which are wrong, and where the first mistake is")
+    verify.add_argument("claims", metavar="CLAIMS", nargs="+", help="claim files, or folders of them")
+    verify.add_argument("--format", choices=("text", "md"), default="text", help="how to print the verdicts (default: text)")
     _command(commands, "doctor", _doctor, "show what is installed")
     return parser
 
@@ -302,6 +305,24 @@ def _data(options: argparse.Namespace) -> int:
     answer = provide(options.name, options.data_dir, options.out)
     print(json.dumps(answer, indent=2) if options.json else as_text(answer))
     return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from symbp.verify import verify
+    paths = [p for name in options.claims for p in (sorted(Path(name).glob("*.toml")) if Path(name).is_dir() else [Path(name)])]
+    if not paths:
+        raise SymbpError(f"there is no claim file in {', '.join(options.claims)}; claim files end in .toml")
+    reports, failed = [], False
+    for path in paths:
+        try:
+            reports.append(verify(path))
+        except SymbpError as error:
+            failed = bool(_fail(str(error)))
+    if options.json:
+        print(json.dumps([report.to_json() for report in reports], indent=2))
+    else:
+        print("\n\n".join(report.markdown() if options.format == "md" else report.text() for report in reports))
+    return 2 if failed else 0 if all(report.holds for report in reports) else 1
 
 
 def _doctor(options: argparse.Namespace) -> int:

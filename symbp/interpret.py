@@ -24,17 +24,18 @@ from symbp.language.tensor import AXIS0, Access, Tensor
 from symbp.numbers import NUMBERS, Numbers, TooLarge
 
 Sizes = Mapping[str, Any]
+Instead = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 def interpret(program: Program, values: Mapping[str, Any], sizes: Sizes | None = None, *,
               numbers: str | Numbers = "float64", functions: Mapping[str, Callable] | None = None,
-              facts: bool = True) -> dict[str, np.ndarray]:
+              facts: bool = True, instead: Instead | None = None) -> dict[str, np.ndarray]:
     """Run a program and return the arrays of all its tensors, inputs included, by name.
 
     values: an array for each input tensor, of the tensor's shape.  sizes: a number for each symbolic extent
     (`{"N": 3}`) and a list or function for each width (`{"n": [4, 3, 2]}`).  numbers: "float64", "rational"
     (Fraction), "symbol" (SymPy), or an instance of `symbp.numbers.Numbers`.  functions: an implementation for each opaque
-    function, by name.
+    function, by name.  instead: for a tensor a mask and values, which are read in place of the elements that were calculated.
     Raises `LanguageError` for missing values, wrong shapes, indices out of range, empty max windows,
     violated facts, and reads before the last contribution.
 
@@ -44,7 +45,8 @@ def interpret(program: Program, values: Mapping[str, Any], sizes: Sizes | None =
     >>> interpret(Program((x, s), (Equation(s[()], x[i]**2, over=(i,)),)), {"x": [1, 2, 3]})["s"].item()
     14.0
     """
-    return _Run(program, values, dict(sizes or {}), NUMBERS[numbers] if isinstance(numbers, str) else numbers, functions or {}).run(facts)
+    return _Run(program, values, dict(sizes or {}), NUMBERS[numbers] if isinstance(numbers, str) else numbers, functions or {},
+                instead=instead).run(facts)
 
 
 def shape_of(program: Program, name: str, sizes: Sizes) -> tuple[int, ...]:
@@ -56,8 +58,8 @@ class _Run:
     """One run: the arrays, which elements were read, and the current values of sizes and loop indices."""
 
     def __init__(self, program: Program, values: Mapping[str, Any], sizes: dict, numbers: Numbers,
-                 functions: Mapping[str, Callable], allocate: bool = True) -> None:
-        self.program, self.numbers, self.functions = program, numbers, functions
+                 functions: Mapping[str, Callable], allocate: bool = True, instead: Instead | None = None) -> None:
+        self.program, self.numbers, self.functions, self.instead = program, numbers, functions, instead or {}
         self.widths = {k: v for k, v in sizes.items() if not np.isscalar(v)}
         self.scalars = {k: _positive(k, v) for k, v in sizes.items() if np.isscalar(v)}
         missing = [s.name for s in program.sizes if s.name not in self.scalars and s != AXIS0]
@@ -242,6 +244,9 @@ class _Run:
             raise LanguageError(f"`{equation}` reads an element of {access.name} that no maximum has written")
         self.read[access.name][where] = True
         gathered = self.arrays[access.name][where]
+        if access.name in self.instead:
+            mask, values = self.instead[access.name]
+            gathered = np.where(mask[where], values[where], gathered)
         return gathered if where else np.broadcast_to(np.asarray(gathered), (points.count,))
 
     def evaluate(self, expression: sp.Expr, points: Points, equation: Equation) -> Any:

@@ -10,6 +10,8 @@ import pytest
 
 import symbp as sb
 from symbp.cli import main
+from symbp.verify.claimfile import parse as parse_claims
+from symbp.verify.verdict import verdicts
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "examples" / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -35,6 +37,9 @@ def test_the_python_on_the_pages(page: Path, monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("text", fenced("toml"))
 def test_network_files_on_the_pages_derive(text: str):
+    if "[[claims]]" in text:
+        assert {v.verdict for v in verdicts(parse_claims(text))} == {"right"}
+        return
     if text.startswith("[[layers]]"):
         text = f'name = "page"\ninput = {{ shape = [3] }}\ntarget = {{ shape = [64] }}\nloss = {{ type = "squared_error" }}\n{text}'
     assert sb.derive(sb.parse(text)).wrt

@@ -1,0 +1,20 @@
+"""Checks what a text says: which of its printed numbers and formulas are right, which are wrong, and where the first mistake enters.
+
+Stage: claim file → verdicts → report.
+
+    claimfile.py   TOML → program, values, claims
+    printed.py     the digits of a text, and the numbers that they stand for
+    quantity.py    what a claim is of: an element, a derivative, an expression
+    recompute.py   its value, exactly and from the digits printed before
+    enclosures.py  numbers with error bounds, and labels, for the oracle
+    latex.py       a formula as books print it → syntax tree
+    meaning.py     what its symbols and products mean over arrays; shapes.py: matrices as books mean them
+    formulas.py    both sides of a formula at random points
+    slips.py       one change that makes a wrong formula right
+    verdict.py     right, wrong here, inherited, last digit off, undecided
+    report.py      the verdicts as text, Markdown and JSON
+"""
+from symbp.verify.report import Report, verify
+from symbp.verify.verdict import Verdict
+
+__all__ = ["Report", "Verdict", "verify"]

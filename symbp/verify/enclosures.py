@@ -1,0 +1,218 @@
+"""Numbers with a bound on their error, for the oracle: a printed number as the interval that it may stand for.
+
+Balls of python-flint where it is installed, else intervals of mpmath.  Every operation encloses all results that the
+operands' numbers can have.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symbp.errors import LanguageError
+from symbp.language.functions import equal, step
+from symbp.numbers import Numbers
+
+DIGITS = 60
+UNARY = {sp.exp: "exp", sp.log: "log", sp.sin: "sin", sp.cos: "cos", sp.erf: "erf"}
+
+
+class Enclosures(Numbers):
+    """Enclosures as numbers of the oracle; subclasses say how one is made."""
+
+    def __init__(self) -> None:
+        self.functions: dict[Any, Callable] = {f: _each(lambda x, name=name: self.function(name, x), 1) for f, name in UNARY.items()}
+        self.functions |= {sp.Pow: _each(self.power, 2), sp.Abs: _each(abs, 1), step: _each(self.step, 2), equal: _each(self.equal, 2)}
+
+    def apply(self, function: type, arguments: list) -> Any:
+        """An operation on arrays of enclosures."""
+        return super().apply(function, [np.asarray(a, dtype=object) for a in arguments])
+
+    def between(self, low: Fraction, high: Fraction) -> Any:
+        """All numbers from low to high."""
+        raise NotImplementedError
+
+    def bounds(self, x: Any) -> tuple[Fraction, Fraction]:
+        """The smallest and the largest number of an enclosure."""
+        raise NotImplementedError
+
+    def function(self, name: str, x: Any) -> Any:
+        """exp, log, sin, cos, erf or sqrt of an enclosure."""
+        raise NotImplementedError
+
+    def constant(self, value: sp.Expr) -> Any:
+        """A SymPy number, such as 2/3 or √2."""
+        if value.is_Rational:
+            return self.between(Fraction(int(value.p), int(value.q)), Fraction(int(value.p), int(value.q)))
+        near = Fraction(str(sp.N(value, 2 * DIGITS)))
+        error = abs(near) / 10**DIGITS
+        return self.between(near - error, near + error)
+
+    def convert(self, array: np.ndarray) -> np.ndarray:
+        """Python numbers as enclosures of one number each; enclosures stay."""
+        return np.asarray(_each(self.number, 1)(np.asarray(array, dtype=object)), dtype=object)
+
+    def number(self, x: Any) -> Any:
+        """A Python number as an enclosure of itself."""
+        if isinstance(x, np.integer):
+            x = int(x)
+        if isinstance(x, (int, float, Fraction, np.floating)):
+            exact = Fraction(repr(float(x))) if isinstance(x, (float, np.floating)) else Fraction(x)
+            return self.between(exact, exact)
+        return x
+
+    def greater(self, a: Any, b: Any) -> bool:
+        """Whether the middle of a is above that of b."""
+        return sum(self.bounds(a)) > sum(self.bounds(b))
+
+    def power(self, base: Any, exponent: Any) -> Any:
+        """base to an exact power, or exp(exponent log base)."""
+        low, high = self.bounds(exponent)
+        if low == high and low.denominator == 1:
+            return base ** int(low) if low >= 0 else self.between(Fraction(1), Fraction(1)) / base ** int(-low)
+        if low == high and low.denominator == 2:
+            return self.power(self.function("sqrt", base), self.between(2 * low, 2 * low))
+        return self.function("exp", exponent * self.function("log", base))
+
+    def step(self, x: Any, at_zero: Any) -> Any:
+        """step(x, c); 0 to 1 where x has both signs."""
+        low, high = self.bounds(x)
+        if low == high == 0:
+            return self.number(at_zero)
+        return self.between(Fraction(int(low > 0)), Fraction(int(high > 0)))
+
+    def equal(self, a: Any, b: Any) -> Any:
+        """[a = b]; 0 to 1 where it is not known."""
+        (low, high), (other_low, other_high) = self.bounds(a), self.bounds(b)
+        if high < other_low or other_high < low:
+            return self.between(Fraction(0), Fraction(0))
+        return self.between(Fraction(int(low == high == other_low == other_high)), Fraction(1))
+
+    def close(self, a: np.ndarray, b: np.ndarray) -> bool:
+        """Whether each pair may be the same number."""
+        pairs = zip(np.broadcast_to(a, np.shape(b)).flat, np.asarray(b, dtype=object).flat, strict=True)
+        return all(self.bounds(x)[0] <= self.bounds(y)[1] and self.bounds(y)[0] <= self.bounds(x)[1] for x, y in pairs)
+
+
+class Balls(Enclosures):
+    """Balls of python-flint, of 60 digits."""
+
+    def __init__(self) -> None:
+        import flint
+
+        self.flint = flint
+        flint.ctx.dps = max(flint.ctx.dps, DIGITS)
+        super().__init__()
+
+    def between(self, low: Fraction, high: Fraction) -> Any:
+        """The ball around the middle."""
+        middle, radius = (low + high) / 2, (high - low) / 2
+        ball = self.flint.arb(self.flint.fmpq(middle.numerator, middle.denominator))
+        if not radius:
+            return ball
+        return ball + self.flint.arb(0, self.flint.arb(self.flint.fmpq(radius.numerator, radius.denominator)).upper())
+
+    def bounds(self, x: Any) -> tuple[Fraction, Fraction]:
+        """Exact ends; a ball that is not finite has none."""
+        if not x.is_finite():
+            raise LanguageError("a division by zero, or a logarithm of no positive number")
+        return _fraction(x.lower()), _fraction(x.upper())
+
+    def function(self, name: str, x: Any) -> Any:
+        """The ball's own functions."""
+        return getattr(x, name)()
+
+
+class Intervals(Enclosures):
+    """Intervals of mpmath, of 60 digits; without erf."""
+
+    def __init__(self) -> None:
+        import mpmath
+
+        self.context, self.mpf = mpmath.iv, mpmath.mpf
+        self.context.dps = max(self.context.dps, DIGITS)
+        super().__init__()
+
+    def between(self, low: Fraction, high: Fraction) -> Any:
+        """The interval of two quotients."""
+        ends = [self.context.mpf(q.numerator) / q.denominator for q in (low, high)]
+        return self.context.mpf([ends[0].a, ends[1].b])
+
+    def bounds(self, x: Any) -> tuple[Fraction, Fraction]:
+        """Exact ends."""
+        return tuple(_mp_fraction(end) for end in (x.a, x.b))
+
+    def function(self, name: str, x: Any) -> Any:
+        """The context's functions."""
+        if not hasattr(self.context, name):
+            raise LanguageError(f"{name} of an interval needs python-flint: pip install python-flint")
+        return getattr(self.context, name)(x)
+
+
+def enclosures() -> Enclosures:
+    """The best kind that is installed.
+
+    >>> numbers = enclosures()
+    >>> low, high = numbers.bounds(numbers.between(Fraction(1), Fraction(2)) * numbers.between(Fraction(-1), Fraction(3)))
+    >>> low <= -2 and 6 <= high
+    True
+    """
+    return Balls() if find_spec("flint") else Intervals()
+
+
+class Traces(Numbers):
+    """Sets of labels instead of numbers: what the oracle leaves is where each value comes from."""
+
+    def __init__(self) -> None:
+        join = [_each(lambda *xs: Trace().union(*xs), arity) for arity in (1, 2)]
+        self.functions = {**dict.fromkeys((*UNARY, sp.Abs), join[0]), sp.Pow: join[1], step: join[1], equal: join[1]}
+
+    def apply(self, function: type, arguments: list) -> Any:
+        """An operation on arrays of traces."""
+        return super().apply(function, [np.asarray(a, dtype=object) for a in arguments])
+
+    def constant(self, value: sp.Expr) -> Trace:
+        """A constant comes from nowhere."""
+        return Trace()
+
+    def convert(self, array: np.ndarray) -> np.ndarray:
+        """Values that are given come from nowhere."""
+        return np.asarray(_each(lambda x: x if isinstance(x, Trace) else Trace(), 1)(np.asarray(array, dtype=object)), dtype=object)
+
+    def greater(self, a: Any, b: Any) -> bool:
+        """Nothing is compared: the first of a window is taken."""
+        return False
+
+
+class Trace(frozenset):
+    """A set of labels that sums and products join."""
+
+    def __add__(self, other: Trace) -> Trace:
+        return Trace(self | other)
+
+    def __mul__(self, other: Trace) -> Trace:
+        return Trace(self | other)
+
+    def union(self, *others: frozenset) -> Trace:
+        """The union as a trace."""
+        return Trace(frozenset(self).union(*others))
+
+
+def _each(function: Callable, arity: int) -> Callable:
+    return np.frompyfunc(function, arity, 1)
+
+
+def _fraction(end: Any) -> Fraction:
+    """The exact value of a ball without radius."""
+    mantissa, exponent = end.man_exp()
+    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+
+
+def _mp_fraction(end: Any) -> Fraction:
+    """The exact value of one end of an interval."""
+    sign, mantissa, exponent, _ = end._mpi_[0]
+    return Fraction((-1) ** sign * int(mantissa)) * Fraction(2) ** exponent
