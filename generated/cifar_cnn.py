@@ -126,15 +126,26 @@ def forward(params, x, state=None):
     dtype = K1.dtype
     x = np.asarray(x, dtype)
     N = len(x)
-    z1 = ((K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(27, 1024*N)).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 32, 32, 32)
+    z1 = (((K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0),
+        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(27,
+        1024*N)).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3))  # (1)  (N, 32, 32, 32)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 32, 32, 32)
-    m = np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]), a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2])  # (3)  (N, 32, 16, 16)
-    z2 = ((K2.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1, 0, 2, 3)  # (4)  (N, 64, 16, 16)
+    m = (np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]),
+        a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2]))  # (3)  (N, 32, 16, 16)
+    z2 = (((K2.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0),
+        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
+        3).reshape(288, 256*N)).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1,
+        0, 2, 3))                                             # (4)  (N, 64, 16, 16)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 64, 16, 16)
-    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]), a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2])  # (6)  (N, 64, 8, 8)
-    z3 = ((K3.reshape(128, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1, 0, 2, 3)  # (7)  (N, 128, 8, 8)
+    m_2 = (np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]),
+        a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2]))  # (6)  (N, 64, 8, 8)
+    z3 = (((K3.reshape(128, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0,
+        0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
+        3).reshape(576, 64*N)).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1,
+        0, 2, 3))                                             # (7)  (N, 128, 8, 8)
     a3 = np.maximum(z3, 0)                                    # (8)  (N, 128, 8, 8)
-    m_3 = np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]), a3[:, :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2])  # (9)  (N, 128, 4, 4)
+    m_3 = (np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]),
+        a3[:, :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2]))      # (9)  (N, 128, 4, 4)
     r_6 = m_3.reshape(N, 2048)                                # (10)  (N, 2048)
     z4 = r_6 @ W4.T + b4                                      # (11)  (N, 128)
     a4 = np.maximum(z4, 0)                                    # (12)  (N, 128)
@@ -152,15 +163,18 @@ def loss_and_grads(params, x, y, state=None):
     x_patches = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(27, 1024*N)
     z1 = ((K1.reshape(32, 27) @ x_patches).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 32, 32, 32)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 32, 32, 32)
-    m = np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]), a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2])  # (3)  (N, 32, 16, 16)
+    m = (np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]),
+        a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2]))  # (3)  (N, 32, 16, 16)
     m_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
     z2 = ((K2.reshape(64, 288) @ m_patches).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1, 0, 2, 3)  # (4)  (N, 64, 16, 16)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 64, 16, 16)
-    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]), a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2])  # (6)  (N, 64, 8, 8)
+    m_2 = (np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]),
+        a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2]))  # (6)  (N, 64, 8, 8)
     m_2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)
     z3 = ((K3.reshape(128, 576) @ m_2_patches).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1, 0, 2, 3)  # (7)  (N, 128, 8, 8)
     a3 = np.maximum(z3, 0)                                    # (8)  (N, 128, 8, 8)
-    m_3 = np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]), a3[:, :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2])  # (9)  (N, 128, 4, 4)
+    m_3 = (np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]),
+        a3[:, :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2]))      # (9)  (N, 128, 4, 4)
     r_6 = m_3.reshape(N, 2048)                                # (10)  (N, 2048)
     z4 = r_6 @ W4.T + b4                                      # (11)  (N, 128)
     a4 = np.maximum(z4, 0)                                    # (12)  (N, 128)
@@ -457,15 +471,26 @@ def evaluate(params, x, y, state=None):
     x = np.asarray(x, dtype)
     t = np.asarray(y, dtype)
     N = len(x)
-    z1 = ((K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(27, 1024*N)).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 32, 32, 32)
+    z1 = (((K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0),
+        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(27,
+        1024*N)).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3))  # (1)  (N, 32, 32, 32)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 32, 32, 32)
-    m = np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]), a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2])  # (3)  (N, 32, 16, 16)
-    z2 = ((K2.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1, 0, 2, 3)  # (4)  (N, 64, 16, 16)
+    m = (np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]),
+        a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2]))  # (3)  (N, 32, 16, 16)
+    z2 = (((K2.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0),
+        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
+        3).reshape(288, 256*N)).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1,
+        0, 2, 3))                                             # (4)  (N, 64, 16, 16)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 64, 16, 16)
-    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]), a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2])  # (6)  (N, 64, 8, 8)
-    z3 = ((K3.reshape(128, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1, 0, 2, 3)  # (7)  (N, 128, 8, 8)
+    m_2 = (np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]),
+        a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2]))  # (6)  (N, 64, 8, 8)
+    z3 = (((K3.reshape(128, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0,
+        0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
+        3).reshape(576, 64*N)).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1,
+        0, 2, 3))                                             # (7)  (N, 128, 8, 8)
     a3 = np.maximum(z3, 0)                                    # (8)  (N, 128, 8, 8)
-    m_3 = np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]), a3[:, :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2])  # (9)  (N, 128, 4, 4)
+    m_3 = (np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]),
+        a3[:, :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2]))      # (9)  (N, 128, 4, 4)
     r_6 = m_3.reshape(N, 2048)                                # (10)  (N, 2048)
     z4 = r_6 @ W4.T + b4                                      # (11)  (N, 128)
     a4 = np.maximum(z4, 0)                                    # (12)  (N, 128)

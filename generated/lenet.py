@@ -103,12 +103,18 @@ def forward(params, x, state=None):
     dtype = K1.dtype
     x = np.asarray(x, dtype)
     N = len(x)
-    z1 = ((K1.reshape(16, 25) @ np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(25, 576*N)).reshape(16, N, 24, 24) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 16, 24, 24)
+    z1 = (((K1.reshape(16, 25) @ np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(25, 576*N)).reshape(16, N, 24, 24) + b1[:,
+        None, None, None]).transpose(1, 0, 2, 3))             # (1)  (N, 16, 24, 24)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 16, 24, 24)
-    m = np.maximum(np.maximum(np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2]), a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2])  # (3)  (N, 16, 12, 12)
-    z2 = ((K2.reshape(32, 400) @ np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(400, 64*N)).reshape(32, N, 8, 8) + b2[:, None, None, None]).transpose(1, 0, 2, 3)  # (4)  (N, 32, 8, 8)
+    m = (np.maximum(np.maximum(np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2]),
+        a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2]))  # (3)  (N, 16, 12, 12)
+    z2 = (((K2.reshape(32, 400) @ np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(400, 64*N)).reshape(32, N, 8, 8) + b2[:, None,
+        None, None]).transpose(1, 0, 2, 3))                   # (4)  (N, 32, 8, 8)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 32, 8, 8)
-    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]), a2[:, :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2])  # (6)  (N, 32, 4, 4)
+    m_2 = (np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]),
+        a2[:, :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2]))      # (6)  (N, 32, 4, 4)
     r_4 = m_2.reshape(N, 512)                                 # (7)  (N, 512)
     z3 = r_4 @ W3.T + b3                                      # (8)  (N, 128)
     a3 = np.maximum(z3, 0)                                    # (9)  (N, 128)
@@ -126,11 +132,13 @@ def loss_and_grads(params, x, y, state=None):
     x_patches = np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(25, 576*N)
     z1 = ((K1.reshape(16, 25) @ x_patches).reshape(16, N, 24, 24) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 16, 24, 24)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 16, 24, 24)
-    m = np.maximum(np.maximum(np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2]), a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2])  # (3)  (N, 16, 12, 12)
+    m = (np.maximum(np.maximum(np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2]),
+        a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2]))  # (3)  (N, 16, 12, 12)
     m_patches = np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(400, 64*N)
     z2 = ((K2.reshape(32, 400) @ m_patches).reshape(32, N, 8, 8) + b2[:, None, None, None]).transpose(1, 0, 2, 3)  # (4)  (N, 32, 8, 8)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 32, 8, 8)
-    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]), a2[:, :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2])  # (6)  (N, 32, 4, 4)
+    m_2 = (np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]),
+        a2[:, :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2]))      # (6)  (N, 32, 4, 4)
     r_4 = m_2.reshape(N, 512)                                 # (7)  (N, 512)
     z3 = r_4 @ W3.T + b3                                      # (8)  (N, 128)
     a3 = np.maximum(z3, 0)                                    # (9)  (N, 128)
@@ -352,12 +360,18 @@ def evaluate(params, x, y, state=None):
     x = np.asarray(x, dtype)
     t = np.asarray(y, dtype)
     N = len(x)
-    z1 = ((K1.reshape(16, 25) @ np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(25, 576*N)).reshape(16, N, 24, 24) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 16, 24, 24)
+    z1 = (((K1.reshape(16, 25) @ np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(25, 576*N)).reshape(16, N, 24, 24) + b1[:,
+        None, None, None]).transpose(1, 0, 2, 3))             # (1)  (N, 16, 24, 24)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 16, 24, 24)
-    m = np.maximum(np.maximum(np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2]), a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2])  # (3)  (N, 16, 12, 12)
-    z2 = ((K2.reshape(32, 400) @ np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(400, 64*N)).reshape(32, N, 8, 8) + b2[:, None, None, None]).transpose(1, 0, 2, 3)  # (4)  (N, 32, 8, 8)
+    m = (np.maximum(np.maximum(np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2]),
+        a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2]))  # (3)  (N, 16, 12, 12)
+    z2 = (((K2.reshape(32, 400) @ np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(400, 64*N)).reshape(32, N, 8, 8) + b2[:, None,
+        None, None]).transpose(1, 0, 2, 3))                   # (4)  (N, 32, 8, 8)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 32, 8, 8)
-    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]), a2[:, :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2])  # (6)  (N, 32, 4, 4)
+    m_2 = (np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]),
+        a2[:, :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2]))      # (6)  (N, 32, 4, 4)
     r_4 = m_2.reshape(N, 512)                                 # (7)  (N, 512)
     z3 = r_4 @ W3.T + b3                                      # (8)  (N, 128)
     a3 = np.maximum(z3, 0)                                    # (9)  (N, 128)

@@ -84,8 +84,15 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--target", default="numpy", metavar="TARGET", help="the library: numpy or cupy (default: numpy)")
     generate.add_argument("--out", metavar="FILE.py", help="the module (default: NAME.py in this folder)")
     _training(_command(commands, "train", _train, "generate a module and train it, with figures, plots and checkpoints"))
-    data = _command(commands, "data", _data, "load a set of images, fetch it if need be, and keep it")
-    data.add_argument("name", metavar="NAME", help="digits, mnist, cifar10, any name with --data-dir, or a network file with a CSV file")
+    sample = _command(commands, "sample", _sample, "let a trained run continue a text")
+    sample.add_argument("folder", metavar="RUN", help="the folder of a run whose network reads characters")
+    sample.add_argument("--length", type=_count, default=400, metavar="N", help="how many characters (default: 400)")
+    sample.add_argument("--seed", type=_count, default=0, metavar="N", help="the seed of all chance (default: 0)")
+    sample.add_argument("--temperature", type=float, default=1.0, metavar="X", help="below 1, likely characters are likelier (default: 1)")
+    sample.add_argument("--start", default="\n", metavar="TEXT", help="the text to continue (default: a new line)")
+    data = _command(commands, "data", _data, "load images or a text, fetch them if need be, and keep them")
+    data.add_argument("name", metavar="NAME",
+                      help="digits, mnist, cifar10, pydoc_topics, any name with --data-dir, or a network file with a CSV file")
     data.add_argument("--data-dir", metavar="DIR", help="the folder with your own files: IDX, or CIFAR-10's binary version")
     data.add_argument("--out", metavar="FILE.npz", help="write the arrays into this file, not into the cache")
     data.add_argument("--plots", metavar="DIR", help="draw counts, histograms, correlations, components and samples into this folder")
@@ -293,6 +300,13 @@ def _reached(result: Result) -> str:
     if result.rmse is not None:
         share += f", RMSE {result.rmse:.4g}"
     return ("test loss not finite" if result.loss is None else f"test loss {result.loss:.4f}") + share
+
+
+def _sample(options: argparse.Namespace) -> int:
+    from symbp.run.sample import sample
+    text = sample(options.folder, options.length, seed=options.seed, temperature=options.temperature, start=options.start)
+    print(json.dumps({"text": text}) if options.json else options.start.lstrip("\n") + text)
+    return 0
 
 
 def _data(options: argparse.Namespace) -> int:

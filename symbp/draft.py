@@ -28,7 +28,8 @@ TAKEN = {"n": "the index of samples", "N": "the number of samples", "l": "the in
 class Signal:
     """The output of a layer: a tensor with `row` (of a recurrence), `batch` and feature `axes`, in that order.
 
-    probabilities: whether its values lie between 0 and 1; None where that is not known.
+    probabilities: whether its values lie between 0 and 1; None where that is not known.  tokens: the values are whole numbers
+    from 0 and below this; None where they are no whole numbers.
     """
 
     tensor: Tensor
@@ -36,6 +37,7 @@ class Signal:
     batch: tuple[Index, ...] = ()
     row: tuple[sp.Expr, ...] = ()
     probabilities: bool | None = None
+    tokens: int | None = None
 
     def at(self, *features: SizeLike) -> Access:
         """The element at these positions of the feature axes."""
@@ -153,6 +155,12 @@ class Draft:
         tensor = self.fresh(name, [i.extent for i in (*self.batch, *axes)], **metadata)
         return Signal(tensor, axes, self.batch)
 
+    def whole_numbers(self, name: str, axes: Iterable[Index], count: int, **metadata: Any) -> Signal:
+        """A given signal of whole numbers from 0 and below `count`, which the facts say."""
+        made = self.signal(name, axes, role="input", dtype="int", **metadata)
+        self.facts += [Fact(made.element, ">=", 0), Fact(made.element, "<=", count - 1)]
+        return replace(made, tokens=count)
+
     def output(self, name: str, signal: Signal) -> Signal:
         """Keep a layer's output under the layer's name, for the layers that take it as their input."""
         self.outputs[name] = signal
@@ -204,3 +212,12 @@ class Draft:
 def known(signal: Signal, probabilities: bool) -> Signal:
     """The same signal, of which is known whether its values lie between 0 and 1."""
     return replace(signal, probabilities=probabilities)
+
+
+def exact(number: float) -> sp.Rational:
+    """A number as it was written: 0.1 is 1/10.
+
+    >>> exact(0.1)
+    1/10
+    """
+    return sp.Rational(repr(number))

@@ -29,7 +29,7 @@ from symbp.language.tensor import Tensor, accesses
 from symbp.metrics import accuracy, determination
 from symbp.module_code import Code
 from symbp.module_state import State
-from symbp.module_text import WIDTH, count, names_in, start_text, tuple_text, wrapped
+from symbp.module_text import IMAGES, TEXT, WIDTH, count, names_in, start_text, tuple_text, wrapped
 from symbp.module_update import check_order, update_lines
 from symbp.netfile import Train
 from symbp.network import Network
@@ -221,7 +221,8 @@ class _Emitter:
         if right is None and (right := self.r2()) is not None:
             word = "r2"
         step = "\n".join(self.target.step).format(masks=" but the masks" if self.state.masks else "")
-        gradients = ", ".join(f'"{self.names[p]}": {self.names[g]}' for p, g in self.gradients.items())
+        pairs = ", ".join(f'"{self.names[p]}": {self.names[g]}' for p, g in self.gradients.items())
+        gradients = "\n        ".join(textwrap.wrap(pairs, WIDTH - 20)) if len(pairs) > WIDTH - 10 else pairs
         return {
             "docstring_of_step": textwrap.indent(step, "    ").strip() + "\n    " * ("\n" in step),
             "forward": self._applied(self.used.readable(output), target=False),
@@ -249,12 +250,20 @@ class _Emitter:
         """The lines of a function behind those that take its arguments apart."""
         y, used = self.names[self.y.name], names_in(lines)
         parameters = [self.names[t.name] for t in self.program.parameters]
-        first = [*required, f"{tuple_text(parameters)[1:-1]} = (params[name] for name, *_ in PARAMETERS)", f"dtype = {parameters[0]}.dtype",
-                 f"x = {self.target.module}.asarray(x, dtype)"]
+        value = "(params[name] for name, *_ in PARAMETERS)"
+        line = f"{tuple_text(parameters)[1:-1]} = {value}"
+        whole = {self._dtype(self.x), *([self._dtype(self.y)] if target else [])}
+        first = [*required, *([line] if len(line) <= WIDTH else wrapped(parameters, value))]
+        if "dtype" in {*used, *whole}:
+            first.append(f"dtype = {parameters[0]}.dtype")
+        first.append(f"x = {self.target.module}.asarray(x, {self._dtype(self.x)})")
         if target:
-            dtype = f"{self.target.module}.int64" if self.y.dtype == "int" else "dtype"
-            first.append(f"{y} = {self.target.module}.asarray(y, {dtype})")
+            first.append(f"{y} = {self.target.module}.asarray(y, {self._dtype(self.y)})")
         return [*first, *(["N = len(x)"] if "N" in used else []), *lines]
+
+    def _dtype(self, tensor: Tensor) -> str:
+        """The type of a given array: that of the parameters, or of whole numbers."""
+        return f"{self.target.module}.int64" if tensor.dtype == "int" else "dtype"
 
     def _defaults(self) -> dict[str, Any]:
         """What the command line of the module starts from."""
@@ -265,8 +274,11 @@ class _Emitter:
         if self.y.dtype == "float" and not one_hot:
             targets = f"{labels}.reshape(-1, *{self.printer.shape(self.y.shape[1:])})"
         settings = {key: getattr(train, key) for key in ("epochs", "batch_size", "seed", "dtype")}
-        return {**settings, "data": data.name if data else self.network.name, "targets": targets,
-                **dict(zip(("scales", "scaled"), SCALES[data.scale if data and not data.file else "standard"]))}
+        text, (scales, scaled) = self.x.dtype == "int", SCALES[data.scale if data and not data.file else "standard"]
+        images = [line.replace("@targets", targets).replace("@scales", scales).replace("@scaled", scaled) for line in IMAGES]
+        settings |= {"reading": TEXT if text else images,
+                     "order": self.target.order.replace("len(x))", "len(x))[:len(x) // INPUT_SHAPE[0]]") if text else self.target.order}
+        return {**settings, "data": data.name if data else self.network.name}
 
     def _notes(self) -> list[str]:
         """Names, facts, conventions and operation counts, in wrapped lines."""

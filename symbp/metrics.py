@@ -1,5 +1,5 @@
-"""How often a network is right, as equations: the share of samples whose largest output is the target's class, or of outputs on
-the right side of a threshold.
+"""How often a network is right, as equations: the share of samples, or positions, whose largest output is the target's class, or of
+outputs on the right side of a threshold.
 
 Stage: L1 Program → L1 Program, lowered like everything else.
 """
@@ -22,27 +22,28 @@ def accuracy(program: Program, name: str, target: Tensor) -> Program | None:
     The tensor `accuracy` is the share of right answers, from 0 to 1.
     """
     output = program.tensor(name)
-    if len(output.shape) != 2 or output.shape[0] != size("N"):
+    if len(output.shape) < 2 or output.shape[0] != size("N"):
         return None
     supply = NameSupply({t.name for t in program.tensors} | {i.name for i in program.indices})
-    n, k = Index(supply.fresh("n"), output.shape[0]), Index(supply.fresh("k"), output.shape[1])
+    *at, k = (Index(supply.fresh("n"), extent) for extent in output.shape)
+    at, rows, count = tuple(at), output.shape[:-1], sp.Mul(*output.shape[:-1])
     found, answer, share = (Tensor(supply.fresh(name), shape, dtype=dtype) for name, shape, dtype in (
-        ("predicted", output.shape[:1], "int"), ("wanted", output.shape[:1], "int"), ("accuracy", (), "float")))
-    predicted = Equation(found[n], output[n, k], "argmax", (k,), component=k)
+        ("predicted", rows, "int"), ("wanted", rows, "int"), ("accuracy", (), "float")))
+    predicted = Equation(found[at], output[(*at, k)], "argmax", (k,), component=k)
     given = (_given(output), target)
     if target.dtype == "int":
-        right = Equation(share[()], equal(found[n], target[n]) / output.shape[0], over=(n,))
+        right = Equation(share[()], equal(found[at], target[at]) / count, over=at)
         return Program((*given, found, share), (predicted, right))
     facts = [f for f in program.facts if target.name in f.tensors]
     if any(f.over and f.right == 1 for f in facts):
-        wanted = Equation(answer[n], target[n, k], "argmax", (k,), component=k)
-        right = Equation(share[()], equal(found[n], answer[n]) / output.shape[0], over=(n,))
+        wanted = Equation(answer[at], target[(*at, k)], "argmax", (k,), component=k)
+        right = Equation(share[()], equal(found[at], answer[at]) / count, over=at)
         return Program((*given, found, answer, share), (predicted, wanted, right))
-    above = _above(program, output[n, k], target, facts)
+    above = _above(program, output[(*at, k)], target, facts)
     if above is None:
         return None
-    count = output.shape[0] * output.shape[1]
-    return Program((*given, share), (Equation(share[()], equal(above, target[n, k]) / count, over=(n, k)),))
+    whole = (*at, k)
+    return Program((*given, share), (Equation(share[()], equal(above, target[whole]) / (count * k.extent), over=whole),))
 
 
 def _above(program: Program, output: Access, target: Tensor, facts: list[Fact]) -> sp.Expr | None:

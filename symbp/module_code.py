@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from symbp.arrays import lower
 from symbp.arrays.nodes import Assign, Fill, For, Statement
 from symbp.language.program import Program
-from symbp.module_text import WIDTH
+from symbp.module_text import WIDTH, broken_line
 from symbp.passes.closed import closed
+from symbp.passes.needless import without_needless
 from symbp.passes.prune import prune
 from symbp.targets import Target
 
@@ -26,6 +27,7 @@ class Code:
         self.program, self.names, self.target = program, dict(names), target
         self.printer = target.printer(self.names)
         self.known = dict(known or {})
+        self._lowered: dict[tuple[str, ...], tuple[Statement, ...]] = {}
         self.texts = {name: self._text(name) for name in dict.fromkeys(eq.target.name for eq in program.equations)}
         fresh = [text for text in self.texts.values() if text not in self.known]
         numbers = {**self.known, **{text: k for k, text in enumerate(fresh, len(self.known) + 1)}}
@@ -51,7 +53,9 @@ class Code:
 
     def statements(self, *wanted: str) -> tuple[Statement, ...]:
         """The array statements that leave these tensors."""
-        return lower(prune(self.program, wanted), wanted)
+        if wanted not in self._lowered:
+            self._lowered[wanted] = lower(without_needless(prune(self.program, wanted), wanted), wanted)
+        return self._lowered[wanted]
 
     def readable(self, *wanted: str) -> list[str]:
         """Lines for these tensors, each with its shape and the number of its equation."""
@@ -65,4 +69,5 @@ class Code:
             return lines
         shape = self.program.tensor(statement.name).shape if isinstance(statement, Assign) else ()
         text = f"({self.numbers[statement.name]})" + (f"  {self.printer.shape(shape)}" if shape else "")
-        return [*lines[:-1], f"{lines[-1]:<{column}}  # {text}"]
+        broken = broken_line(lines[-1])
+        return [*lines[:-1], *broken[:-1], f"{broken[-1]:<{column}}  # {text}"]

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -13,6 +14,15 @@ from symbp.language.index import size
 WIDTH = 120
 """The longest line of a generated module."""
 N = size("N")
+IMAGES = (
+    "@scales", "found = []", 'for part in ("train", "test"):', "    images = (@scaled).astype(dtype)",
+    "    found += [images.reshape(len(images), *INPUT_SHAPE), @targets]")
+"""How a module reads its data: images, with what the network says of their scale and of the targets."""
+TEXT = (
+    "view, found = np.lib.stride_tricks.sliding_window_view, []", 'for part, step in (("train", 1), ("test", INPUT_SHAPE[0])):',
+    "    tokens = file[part]",
+    "    found += [view(tokens[:-1], INPUT_SHAPE[0])[::step], view(tokens[1:], INPUT_SHAPE[0])[::step]]")
+"""Likewise windows of a text, and the characters that follow theirs."""
 
 
 def count(expression: sp.Expr) -> str:
@@ -50,3 +60,15 @@ def wrapped(names: Sequence[str], value: str) -> list[str]:
     """`(names) = value`, in lines that are not too long."""
     lines = textwrap.wrap(tuple_text(names), WIDTH - 30, subsequent_indent=" ", break_long_words=False)
     return [*lines[:-1], f"{lines[-1]} = {value}"]
+
+
+def broken_line(line: str) -> list[str]:
+    """An assignment that is too long for a line, in brackets on several.
+
+    >>> broken_line("x = " + " + ".join("abcdefgh" * 2 for _ in range(8)))[0]
+    'x = (abcdefghabcdefgh + abcdefghabcdefgh + abcdefghabcdefgh + abcdefghabcdefgh +'
+    """
+    if len(line) <= WIDTH:
+        return [line]
+    head, sign, value = re.split(r" ([-+|]?=) ", line, maxsplit=1)
+    return textwrap.wrap(f"{head} {sign} ({value})", WIDTH - 30, subsequent_indent="    ", break_long_words=False)

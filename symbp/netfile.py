@@ -36,9 +36,10 @@ Table = dict[str, Any]
 
 
 class Input(Settings):
-    """The input of one sample."""
+    """The input of one sample; tokens: it holds whole numbers from 0, so many different ones."""
 
     shape: Annotated[list[Count], Field(min_length=1, max_length=8)]
+    tokens: Count | None = None
 
 
 class Choices(Settings):
@@ -207,16 +208,17 @@ def _of_layers(contents: Contents, rest: Table) -> Network:
         raise NetworkError('there are no layers: add a table [[layers]] with, for instance, type = "dense" and units = 10')
     if contents.loss is None:
         raise NetworkError('the table [loss] is missing; add it with, for instance, type = "squared_error"')
-    shape = None
+    given: dict[str, Any] = {"input": None}
     if contents.input is not None:
         with place("[input]"):
-            shape = Input(**contents.input).shape
+            read = Input(**contents.input)
+            given = {"input": read.shape, "tokens": read.tokens}
     with place("[target]"):
         target = Target(**contents.target)
     layers = [_layer(k + 1, table) for k, table in enumerate(contents.layers)]
     with place("[loss]"):
         loss = read_typed(LOSSES, contents.loss, "loss")
-    return Network.of_layers(contents.name, layers, loss, input=shape, target=target, **rest)
+    return Network.of_layers(contents.name, layers, loss, target=target, **given, **rest)
 
 
 def _layer(number: int, table: Table) -> Layer:

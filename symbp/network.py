@@ -102,12 +102,13 @@ class Network:
         return f"{self.name}\n{self.program}"
 
     @classmethod
-    def of_layers(cls, name: str, layers: Sequence[Layer], loss: Loss, *, input: Sequence[int] | None = None,
+    def of_layers(cls, name: str, layers: Sequence[Layer], loss: Loss, *, input: Sequence[int] | None = None, tokens: int | None = None,
                   target: Target | None = None, conventions: Conventions | None = None, notation: Notation | None = None,
                   **rest: Any) -> Network:
         """A network of layers in order; `rest` are further fields of the network.
 
-        input: the shape of one sample; left out where the first layer has `repeat`.
+        input: the shape of one sample; left out where the first layer has `repeat`.  tokens: how many different whole numbers the
+        input has, where it has whole numbers, from 0 on.
 
         >>> from symbp.losses import SquaredError
         >>> net = Network.of_layers("line", [Dense(units=1)], SquaredError(), input=[2])
@@ -120,7 +121,7 @@ class Network:
             draft = Draft(conventions, notation, _letters(rest.get("optimizer")), mode)
             total = draft.claim(notation.loss, "the loss")
             records: list[LayerRecord] = []
-            signal = draft.output("input", _input(draft, input, layers))
+            signal = draft.output("input", _input(draft, input, layers, tokens))
             for k, layer in enumerate(layers):
                 with place(f"layer {k + 1} ({layer.type} {layer.name}".rstrip() + ")"):
                     _check_name(layer, layers[:k])
@@ -165,7 +166,7 @@ def _letters(optimizer: Optimizer | None) -> set[str]:
     return {"m", "v"} if optimizer is not None else set()
 
 
-def _input(draft: Draft, shape: Sequence[int] | None, layers: Sequence[Layer]) -> Signal:
+def _input(draft: Draft, shape: Sequence[int] | None, layers: Sequence[Layer], tokens: int | None) -> Signal:
     if shape is None and layers and isinstance(layers[0], Dense) and layers[0].repeat:
         axes: Iterable[Index] = [draft.index(WIDTH(0))]
     elif shape is None:
@@ -173,6 +174,8 @@ def _input(draft: Draft, shape: Sequence[int] | None, layers: Sequence[Layer]) -
     else:
         letters = IMAGE if len(shape) == len(IMAGE) else ("",) * len(shape)
         axes = [draft.index(extent, letter) for extent, letter in zip(shape, letters)]
+    if tokens is not None:
+        return draft.whole_numbers(draft.notation.input, axes, tokens)
     return draft.signal(draft.notation.input, axes, role="input")
 
 
@@ -185,7 +188,10 @@ def _check_name(layer: Layer, before: Iterable[Layer]) -> None:
 
 def _build(draft: Draft, layer: Layer, signal: Signal, records: list[LayerRecord]) -> Signal:
     known = len(draft.tensors)
-    output = layer.build(draft, draft.named(layer.input) if layer.input else signal)
+    given = draft.named(layer.input) if layer.input else signal
+    if given.tokens is not None and layer.reads == "float":
+        raise NetworkError("the input is one of whole numbers (tokens); a layer of type embedding turns them into rows of numbers")
+    output = layer.build(draft, given)
     if layer.name:
         draft.output(layer.name, output)
     parameters = tuple(t.name for t in draft.tensors[known:] if t.role == "parameter")

@@ -11,10 +11,9 @@ from symbp.printing.cupy import CupyPrinter, FusedPrinter
 from symbp.printing.kernel import Kernel, functions
 from symbp.printing.numpy import NumpyPrinter
 from symbp.printing.planned import PlannedPrinter
+from symbp.resources import templates_dir
 
-NUMPY_ERF = ("", "", "def erf(x, out=None):", '    """The error function, element by element."""',
-             "    values = np.frompyfunc(math.erf, 1, 1)(x).astype(x.dtype)", "    if out is None:", "        return values",
-             "    np.copyto(out, values)", "    return out")
+NUMPY_ERF = tuple((templates_dir() / "erf.txt").read_text(encoding="utf-8").rstrip("\n").split("\n"))
 """NumPy has no error function, and a generated module imports nothing else."""
 STOP = ("if not np.isfinite(loss):",
         "    sys.exit(f\"the loss of step {state['step']} is {loss}; try a smaller learning rate\")")

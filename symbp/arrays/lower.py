@@ -23,6 +23,7 @@ from symbp.arrays.nodes import (
     Assign,
     At,
     Axes,
+    Count,
     Fill,
     Fold,
     For,
@@ -296,7 +297,8 @@ class _OfEquation:
         """The value where all conditions hold, the operator's identity elsewhere."""
         mask: Node | None = None
         for condition in conditions:
-            holds = apply("greater_equal", (self._integer(condition), number(0)), self.axes, "bool")
+            less = sp.Add(*(t for t in sp.Add.make_args(condition) if t.could_extract_minus_sign()))
+            holds = apply("greater_equal", (self._integer(condition - less), self._integer(-less)), self.axes, "bool")
             mask = holds if mask is None else apply("logical_and", (mask, holds), self.axes, "bool")
         assert mask is not None
         return apply("where", (mask, as_float(node), fill), self.axes)
@@ -374,8 +376,19 @@ class _OfEquation:
 
     def _gather(self, source: Node, access: Access, tensor: Tensor) -> Node:
         where = self._arrays(access, tensor)
+        rest: Axes = ()
+        while len(where) > 1 and self._is_row(where, tensor):
+            rest, where = (*where[-1].axes, *rest), where[:-1]
         axes = tuple(a for a in self.axes if any(a in w.axes for w in where))
-        return Gather(axes, tensor.dtype, source, tuple(aligned(w, axes) for w in where))
+        found = Gather((*axes, *rest), tensor.dtype, source, tuple(aligned(w, axes) for w in where))
+        return permute(found, tuple(found.axes.index(a) for a in self.axes if a in found.axes))
+
+    @staticmethod
+    def _is_row(where: tuple[Node, ...], tensor: Tensor) -> bool:
+        """Whether the last position runs over its whole axis in order, and alone."""
+        *others, last = where
+        return isinstance(last, Count) and (last.index.extent, last.index.start) == (tensor.shape[len(others)], sp.S.Zero) and \
+            not any(last.index in w.axes for w in others)
 
     def _arrays(self, access: Access, tensor: Tensor) -> tuple[Node, ...]:
         """Integer arrays for all positions, kept inside the axes where a mask hides what lies outside."""

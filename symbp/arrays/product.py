@@ -119,12 +119,18 @@ class Sums:
         plain_left, plain_right = without(left, units), without(right, units)
         found = classify(plain_left.axes, plain_right.axes, tuple(a for a in out if a not in units))
         if found.call != "matmul":
-            return self.folded(join("multiply", left, right, self.value.axes), out)
+            return self.folded(join("multiply", left, right, self._order(left, right, out)), out)
         if found.swapped:
             plain_left, plain_right = plain_right, plain_left
         orders = [tuple(a for a in node.axes if a in found.summed) for node in (left, right)]
         summed = min(orders, key=lambda order: _copied(plain_left, found.rows, order) + _copied(plain_right, order, found.columns))
         return matmul(plain_left, plain_right, found.stack, found.rows, summed, found.columns)
+
+
+    def _order(self, left: Node, right: Node, out: Axes) -> Axes:
+        """The order of the axes of an elementwise product: that of its operands where the rest after summing is in order, too."""
+        same = left.axes == right.axes and tuple(a for a in left.axes if a in out) == tuple(a for a in out if a in left.axes)
+        return left.axes if same else self.value.axes
 
 
 def settled(node: Node, axes: Axes) -> Axes:

@@ -15,6 +15,7 @@ from symbp.derivation.options import Options
 from symbp.derivation.program import textbook_program
 from symbp.errors import LanguageError
 from symbp.language.program import Program
+from symbp.passes.needless import without_needless
 from symbp.passes.prune import prune
 from symbp.passes.stabilise import stabilise
 from symbp.printing.numpy import NumpyPrinter
@@ -29,7 +30,7 @@ def lowered(point: Point) -> dict[str, RungResult]:
     names = point.derivative.wrt
     try:
         program, gradients = _program(point)
-        program = prune(program, gradients.values())
+        program = without_needless(prune(program, gradients.values()), gradients.values())
         found = [run_lines(program, point, planned) for planned in (False, True)]
     except LanguageError as error:
         return {name: RungResult("lowered", NOT_RUN, None, str(error)) for name in names}

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from symbp.data import cache
+from symbp.data import cache, characters
+from symbp.data.characters import TOPICS
 from symbp.data.dataset import SPLITS, Dataset
-from symbp.data.sources import load
+from symbp.data.sources import load, to_stderr
 from symbp.data.table import Table, read_table
-from symbp.data.text import shown, times
+from symbp.data.text import about, shown, times
 from symbp.errors import DataError
 
 
@@ -23,6 +24,8 @@ def provide(name: str, folder: str | None = None, out: str | None = None, plots:
     """
     if name.endswith(".toml"):
         return _table(name, out, plots, kind)
+    if name == TOPICS or folder is not None and (Path(folder) / f"{name}.txt").is_file():
+        return _text(name, folder, out)
     data = load(name, folder)
     pictures = _pictures(data, plots, kind)
     original = data.digest() == cache.DIGESTS.get(name)
@@ -86,6 +89,8 @@ def as_text(answer: dict[str, Any]) -> str:
     """
     if "columns" in answer:
         return _table_as_text(answer)
+    if "vocabulary" in answer:
+        return characters.as_text(answer)
     samples = answer["samples"]
     lines = [f"{answer['name']}: {samples['train']:,} images to train on, {samples['test']:,} to test on, each {times(answer['shape'])}, "
              f"values 0 to {answer['maximum']}, {answer['classes']:,} classes"]
@@ -93,6 +98,17 @@ def as_text(answer: dict[str, Any]) -> str:
     lines.append(f"mean {_numbers(answer['mean'])}, standard deviation {_numbers(answer['std'])} (of the images to train on, white = 1)")
     lines += [f"wrote {path}" for path in answer.get("plots", ())]
     return "\n".join([*lines, answer["file"] or "nothing was written; --out FILE.npz writes the arrays"])
+
+
+def _text(name: str, folder: str | None, out: str | None) -> dict[str, Any]:
+    """A text, written to `out`, or into the cache if it is the one that has a name."""
+    text = characters.load_text(name, folder, to_stderr)
+    path = Path(out) if out is not None else cache.path(name) if folder is None else None
+    if path is not None:
+        with about(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        text.save(path)
+    return {**text.answer(), "file": path and str(path)}
 
 
 def _write(data: Dataset, out: str | None, original: bool) -> Path | None:

@@ -25,11 +25,13 @@ Writers = Mapping[str, tuple[Writer, ...]]
 def kept_cotangents(derivative: Derivative, writers: Writers) -> frozenset[str]:
     """The cotangents that stay by name; the seed of a scalar never does."""
     program, bars = derivative.program, derivative.names
-    readers = _readers(derivative)
     kept = {bars[n] for n in derivative.wrt} | {bars[n] for n in bars if program.tensor(n).cotangent}
+    readers = _readers(derivative)
     kept |= {bar for bar in bars.values() if len(readers.get(bar, ())) > 1 and _contracts(bar, derivative, writers)}
     kept |= _read_both_ways(derivative) | _scattered(derivative, writers) | _branches(derivative, writers)
+    kept = _repeated(derivative, writers, kept)
     kept |= _recurrent({*bars.values()} - kept, writers, readers)
+    kept -= {bar for bar in kept if _copied(bar, kept, writers) and bar not in {bars[n] for n in derivative.wrt}}
     return frozenset(kept - ({bars[derivative.of]} if not program.tensor(derivative.of).shape else set()))
 
 
@@ -76,6 +78,28 @@ def _contracts(bar: str, derivative: Derivative, writers: Writers) -> bool:
         if any(found & bars for found in names) and any(found & given for found in names):
             return True
     return False
+
+
+def _repeated(derivative: Derivative, writers: Writers, kept: set[str]) -> set[str]:
+    """The cotangents that several others read, and in which a sum over a cotangent stands that would be worked out for each of them."""
+    program, bars = derivative.program, {bar: name for name, bar in derivative.names.items()}
+    readers, found, summed = _readers(derivative), set(kept), set()
+    last = {eq.target.name: place for place, eq in enumerate(program.equations) if eq.target.name in bars}
+    for bar in sorted(last, key=last.__getitem__):
+        rights = [w.right for w in writers.get(bar, ())]
+        if any(_names(r) & {*bars} for right in rights for r in right.atoms(Reduce) if r.over) or \
+                any(_names(right) & summed - found for right in rights):
+            summed.add(bar)
+            if len(readers.get(bar, ())) > 1 and not program.tensor(bars[bar]).auxiliary:
+                found.add(bar)
+    return found
+
+
+def _copied(bar: str, kept: set[str], writers: Writers) -> bool:
+    """Whether a cotangent is that of another tensor, element by element: a residual connection hands it on."""
+    found = writers.get(bar, ())
+    return len(found) == 1 and isinstance(found[0].right, Access) and found[0].right.indices == found[0].target.indices \
+        and found[0].right.name in kept
 
 
 def _read_both_ways(derivative: Derivative) -> set[str]:

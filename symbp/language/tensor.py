@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import sympy as sp
 from sympy.core.symbol import Str
@@ -118,6 +119,7 @@ class Tensor:
         return replace(self, role=role)
 
 
+@lru_cache(maxsize=1 << 15)
 def accesses(expression: sp.Basic) -> tuple[Access, ...]:
     """The accesses of an expression, each once, not those inside another access's indices."""
     found: dict[Access, None] = {}
@@ -129,6 +131,7 @@ def accesses(expression: sp.Basic) -> tuple[Access, ...]:
     return tuple(found)
 
 
+@lru_cache(maxsize=1 << 15)
 def all_accesses(expression: sp.Basic) -> tuple[Access, ...]:
     """The accesses of an expression, also those inside another access's indices."""
     return tuple(dict.fromkeys(n for n in sp.preorder_traversal(expression) if isinstance(n, Access)))

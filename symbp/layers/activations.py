@@ -56,14 +56,14 @@ def elementwise(draft: Draft, x: Signal, body: sp.Expr, label: str) -> Signal:
     return known(a, label == "sigmoid")
 
 
-def softmax(draft: Draft, x: Signal, temperature: sp.Expr = sp.S.One) -> Signal:
-    """Write p = e / Σ e with e = exp(z/T), over the last axis."""
+def softmax(draft: Draft, x: Signal, temperature: sp.Expr = sp.S.One, domain: tuple[sp.Expr, ...] = ()) -> Signal:
+    """Write p = e / Σ e with e = exp(z/T), over the last axis, where the domain's conditions hold; p is 0 elsewhere."""
     e = draft.signal("e", x.axes, auxiliary=True)
     total = draft.signal("S", x.axes[:-1], auxiliary=True)
     p = draft.signal("p", x.axes, symbol="p")
-    draft.write(e.element, sp.exp(x.element / temperature), label="softmax")
-    draft.write(total.element, e.element, over=x.axes[-1:], label="softmax")
-    draft.write(p.element, e.element / total.element, label="softmax")
+    draft.write(e.element, sp.exp(x.element / temperature), label="softmax", domain=domain)
+    draft.write(total.element, e.element, over=x.axes[-1:], label="softmax", domain=domain)
+    draft.write(p.element, e.element / total.element, label="softmax", domain=domain)
     return known(p, True)
 
 

@@ -23,7 +23,8 @@ class Dense(Layer):
     """A dense layer.
 
     units: how many outputs.  bias: whether b is added.  activation: what follows, if no layer of its own says so.
-    init: how the weights start.  repeat: the letter for the number of layers, which makes the depth symbolic.
+    init: how the weights start.  per_position: whether the layer acts on the last axis, at each position of the axes before it.
+    repeat: the letter for the number of layers, which makes the depth symbolic.
 
     >>> draft = Draft()
     >>> _ = Dense(units=2).build(draft, draft.signal("x", [draft.index(3)], role="input"))
@@ -37,6 +38,7 @@ class Dense(Layer):
     bias: bool = True
     activation: Literal[Elementwise, "softmax"] = "identity"
     init: Literal["auto", "he", "xavier", "normal", "zeros"] = "auto"
+    per_position: bool = False
     repeat: Annotated[str, Field(pattern=CAPITAL)] | None = None
 
     def model_post_init(self, _context: object) -> None:
@@ -51,15 +53,16 @@ class Dense(Layer):
         """Write z = W x + b and the activation."""
         if self.repeat is not None:
             return self._recurrence(draft, x)
-        if len(x.axes) != 1:
+        if len(x.axes) != 1 and not self.per_position:
             whole = sp.Mul(*(i.extent for i in x.axes))
             raise NetworkError(f"a dense layer takes one axis of features, but its input has the shape {x.shape}; "
-                               f'write a layer with type = "flatten" before it, or the input as shape = [{whole}]')
-        level, (i,), j = draft.number(), x.axes, draft.index(self.units)
+                               f'write a layer with type = "flatten" before it, the input as shape = [{whole}], or per_position = true '
+                               "for a layer that acts on the last axis")
+        level, (*positions, i), j = draft.number(), x.axes, draft.index(self.units)
         axes = (j, i) if draft.conventions.storage == "out_in" else (i, j)
         W = draft.parameter(draft.notation.weights, [k.extent for k in axes], self.name, level)
         b = draft.parameter(draft.notation.bias, [j.extent], self.name, level) if self.bias else None
-        z = _preactivation(draft, j, level)
+        z = _preactivation(draft, (*positions, j), level)
         draft.write(z.element, W[axes] * x.element, over=(i,), label="dense")
         if b is not None:
             draft.write(z.element, b[j], label="dense")
@@ -96,9 +99,9 @@ class Dense(Layer):
         return equations
 
 
-def _preactivation(draft: Draft, j: Index, level: str) -> Signal:
+def _preactivation(draft: Draft, axes: tuple[Index, ...], level: str) -> Signal:
     letter = draft.notation.preactivation
-    z = draft.signal(letter + level, [j], symbol=tex(letter), level=level, cotangent=tex(draft.notation.cotangent))
+    z = draft.signal(letter + level, axes, symbol=tex(letter), level=level, cotangent=tex(draft.notation.cotangent))
     return known(z, False)
 
 

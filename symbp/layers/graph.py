@@ -1,6 +1,7 @@
 """Where branches meet: the sum of several layers' outputs (a residual connection), and their concatenation."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import sympy as sp
@@ -39,10 +40,15 @@ class Add(Layer):
         if wrong is not None:
             raise NetworkError(f"the outputs that are added must have one shape, but {self.inputs[0]} has {terms[0].shape} "
                                f"and {self.inputs[wrong]} has {terms[wrong].shape}")
-        y = draft.signal("r", terms[0].axes)
-        for term in terms:
-            draft.write(y.element, term.at(*terms[0].axes), label=self.type)
-        return known(y, False)
+        return total(draft, terms)
+
+
+def total(draft: Draft, terms: Sequence[Signal]) -> Signal:
+    """The sum of signals of one shape."""
+    y = draft.signal("r", terms[0].axes)
+    for term in terms:
+        draft.write(y.element, term.at(*terms[0].axes), label="add")
+    return known(y, False)
 
 
 @layer

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from symbp.draft import Draft, Signal
 from symbp.language import Fact, Tensor, is_binary, sums_to_one
-from symbp.language.functions import sigmoid
+from symbp.language.functions import equal, sigmoid
 from symbp.layers.activations import softmax
 from symbp.losses.prior import Prior
 from symbp.notation import Symbol, tex
@@ -40,7 +40,8 @@ class Target(Settings):
     def check(self, output: Signal) -> None:
         """Raise unless the output has the target's shape."""
         wanted = [self.classes] if self.classes is not None else self.shape
-        if wanted is not None and [i.extent for i in output.axes] != wanted:
+        found = output.axes[-1:] if self.classes is not None else output.axes
+        if wanted is not None and [i.extent for i in found] != wanted:
             text = f"{self.classes} classes" if self.shape is None else f"the shape {wanted}"
             raise NetworkError(f"the target has {text}, but the last layer's output has the shape {output.shape}; make them equal")
 
@@ -90,13 +91,9 @@ def one_hot(draft: Draft, output: Signal, target: Target) -> Signal:
 
 
 def integer(draft: Draft, output: Signal, target: Target) -> Signal:
-    """The target `t`, the number of the class."""
+    """The target `t`, the number of the class at each position of the output's axes before the last."""
     target.check(output)
-    if len(output.axes) != 1:
-        raise NetworkError(f"an integer target needs an output with one axis, but it has the shape {output.shape}")
-    t = draft.signal(draft.notation.target or "t", (), role="input", dtype="int")
-    draft.facts += [Fact(t.element, ">=", 0), Fact(t.element, "<=", output.axes[0].extent - 1)]
-    return t
+    return draft.whole_numbers(draft.notation.target or "t", output.axes[:-1], int(output.axes[-1].extent))
 
 
 # losses
@@ -141,18 +138,21 @@ class CrossEntropy(Loss):
 class SoftmaxCrossEntropy(Loss):
     """p = softmax(z/T), then −Σ q log p, where smoothing ε makes the target q = (1−ε) t + ε/K.
 
-    smoothing, temperature: numbers, or the letter of a constant, such as "epsilon" and "T".
+    The classes are the output's last axis; where there are axes of positions before it, the mean is also one over the positions.
+    smoothing, temperature: numbers, or the letter of a constant, such as "epsilon" and "T".  ignore_index: a class (of targets that are
+    integers) whose samples or positions do not count, such as that of padding; the mean is over the others.
     """
 
     type: Literal["softmax_cross_entropy"] = "softmax_cross_entropy"
     smoothing: Annotated[float, Field(ge=0, lt=1)] | Symbol = 0.0
     temperature: Annotated[float, Field(gt=0)] | Symbol = 1.0
+    ignore_index: Annotated[int, Field(ge=0)] | None = None
 
     def build(self, draft: Draft, output: Signal, target: Target, loss: Tensor) -> None:
         """Write the softmax, then the sum over classes and samples."""
         temperature = positive(draft, self.temperature)
         smoothing = constant(draft, self.smoothing)
-        cross_entropy(draft, softmax(draft, output, temperature), target, loss, smoothing, self.type)
+        cross_entropy(draft, softmax(draft, output, temperature), target, loss, smoothing, self.type, self.ignore_index)
 
 
 @loss
@@ -199,18 +199,26 @@ def binary_cross_entropy(draft: Draft, output: Signal, target: Target, loss: Ten
     draft.write(loss[()], -draft.mean() * (y.element * sp.log(a) + (1 - y.element) * sp.log(1 - a)), indices, label)
 
 
-def cross_entropy(draft: Draft, p: Signal, target: Target, loss: Tensor, smoothing: sp.Expr, label: str) -> None:
-    """Write −Σ q log p for a target of classes, either encoding."""
-    indices = (*p.batch, *p.axes)
-    if target.encoding == "integer":
-        t = integer(draft, p, target)
-        draft.write(loss[()], -draft.mean() * (1 - smoothing) * sp.log(p.at(t.element)), p.batch, label)
-        if smoothing != 0:
-            draft.write(loss[()], -draft.mean() * smoothing / p.axes[0].extent * sp.log(p.element), indices, label)
+def cross_entropy(draft: Draft, p: Signal, target: Target, loss: Tensor, smoothing: sp.Expr, label: str,
+                  ignored: int | None = None) -> None:
+    """Write −Σ q log p for a target of classes, either encoding; the mean is one over samples and positions."""
+    indices, over = (*p.batch, *p.axes), (*p.batch, *p.axes[:-1])
+    share = draft.mean()
+    if share != 1:
+        share /= sp.Mul(*(i.extent for i in p.axes[:-1]))
+    if target.encoding != "integer":
+        if ignored is not None:
+            raise NetworkError('ignore_index is the number of a class, so it needs [target] encoding = "integer"')
+        t = one_hot(draft, p, target)
+        q = (1 - smoothing) * t.element + smoothing / p.axes[-1].extent
+        draft.write(loss[()], -share * q * sp.log(p.element), indices, label)
         return
-    t = one_hot(draft, p, target)
-    q = (1 - smoothing) * t.element + smoothing / p.axes[-1].extent
-    draft.write(loss[()], -draft.mean() * q * sp.log(p.element), indices, label)
+    t = integer(draft, p, target)
+    if ignored is not None:
+        share = _counted(draft, p, t, ignored, share)
+    draft.write(loss[()], -share * (1 - smoothing) * sp.log(p.at(*p.axes[:-1], t.element)), over, label)
+    if smoothing != 0:
+        draft.write(loss[()], -share * smoothing / p.axes[-1].extent * sp.log(p.element), indices, label)
 
 
 def constant(draft: Draft, setting: float | str) -> sp.Expr:
@@ -218,6 +226,16 @@ def constant(draft: Draft, setting: float | str) -> sp.Expr:
     if not isinstance(setting, str):
         return exact(setting)
     return draft.tensor(draft.claim(setting, "a constant"), role="constant", symbol=tex(setting))[()]
+def _counted(draft: Draft, p: Signal, t: Signal, ignored: int, share: sp.Expr) -> sp.Expr:
+    """What each position's term is multiplied by where those of the class `ignored` do not count."""
+    if ignored >= p.axes[-1].extent:
+        raise NetworkError(f"ignore_index = {ignored}, but the classes are 0 to {p.axes[-1].extent} − 1 = {p.axes[-1].extent - 1}")
+    counts = 1 - equal(t.element, ignored)
+    if share == 1:
+        return counts
+    number = draft.fresh("C")
+    draft.write(number[()], counts, (*p.batch, *p.axes[:-1]), "positions that count")
+    return counts / number[()]
 
 
 def positive(draft: Draft, setting: float | str) -> sp.Expr:

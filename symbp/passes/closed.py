@@ -65,10 +65,20 @@ def reduced(op: str, body: sp.Expr, over: Iterable[Index], domain: Iterable[sp.E
     if not over and not domain:
         return body
     domain = needed(domain, (*over, *indices_of(sp.Tuple(*domain))))
-    outside, under = _split(_within(body, domain, over), set(over) | {i for c in domain for i in c.atoms(Index)})
+    bound = set(over) if _never_empty(domain, over) else set(over) | {i for c in domain for i in c.atoms(Index)}
+    outside, under = _split(_within(body, domain, over), bound)
     if isinstance(under, Reduce) and under.op == "sum":
         return outside * reduced("sum", under.body, (*over, *under.over), (*domain, *under.domain))
     return outside * Reduce(op, under, over, domain) if over or domain else outside * under
+
+
+def _never_empty(domain: tuple[sp.Expr, ...], over: tuple[Index, ...]) -> bool:
+    """Whether the conditions hold for some values of the bound indices, whatever the others are: all at one end of their ranges."""
+    if not over or any(c.has(Access) for c in domain):
+        return False
+    others = range_facts(dict.fromkeys(i for i in indices_of(sp.Tuple(*domain)) if i not in over))
+    ends = ({i: i.start for i in over}, {i: i.last for i in over})
+    return any(all(implies(others, sp.expand(substitute(c, end))) for c in domain) for end in ends)
 
 
 def _within(body: sp.Expr, domain: tuple[sp.Expr, ...], over: tuple[Index, ...]) -> sp.Expr:

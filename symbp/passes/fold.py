@@ -34,27 +34,29 @@ def eliminate(expression: sp.Expr, relations: Iterable[Relation], hide: Collecti
     return expression
 
 
-def _once(expression: sp.Expr, relations: tuple[Relation, ...], hide: Collection[str]) -> sp.Expr:
+def _once(expression: sp.Expr, relations: tuple[Relation, ...], hide: Collection[str], known: tuple[sp.Expr, ...] = ()) -> sp.Expr:
+    """One round; `known` are the conditions of the sums around the expression."""
     if isinstance(expression, Reduce):
-        return Reduce(expression.op, _once(expression.body, relations, hide), expression.over, expression.domain)
+        body = _once(expression.body, relations, hide, (*known, *expression.domain))
+        return Reduce(expression.op, body, expression.over, expression.domain)
     if expression.has(sp.exp):
-        expression = _exponentials(powers(expression), relations)
+        expression = _exponentials(powers(expression), relations, known)
     found = {}
     for access in _top_accesses(expression):
         if access.name in hide:
-            answer = _first(access, relations)
+            answer = _first(access, relations, known)
             if answer is not None and answer[1] == 1:
                 found[access] = answer[0]
-    found |= {root: value for root in expression.atoms(sp.Pow) if is_root(root) and (value := _root(root, relations)) is not None}
-    inner = {r: _once(r, relations, hide) for r in _top_sums(expression)}
+    found |= {root: value for root in expression.atoms(sp.Pow) if is_root(root) and (value := _root(root, relations, known)) is not None}
+    inner = {r: _once(r, relations, hide, known) for r in _top_sums(expression)}
     return expression.xreplace({**found, **inner})
 
 
-def _exponentials(expression: sp.Expr, relations: tuple[Relation, ...]) -> sp.Expr:
+def _exponentials(expression: sp.Expr, relations: tuple[Relation, ...], known: tuple[sp.Expr, ...]) -> sp.Expr:
     """Replace hidden exponentials whose powers fit a relation; the others are shown again."""
     mapping = {}
     for node in sorted(expression.atoms(hidden), key=sp.default_sort_key):
-        answer = _first(node.args[0], relations)
+        answer = _first(node.args[0], relations, known)
         if answer is None:
             continue
         value, power = answer
@@ -65,15 +67,15 @@ def _exponentials(expression: sp.Expr, relations: tuple[Relation, ...]) -> sp.Ex
     return reveal(expression.xreplace(mapping))
 
 
-def _root(root: sp.Pow, relations: tuple[Relation, ...]) -> sp.Expr | None:
+def _root(root: sp.Pow, relations: tuple[Relation, ...], known: tuple[sp.Expr, ...]) -> sp.Expr | None:
     """A root of a sum through the tensor that was defined as such a root."""
-    answer = _first(root.base, relations)
+    answer = _first(root.base, relations, known)
     return answer[0] ** (root.exp / answer[1]) if answer is not None and (root.exp / answer[1]).is_Integer else None
 
 
-def _first(atom: sp.Expr, relations: tuple[Relation, ...]) -> tuple[sp.Expr, int] | None:
+def _first(atom: sp.Expr, relations: tuple[Relation, ...], known: tuple[sp.Expr, ...]) -> tuple[sp.Expr, int] | None:
     for relation in reversed(relations):
-        answer = relation.apply(atom)
+        answer = relation.apply(atom, known)
         if answer is not None:
             return answer
     return None

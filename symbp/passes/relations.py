@@ -11,7 +11,7 @@ exponentials become powers of one unknown, and the relation is solved where it i
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
@@ -27,17 +27,23 @@ from symbp.passes.closed import unify
 
 @dataclass(frozen=True)
 class Relation:
-    """`source^power = value`, where source is exp(argument), an access, or what stands under a root; value uses the defined tensor."""
+    """`source^power = value`, where source is exp(argument), an access, or what stands under a root; value uses the defined tensor.
+
+    domain: the conditions, each ≥ 0, on which it holds.
+    """
 
     source: sp.Expr
     power: sp.Expr
     value: sp.Expr
     tensor: str
+    domain: tuple[sp.Expr, ...] = ()
 
-    def apply(self, atom: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
-        """The value and power for an atom of the same pattern, or None."""
+    def apply(self, atom: sp.Expr, known: tuple[sp.Expr, ...] = ()) -> tuple[sp.Expr, sp.Expr] | None:
+        """The value and power for an atom of the same pattern where its domain is `known` to hold, or None."""
         found = unify(self.source, atom, indices_of(self.source))
-        return None if found is None else (self.value.xreplace(found), self.power)
+        if found is None or not {sp.expand(c.xreplace(found)) for c in self.domain} <= {*known}:
+            return None
+        return self.value.xreplace(found), self.power
 
 
 def relations(program: Program) -> tuple[Relation, ...]:
@@ -48,8 +54,8 @@ def relations(program: Program) -> tuple[Relation, ...]:
     found: list[Relation] = []
     sole = sole_writers(program)
     for eq, _ in walk(program.statements):
-        if eq in sole and eq.op == "sum" and not eq.over and not eq.domain and eq.body != 0:
-            found += _solve(eq.target, eq.body)
+        if eq in sole and eq.op == "sum" and not eq.over and eq.body != 0:
+            found += (replace(relation, domain=eq.domain) for relation in _solve(eq.target, eq.body))
     return tuple(found)
 
 

@@ -139,7 +139,8 @@ class PlannedPrinter:
             self._where(node, out)
         else:
             source = self._plain(node.args[0] if isinstance(node, Apply) else node, out)
-            self._out.append(f"{self.printer.module}.copyto({self.printer(out)}, {self.printer(source)})")
+            if source != out:
+                self._out.append(f"{self.printer.module}.copyto({self.printer(out)}, {self.printer(source)})")
             self._release(source, out)
 
     def _function(self, op: str) -> str:

@@ -183,7 +183,7 @@ class _Loop:
         with records(folder) as record:
             saved = time.monotonic()
             while place.epoch < self.settings.epochs and not stop:
-                order = np.random.default_rng([self.settings.seed, place.epoch]).permutation(len(self.samples))
+                order = self.samples.order(self.settings.seed, place.epoch)
                 self.good = Good.of(self.module, self.params, self.state, place.batch)
                 while place.batch < self.batches and not stop:
                     loss, count = self._step(order, place, record)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from symbp import data
+from symbp.data.characters import load_text
 from symbp.data.prepare import Augmenter, Preparation
 from symbp.data.sources import to_stderr
 from symbp.data.table import read_table
@@ -28,7 +29,8 @@ class Samples:
     """The samples of a run.
 
     x, y: inputs (N, *shape) and targets (N, K) or (N,) by split.  size: samples in a batch.  digest: of the data set
-    and its preparation.  augmenter: what changes images at random.
+    and its preparation.  augmenter: what changes images at random.  share: an epoch goes through one of so many samples,
+    drawn anew each time: the windows of a text overlap.
     Raises `RunError` for a batch that is larger than the data, and `RunError` for inputs that are no finite numbers.
     """
 
@@ -38,22 +40,28 @@ class Samples:
     size: int
     digest: str = ""
     augmenter: Augmenter | None = None
+    share: int = 1
     buffers: tuple[np.ndarray, np.ndarray] = field(init=False)
 
     def __post_init__(self) -> None:
         x, y = self.x["train"], self.y["train"]
-        if self.size > len(x):
-            raise RunError(f"a batch of {self.size:,} samples is larger than the {len(x):,} samples of {self.name} to train on; "
+        if self.size > len(self):
+            raise RunError(f"a batch of {self.size:,} samples is larger than the {len(self):,} samples of {self.name} to train on; "
                            "make batch_size smaller")
         for split, values in self.x.items():
-            check_finite(f"{split}_x of {self.name}", values)
+            if values.dtype.kind == "f":
+                check_finite(f"{split}_x of {self.name}", values)
         for split, targets in self.y.items():
             if targets.dtype.kind == "f":
                 check_finite(f"{split}_y of {self.name}", targets)
         object.__setattr__(self, "buffers", tuple(np.empty((self.size, *a.shape[1:]), a.dtype) for a in (x, y)))
 
     def __len__(self) -> int:
-        return len(self.x["train"])
+        return len(self.x["train"]) // self.share
+
+    def order(self, seed: int, epoch: int) -> np.ndarray:
+        """The samples of an epoch, in the order in which they are trained on."""
+        return np.random.default_rng([seed, epoch]).permutation(len(self.x["train"]))[:len(self)]
 
     @property
     def batches(self) -> int:
@@ -63,6 +71,8 @@ class Samples:
     def batch(self, order: np.ndarray, number: int, epoch: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and targets of a batch of an epoch's order; they lie in buffers that the next call fills anew."""
         chosen = order[number * self.size:(number + 1) * self.size]
+        if self.share > 1:
+            return self.x["train"][chosen], self.y["train"][chosen]
         x, y = (np.take(a["train"], chosen, axis=0, out=b[:len(chosen)], mode="clip") for a, b in zip((self.x, self.y), self.buffers))
         if self.augmenter is not None:
             x[:] = self.augmenter.batch(chosen, epoch, number)
@@ -71,7 +81,8 @@ class Samples:
     def parts(self, split: str = "test") -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """A split in order, in parts that fit the cache."""
         x, y = self.x[split], self.y[split]
-        return ((x[k:k + EVALUATED], y[k:k + EVALUATED]) for k in range(0, len(x), EVALUATED))
+        size = max(1, EVALUATED // (y.shape[1] if y.dtype.kind != "f" and y.ndim > 1 else 1))
+        return ((x[k:k + size], y[k:k + size]) for k in range(0, len(x), size))
 
     def mean(self, found: Callable[[np.ndarray, np.ndarray], tuple[float, float]], summed: bool) -> tuple[float, float]:
         """Loss and accuracy over the test split from those of its parts; summed: a batch's loss is a sum and no mean."""
@@ -102,6 +113,8 @@ def check_finite(what: str, values: np.ndarray) -> None:
 def read_samples(network: Network, settings: RunSettings) -> Samples:
     """Load the data of a run.  Raises `SymbpError` where they do not fit the network: shapes, labels, the batch's size."""
     x, y = data_tensors(network)
+    if x.dtype == "int":
+        return _windows(network, settings, x, y)
     own, shape = network.extras.get("data"), tuple(int(e) for e in x.shape[1:])
     if own is not None and own.file is not None and settings.data == own.name:
         return _of_table(network, settings, shape, y)
@@ -173,3 +186,19 @@ def _preparation(network: Network) -> Preparation:
 def _digest(digest: str, how: Preparation) -> str:
     """The digest of data that are prepared in this way; that of the data where it is the usual one."""
     return digest if how == Preparation() else hashlib.sha256(f"{digest} {how}".encode()).hexdigest()
+
+
+def _windows(network: Network, settings: RunSettings, x: Tensor, y: Tensor) -> Samples:
+    """The windows of a text; those to validate on lie side by side."""
+    text = load_text(settings.data, settings.data_dir, to_stderr)
+    known = next(int(f.right) + 1 for f in network.program.facts if f.relation == "<=" and x.name in f.tensors)
+    if len(x.shape) != 2 or y.shape != x.shape or y.dtype != "int":
+        raise RunError(f"a network that learns a text has an input [T] of tokens and as many targets that are integers, but the input "
+                       f"has the shape {list(x.shape[1:])} and the target {list(y.shape[1:])}")
+    if len(text.vocabulary) > known:
+        raise RunError(f"the text {text.name} has {len(text.vocabulary)} different characters, but the network's input has tokens = "
+                       f"{known}; make tokens and classes {len(text.vocabulary)}")
+    length = int(x.shape[1])
+    parts = {"train": text.windows("train", length), "test": text.windows("test", length, length)}
+    return Samples(text.name, {s: p[0] for s, p in parts.items()}, {s: p[1] for s, p in parts.items()}, settings.batch_size,
+                   text.digest(), share=length)
