@@ -185,7 +185,7 @@ def _workspace(N, dtype):
 
 
 def evaluate(params, x, y, state=None):
-    """The loss and the accuracy (0 to 1) on samples x with targets y."""
+    """The loss and R² (1: no error, 0: no better than the mean) on samples x with targets y."""
     gate_U, gate_V, gate_c, W2, b2 = (params[name] for name, *_ in PARAMETERS)
     dtype = gate_U.dtype
     x = np.asarray(x, dtype)
@@ -196,7 +196,11 @@ def evaluate(params, x, y, state=None):
     gate_y = (x @ gate_U.T) * gate_g                          # (3)  (N, 6)
     z2 = gate_y @ W2.T + b2                                   # (4)  (N, 2)
     L = np.sum(np.square(z2 - y)) / N                         # (5)
-    return L, float("nan")
+    mean = y.sum(axis=0) / N
+    wrong = np.sum(np.square(y - z2))
+    spread = np.sum(np.square(y - mean))
+    r2 = 1 - wrong / spread
+    return L, r2
 
 
 def save(path, params, state=None, **extra):
@@ -264,8 +268,8 @@ def main(arguments=None):
             loss = train_step(params, state, x[batch], y[batch])
             if not np.isfinite(loss):
                 sys.exit(f"the loss of step {state['step']} is {loss}; try a smaller learning rate")
-        loss, accuracy = evaluate(params, test_x, test_y)
-        print(f"epoch {epoch + 1:3}  test loss {loss:.4f}  accuracy {accuracy:.4f}", flush=True)
+        loss, r2 = evaluate(params, test_x, test_y)
+        print(f"epoch {epoch + 1:3}  test loss {loss:.4f}  r2 {r2:.4f}", flush=True)
     if options.out is not None:
         save(options.out, params, state)
 

@@ -85,9 +85,11 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--out", metavar="FILE.py", help="the module (default: NAME.py in this folder)")
     _training(_command(commands, "train", _train, "generate a module and train it, with figures, plots and checkpoints"))
     data = _command(commands, "data", _data, "load a set of images, fetch it if need be, and keep it")
-    data.add_argument("name", metavar="NAME", help="digits, mnist, cifar10, or any name with --data-dir")
+    data.add_argument("name", metavar="NAME", help="digits, mnist, cifar10, any name with --data-dir, or a network file with a CSV file")
     data.add_argument("--data-dir", metavar="DIR", help="the folder with your own files: IDX, or CIFAR-10's binary version")
     data.add_argument("--out", metavar="FILE.npz", help="write the arrays into this file, not into the cache")
+    data.add_argument("--plots", metavar="DIR", help="draw counts, histograms, correlations, components and samples into this folder")
+    data.add_argument("--plot-format", choices=("png", "svg"), default="png", help="what kind of pictures (default: png)")
     verify = _command(commands, "verify", _verify, "say which numbers of a text are right, which are wrong, and where the first mistake is")
     verify.add_argument("claims", metavar="CLAIMS", nargs="+", help="claim files, or folders of them")
     verify.add_argument("--format", choices=("text", "md"), default="text", help="how to print the verdicts (default: text)")
@@ -118,6 +120,7 @@ def _training(command: argparse.ArgumentParser) -> None:
         command.add_argument(f"--{name}", type=_count, metavar="N", help=f"{what} (default: the network file's [train])")
     command.add_argument("--out", metavar="DIR", help="the run's folder (default: runs/NAME)")
     command.add_argument("--no-plots", action="store_true", help="draw no pictures")
+    command.add_argument("--watch", metavar="gradients", help="measure gradients and saturation by layer, and say what is wrong with them")
 
 
 def _count(text: str) -> int:
@@ -251,11 +254,12 @@ def _train(options: argparse.Namespace) -> int:
     common = {"epochs": options.epochs, "batch_size": options.batch_size, "seed": options.seed, "plots": not options.no_plots,
               "quiet": options.json}
     if options.resume is not None:
-        if options.out or options.data or options.data_dir:
-            raise SymbpError("a run goes on in its own folder with its own data; remove --out, --data and --data-dir")
+        if options.out or options.data or options.data_dir or options.watch:
+            raise SymbpError("a run goes on in its own folder with its own data, and is watched as it began; remove --out, --data, "
+                             "--data-dir and --watch")
         result = resume(options.resume, **common)
     else:
-        result = train(options.net, data=options.data, data_dir=options.data_dir, out=options.out, **common)
+        result = train(options.net, data=options.data, data_dir=options.data_dir, out=options.out, watch=options.watch or "", **common)
     if options.json:
         print(json.dumps(result.to_json(), indent=2))
     elif result.already:
@@ -284,12 +288,16 @@ def _print_result(result: Result) -> None:
 def _reached(result: Result) -> str:
     """Loss and accuracy in words."""
     share = "" if result.accuracy is None else f", accuracy {100 * result.accuracy:.2f} %"
+    if result.r2 is not None:
+        share = f", R² {result.r2:.4f}"
+    if result.rmse is not None:
+        share += f", RMSE {result.rmse:.4g}"
     return ("test loss not finite" if result.loss is None else f"test loss {result.loss:.4f}") + share
 
 
 def _data(options: argparse.Namespace) -> int:
     from symbp.data.provide import as_text, provide
-    answer = provide(options.name, options.data_dir, options.out)
+    answer = provide(options.name, options.data_dir, options.out, options.plots, options.plot_format)
     print(json.dumps(answer, indent=2) if options.json else as_text(answer))
     return 0
 

@@ -204,12 +204,3 @@ class Draft:
 def known(signal: Signal, probabilities: bool) -> Signal:
     """The same signal, of which is known whether its values lie between 0 and 1."""
     return replace(signal, probabilities=probabilities)
-
-
-def exact(number: float) -> sp.Rational:
-    """A number as it was written: 0.1 is 1/10.
-
-    >>> exact(0.1)
-    1/10
-    """
-    return sp.Rational(repr(number))

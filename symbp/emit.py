@@ -26,7 +26,7 @@ from symbp.initial import starts
 from symbp.language.index import size
 from symbp.language.program import Program
 from symbp.language.tensor import Tensor, accesses
-from symbp.metrics import accuracy
+from symbp.metrics import accuracy, determination
 from symbp.module_code import Code
 from symbp.module_state import State
 from symbp.module_text import WIDTH, count, names_in, start_text, tuple_text, wrapped
@@ -44,6 +44,11 @@ from symbp.suggest import nearest
 from symbp.targets import NUMPY, NUMPY_ERF, TARGETS, Target
 
 N = size("N")
+SCALES = {
+    "standard": ('scale, mean, std = file["maximum"], file["mean"], file["std"]', '(file[f"{part}_x"] / scale - mean) / std'),
+    "unit": ('scale = file["maximum"]', 'file[f"{part}_x"] / scale'),
+    "symmetric": ('scale = file["maximum"]', '2 * file[f"{part}_x"] / scale - 1')}
+"""How a module scales the images of its data file."""
 
 
 def generate(network: Network, target: str = "numpy", path: str | Path | None = None) -> str:
@@ -73,9 +78,19 @@ def values_function(network: Network) -> Callable[..., dict[str, Any]]:
     It is made of the lines of `loss_and_grads`, and serves to find the tensor that was the first to break.
     """
     emitter = _Emitter(network)
-    names = [emitter.names[name] for name in emitter.code.numbers]
+    return _values(emitter, {emitter.names[name]: emitter.names[name] for name in emitter.code.numbers})
+
+
+def tensors_function(network: Network) -> tuple[Callable[..., dict[str, Any]], dict[str, str]]:
+    """What `values_function` answers, by the program's names; and for each parameter the name of the tensor of its gradient."""
+    emitter = _Emitter(network)
+    return _values(emitter, {name: emitter.names[name] for name in emitter.code.numbers}), dict(emitter.gradients)
+
+
+def _values(emitter: _Emitter, keys: dict[str, str]) -> Callable[..., dict[str, Any]]:
+    """The function that answers the values of these names of the code under these keys."""
     lines = emitter._opened([*emitter.state.taken(), *emitter.state.drawn(), *emitter.code.readable(*emitter.code.numbers)])
-    pairs = ", ".join(f'"{name}": {name}' for name in names)
+    pairs = ", ".join(f"{key!r}: {name}" for key, name in keys.items())
     source = "\n    ".join(["def values(params, x, y, state=None):", *lines, f"return {{{pairs}}}"])
     space: dict[str, Any] = {"np": np, "PARAMETERS": emitter.parameters(), "math": math}
     exec("\n".join([*NUMPY_ERF, *emitter.state.declared(), source]), space)  # noqa: S102 - lines that were made here from equations
@@ -130,10 +145,18 @@ class _Emitter:
 
     def accuracy(self) -> list[str] | None:
         """Lines that leave `accuracy`, or None where the target is no class."""
-        program, names = accuracy(self.network.inference.program, self.output, self.y), self.used.names
+        return self._judged(accuracy(self.network.inference.program, self.output, self.y), "accuracy")
+
+    def r2(self) -> list[str] | None:
+        """Lines that leave `r2`, or None where the target is no number for each output."""
+        return self._judged(determination(self.network.inference.program, self.output, self.y), "r2")
+
+    def _judged(self, program: Program | None, wanted: str) -> list[str] | None:
+        """Lines that leave a scalar of that name."""
         if program is None:
             return None
-        given = {t.name: names.get(t.name, "accuracy") for t in program.tensors if t.name in names or not t.shape}
+        names, last = self.used.names, program.tensors[-1]
+        given = {t.name: wanted if t is last else names.get(t.name, t.name) for t in program.tensors if t.name in names or t is last}
         return list(self.target.printer(spell(program, given=given, reserved=names.values())).lines(lower(program)))
 
     # the module
@@ -158,7 +181,8 @@ class _Emitter:
             "name": self.network.name, "title": self.network.title or self.network.name, "version": __version__,
             "equations": self._equations(), "notes": self._notes(), "helpers": helpers, "target": self.target,
             **self._running(),
-            "imports": ["argparse", *modules, "os", "sys"], "libraries": [*self.target.imports, *lines],
+            "imports": sorted({"argparse", *modules, *(("math",) if "math" in names_in(update.lines) else ()), "os", "sys"}),
+            "libraries": [*self.target.imports, *lines],
             "kernels": self.target.kernels([*self.planned()[2], *update.kernels]),
             "generator": ["rng = np.random.default_rng(seed)"] if any(s.kind not in ("zeros", "ones") for s in first.values()) else [],
             "parameters": [f'("{code}", {shape}, "{dtype}"),' for code, shape, dtype in self.parameters()],
@@ -193,7 +217,9 @@ class _Emitter:
         lines, buffers, _ = self.planned()
         names = wrapped([b.name for b in buffers], 'state["workspaces"][N]')
         workspace = ['if N not in state["workspaces"]:', '    state["workspaces"][N] = _workspace(N, dtype)', *names]
-        right = self.accuracy()
+        right, word = self.accuracy(), "accuracy"
+        if right is None and (right := self.r2()) is not None:
+            word = "r2"
         step = "\n".join(self.target.step).format(masks=" but the masks" if self.state.masks else "")
         gradients = ", ".join(f'"{self.names[p]}": {self.names[g]}' for p, g in self.gradients.items())
         return {
@@ -205,7 +231,9 @@ class _Emitter:
             "evaluation": self._applied([*self.used.readable(loss, output), *(right or ())]),
             "workspace": [f"{a},  # {b.name}" for a, b in zip(allocations(buffers, self.printer), buffers)],
             "output": self.used.names[output], "loss": self.names[loss], "gradients": "{" + gradients + "}",
-            "accuracy": "accuracy" if right else 'float("nan")', "target_shape": self.printer.shape(self.y.shape),
+            "accuracy": word if right else 'float("nan")', "measure": word,
+            "measured": {"accuracy": "the accuracy (0 to 1)", "r2": "R² (1: no error, 0: no better than the mean)"}[word],
+            "target_shape": self.printer.shape(self.y.shape),
         }
 
     def _applied(self, lines: Sequence[str], target: bool = True) -> list[str]:
@@ -237,15 +265,23 @@ class _Emitter:
         if self.y.dtype == "float" and not one_hot:
             targets = f"{labels}.reshape(-1, *{self.printer.shape(self.y.shape[1:])})"
         settings = {key: getattr(train, key) for key in ("epochs", "batch_size", "seed", "dtype")}
-        return {**settings, "data": data.name if data else self.network.name, "targets": targets}
+        return {**settings, "data": data.name if data else self.network.name, "targets": targets,
+                **dict(zip(("scales", "scaled"), SCALES[data.scale if data and not data.file else "standard"]))}
 
     def _notes(self) -> list[str]:
         """Names, facts, conventions and operation counts, in wrapped lines."""
         notes = [f"x is the input and y the target, {self.names[self.y.name]} above; N is the number of samples of a batch.",
                  f"Facts: {'; '.join(map(str, self.program.facts)) or 'none'}.",
                  f"Conventions: {'; '.join(self.program.conventions.sentences())}.",
+                 *self._augmented(),
                  f"Floating-point operations for N samples: {', '.join(self._counts())}."]
         return [line for note in notes for line in textwrap.wrap(note, WIDTH)]
+
+    def _augmented(self) -> list[str]:
+        """What `main` does not do, where the network file asks for it."""
+        data = self.network.extras.get("data")
+        wanted = data is not None and (data.flip or data.crop)
+        return ["Random flips and crops are the work of `symbp train`; `main` trains on the images as they are."] if wanted else []
 
     def _counts(self) -> list[str]:
         """Operation counts for a batch of N samples, in words."""

@@ -11,9 +11,9 @@ import sympy as sp
 from symbp.errors import LanguageError
 from symbp.language.equation import Equation
 from symbp.language.functions import Defined
-from symbp.language.index import indices_of
+from symbp.language.index import Index, indices_of
 from symbp.language.program import Program
-from symbp.language.tensor import Tensor, accesses
+from symbp.language.tensor import Access, Tensor, accesses
 from symbp.network import Network
 
 
@@ -54,26 +54,34 @@ def _asked(network: Network) -> dict[str, str]:
     found: dict[str, str] = {}
     for record in network.records:
         init = getattr(record.layer, "init", "auto")
+        weights = [n for n in record.parameters if not _is_offset(network.program, network.program.tensor(n))] or record.parameters
         for name in record.parameters:
             letter = name.rpartition(".")[2]
             if isinstance(init, dict):
                 found[name] = init.get(letter, "auto")
             elif letter.rstrip("0123456789") in record.layer.starts:
                 found[name] = record.layer.starts[letter.rstrip("0123456789")]
-            elif len(network.program.tensor(name).shape) > 1:
+            elif name in weights and len(network.program.tensor(name).shape) > 1:
                 found[name] = init
     return found
 
 
 def _start(program: Program, tensor: Tensor, kind: str) -> Start:
     if kind == "auto":
-        kind = "zeros" if len(tensor.shape) < 2 else "he" if _feeds_relu(program, tensor) else "xavier"
+        kind = "zeros" if _is_offset(program, tensor) else "he" if _feeds_relu(program, tensor) else "xavier"
     if kind in ("zeros", "ones"):
         return Start(kind)
     if kind == "normal":
         return Start(kind, 1, 10_000)
     into, out = _fans(program, tensor)
     return Start(kind, 2, into if kind == "he" else into + out)
+
+
+def _is_offset(program: Program, tensor: Tensor) -> bool:
+    """Whether a parameter is added as it is, such as a bias, whatever its axes, or has one axis."""
+    body = _reader(program, tensor).body
+    added = isinstance(body, Access) and body.name == tensor.name and all(isinstance(p, Index) for p in body.indices)
+    return added or len(tensor.shape) < 2
 
 
 def _reader(program: Program, tensor: Tensor) -> Equation:

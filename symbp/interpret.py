@@ -259,7 +259,7 @@ class _Run:
             return numbers.convert(np.asarray(self.integer(expression, points, equation)))
         if expression.is_number and not expression.has(Defined, step, equal):
             return numbers.constant(expression)
-        if isinstance(expression, (sp.Symbol, AppliedUndef, sp.floor)):
+        if isinstance(expression, (sp.Symbol, AppliedUndef)) or isinstance(expression, sp.floor) and not expression.has(Access):
             return numbers.constant(sp.Integer(self.size(expression)))
         if isinstance(expression, Defined) and expression.definition is not None:
             return self.evaluate(expression.expanded(), points, equation)

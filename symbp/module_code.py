@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Mapping
 
 from symbp.arrays import lower
-from symbp.arrays.nodes import For, Statement
+from symbp.arrays.nodes import Assign, Fill, For, Statement
 from symbp.language.program import Program
 from symbp.module_text import WIDTH
 from symbp.passes.closed import closed
@@ -57,9 +57,12 @@ class Code:
         """Lines for these tensors, each with its shape and the number of its equation."""
         return [line for s in self.statements(*wanted) for line in self._commented(s, list(self.printer.lines([s])))]
 
-    def _commented(self, statement: Statement, lines: list[str]) -> list[str]:
-        if isinstance(statement, For) or statement.name not in self.numbers:
+    def _commented(self, statement: Statement, lines: list[str], column: int = 56) -> list[str]:
+        if isinstance(statement, For):
+            inner = (line for s in statement.body for line in self._commented(s, list(self.printer.lines([s])), column - 4))
+            return [lines[0], *("    " + line for line in inner)]
+        if isinstance(statement, Fill) or statement.name not in self.numbers:
             return lines
-        shape = self.program.tensor(statement.name).shape
+        shape = self.program.tensor(statement.name).shape if isinstance(statement, Assign) else ()
         text = f"({self.numbers[statement.name]})" + (f"  {self.printer.shape(shape)}" if shape else "")
-        return [*lines[:-1], f"{lines[-1]:<56}  # {text}"]
+        return [*lines[:-1], f"{lines[-1]:<{column}}  # {text}"]

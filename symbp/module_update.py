@@ -8,17 +8,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from symbp.arrays import lower
-from symbp.arrays.nodes import Assign, Statement, names_read
+from symbp.arrays.nodes import Apply, Assign, Fold, Statement, names_read
 from symbp.errors import LanguageError
+from symbp.language.equation import walk
 from symbp.language.index import size
 from symbp.language.program import Program
 from symbp.language.tensor import Tensor
+from symbp.language.tensor import names_read as names_of
 from symbp.module_text import tuple_text
 from symbp.network import Network
 from symbp.optim import GradientDescent
 from symbp.optim import Update as Equations
 from symbp.passes.prune import inline
 from symbp.printing.kernel import Kernel
+from symbp.printing.numpy import HostPrinter, NumpyPrinter
 from symbp.targets import Target
 
 
@@ -36,20 +39,26 @@ class Update:
 def update_lines(network: Network, target: Target) -> Update:
     """The optimiser's equations for a parameter w with the gradient g, whatever its shape, as lines."""
     made = _equations(network)
-    program = inline(made.extended(), [t.name for t in made.tensors if t.role == "intermediate" and not t.next_of])
+    program = inline(made.extended(), _once_read(made))
     following = {t.name: t.next_of for t in made.tensors if t.next_of}
     arrays = {new: old for new, old in following.items() if program.tensor(new).shape}
     states = {t.name: t.name.removesuffix("_w") for t in made.tensors if t.role == "state" and t.shape}
     constants = {name: name.upper() for name in made.values if program.tensor(name).role == "constant"}
     scalars = {t.name: f'state["{t.name}"]' for t in made.tensors if t.role == "state" and not t.shape}
     counted = {new: old for new, old in following.items() if new not in arrays}
-    printer = target.printer({**states, **constants, **scalars, **counted})
-    planned = target.planned(printer, same=arrays, host={*constants, *scalars, *counted}, kernel="_{}_update")
+    helpers = {t.name: t.name.removesuffix("_w") for t in made.tensors if t.role == "intermediate" and t.shape and not t.next_of}
+    names = {**states, **constants, **scalars, **counted, **helpers}
     statements = lower(program)
     check_order(statements, following)
     first = [s for s in statements if isinstance(s, Assign) and not s.value.axes]
+    over_all = [s for s in first if "g" in names_read(s)]
+    device = [s for s in first if s not in over_all and names_read(s) & {s.name for s in over_all}]
+    host = [s for s in first if s not in over_all and s not in device]
+    printer = target.printer(names)
+    planned = target.planned(printer, same=arrays, host={*constants, *scalars, *counted, *(s.name for s in host)}, kernel="_{}_update")
+    head = [*HostPrinter(names).lines(host), *(f'state["{old}"] = {old}' for old in counted.values())]
+    head = [*(head if counted else ['state["step"] += 1', *head]), *_totals(over_all, printer), *planned.lines(device)]
     lines = planned.lines([s for s in statements if s not in first])
-    head = [*printer.lines(first), *(f'state["{old}"] = {old}' for old in counted.values())] or ['state["step"] += 1']
     scratch = tuple(b.name for b in planned.buffers.values())
     inner = ["g = grads[name]", *(f'{s} = state["{s}"][name]' for s in states.values()),
              *([f'{tuple_text(scratch)[1:-1]} = state["scratch"][name]'] if scratch else []), *lines]
@@ -64,6 +73,24 @@ def _equations(network: Network) -> Equations:
     w, g = Tensor("w", (count,), role="parameter"), Tensor("g", (count,), role="input")
     optimizer = network.optimizer or GradientDescent()
     return optimizer.update(Program((w, g), ()), {"w": "g"}, network.notation.learning_rate)
+
+
+def _once_read(made: Equations) -> list[str]:
+    """The helpers of a parameter's shape that a single equation reads."""
+    read = [name for eq, _ in walk(made.statements) for name in names_of(eq.expressions)]
+    return [t.name for t in made.tensors if t.role == "intermediate" and t.shape and not t.next_of and read.count(t.name) == 1]
+
+
+def _totals(statements: Iterable[Assign], printer: NumpyPrinter) -> list[str]:
+    """Sums of squares over the elements of all gradients, whatever their shapes: inner products."""
+    lines = []
+    for statement in statements:
+        name, value = printer.name(statement.name), statement.value
+        if not (isinstance(value, Fold) and value.op == "sum" and isinstance(value.source, Apply) and value.source.op == "square"):
+            raise LanguageError(f"{statement.name} is no sum of squares; no other sum over all parameters has code")
+        element = printer(value.source.args[0])
+        lines += [f"{name} = 0.0", "for g in grads.values():", f"    {name} += {printer.module}.vdot({element}, {element})"]
+    return lines
 
 
 def check_order(statements: Iterable[Statement], following: dict[str, str]) -> None:

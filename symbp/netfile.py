@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from symbp.data.table import Reading
 from symbp.language.conventions import CHOICES, Conventions
 from symbp.layers import LAYERS, Layer
 from symbp.layers.equations import Extent
@@ -47,10 +49,45 @@ class Choices(Settings):
 
 
 class Data(Settings):
-    """The data to train on: the name of a known set, and a folder where its files lie, if they are the user's."""
+    """The data to train on: the name of a known set, and a folder where its files lie, if they are the user's.
+
+    scale: how bytes become numbers.  flip, crop: mirror images, and shift them by up to so many pixels, at random while training.
+    file: a CSV file beside the network file, instead of images; the keys from `target` on are about its columns and rows.
+    """
 
     name: Annotated[str, Field(pattern=FILE_NAME, max_length=60)]
     folder: str | None = None
+    scale: Literal["standard", "unit", "symmetric"] = "standard"
+    flip: bool = False
+    crop: Annotated[int, Field(ge=0, le=64)] = 0
+    file: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+    target: str | None = None
+    features: Annotated[list[str], Field(min_length=1, max_length=1000)] | None = None
+    categorical: Literal["one_hot", "integer"] = "one_hot"
+    missing: Literal["error", "drop", "mean", "median"] = "error"
+    outliers: Literal["keep", "drop", "clip"] = "keep"
+    rule: Literal["iqr", "z_score"] = "iqr"
+    factor: Annotated[float, Field(gt=0)] | None = None
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    def model_post_init(self, _context: object) -> None:
+        """Refuse keys that have no meaning together."""
+        given = self.model_fields_set
+        of_tables = given & {"target", "features", "categorical", "missing", "outliers", "rule", "factor", "test_fraction", "split_seed"}
+        if self.file is None and of_tables:
+            raise NetworkError(f"{min(of_tables)} is about the columns of a CSV file, but no file is named; add file = \"….csv\", "
+                               "or remove it")
+        if self.file is not None and (self.folder is not None or self.flip or self.crop):
+            key = "folder" if self.folder is not None else "flip" if self.flip else "crop"
+            raise NetworkError(f"{key} is about images, but file = {quoted(self.file)} is a table; remove one of the two")
+        if self.file is not None and self.target is None:
+            raise NetworkError('file names a table, but not which column is the answer; add target = "…" with the name of a column')
+
+
+    def reading(self) -> Reading:
+        """How the CSV file is read."""
+        return Reading(**{f.name: getattr(self, f.name) for f in fields(Reading)})
 
 
 class Train(Settings):

@@ -16,6 +16,7 @@ from symbp.layers.equations import Reader
 from symbp.losses import Loss, Target
 from symbp.notation import Notation
 from symbp.optim import Optimizer, Update
+from symbp.passes.closed import closed
 from symbp.settings import NetworkError, place
 
 if TYPE_CHECKING:
@@ -90,7 +91,9 @@ class Network:
         made = self.update(derivation.derivative, derivation.gradients)
         if made is None:
             return derivation.program, []
-        return made.extended(), [(eq.target, eq.body) for eq, _ in walk(made.statements)]
+        program = made.extended()
+        return program, [(group[0].target, closed(group)) for group in (program.definition(name) for name in
+                                                                   dict.fromkeys(eq.target.name for eq, _ in walk(made.statements)))]
 
     def __str__(self) -> str:
         return f"{self.name}\n{self.program}"
@@ -122,6 +125,8 @@ class Network:
             with place(f"loss ({loss.type})"):
                 scalar = draft.tensor(total)
                 loss.build(draft, signal, target or Target(), scalar)
+                if loss.prior is not None:
+                    loss.prior.build(draft, scalar)
                 draft.tensors.sort(key=lambda t: t is scalar)
             return cls(name, draft.program(), total, records=tuple(records), output=signal.tensor.name, notation=notation,
                        starts=draft.starts, rates=draft.rates, **rest, **more)

@@ -87,7 +87,8 @@ class Float64(Numbers):
     tolerance = 1e-9
     most_points = 500_000
     functions = {
-        sp.exp: np.exp, sp.log: np.log, sp.sin: np.sin, sp.cos: np.cos, sp.Abs: np.abs, sp.Pow: _float_power,
+        sp.exp: np.exp, sp.log: np.log, sp.sin: np.sin, sp.cos: np.cos, sp.Abs: np.abs, sp.floor: np.floor,
+        sp.Pow: _float_power,
         sp.erf: np.vectorize(math.erf, otypes=[float]),
         step: lambda x, c: np.where(np.asarray(x) > 0, 1.0, np.where(np.asarray(x) < 0, 0.0, c)),
         equal: lambda a, b: np.where(np.asarray(a) == np.asarray(b), 1.0, 0.0),
@@ -118,6 +119,7 @@ class Rational(Numbers):
 
     functions = {
         sp.Pow: _elementwise(_fraction_power, 2), sp.Abs: _elementwise(abs, 1),
+        sp.floor: _elementwise(lambda x: Fraction(math.floor(x)), 1),
         step: _elementwise(lambda x, c: Fraction(int(x > 0)) if x else c, 2),
         equal: _elementwise(lambda a, b: Fraction(int(a == b)), 2),
     }

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar, get_args
 
+import sympy as sp
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from symbp.errors import SymbpError
@@ -73,6 +74,15 @@ class Settings(BaseModel):
 
 
 Kind = TypeVar("Kind", bound=Settings)
+
+
+def exact(number: float) -> sp.Rational:
+    """A number as it was written: 0.1 is 1/10.
+
+    >>> exact(0.1)
+    1/10
+    """
+    return sp.Rational(repr(number))
 
 
 def read_typed(registry: Mapping[str, type[Kind]], table: Mapping[str, Any], what: str) -> Kind:

@@ -181,12 +181,14 @@ class ElementwiseKernel:
 def stand_in() -> dict[str, ModuleType]:
     """The modules to put into sys.modules."""
     cupy = ModuleType("cupy")
-    for name in ("add", "subtract", "multiply", "divide", "negative", "square", "exp", "log", "sqrt", "tanh", "maximum", "logaddexp", "heaviside",
+    for name in ("add", "subtract", "multiply", "divide", "negative", "square", "exp", "log", "sqrt", "tanh", "maximum", "minimum", "logaddexp",
+                 "heaviside",
                  "abs", "sign", "greater", "greater_equal", "equal", "where", "power", "sin", "cos", "sum", "max", "argmax", "matmul", "copyto",
                  "broadcast_to", "zeros_like", "empty_like", "clip", "float32", "float64", "int64", "inf"):
         setattr(cupy, name, getattr(np, name))
     for make in (np.zeros, np.empty, np.arange, np.full):
         setattr(cupy, make.__name__, lambda *args, _make=make: device(_make(*args)))
+    cupy.vdot = lambda a, b: device(np.asarray(np.vdot(a.view(np.ndarray), b.view(np.ndarray))))
     cupy.pad = lambda x, *args, **kwargs: device(np.pad(x.view(np.ndarray), *args, **kwargs))
     windows = lambda x, *args, **kwargs: device(np.lib.stride_tricks.sliding_window_view(x.view(np.ndarray), *args, **kwargs))  # noqa: E731
     cupy.lib = SimpleNamespace(stride_tricks=SimpleNamespace(sliding_window_view=windows))

@@ -175,7 +175,10 @@ def test_the_module_for_mnist(golden: Callable[[str, str], None]) -> None:
 def test_elementwise_operations_of_a_step_are_kernels(name: str, tmp_path: Path) -> None:
     source = generate(symbp.load(ROOT / "examples" / f"{name}.toml"), target="cupy")
     step = source[source.index("def train_step"):source.index("def _workspace")]
-    assert {node.attr for node in attributes(step, "cp")} <= {"asarray", "matmul", "sum", "max"}
+    assert {node.attr for node in attributes(step, "cp")} <= {"asarray", "matmul", "sum", "max", "vdot", "copyto"}
+    copies = [node.args[1] for node in ast.walk(ast.parse(step)) if isinstance(node, ast.Call) and ast.unparse(node.func) == "cp.copyto"]
+    assert not any(isinstance(inner, ast.BinOp | ast.UnaryOp) for copy in copies if not isinstance(copy, ast.Subscript)
+                   for inner in ast.walk(copy)), "what is copied is a view of an array"
     path = tmp_path / "module.py"
     path.write_text(source, encoding="utf-8")
     subprocess.run([sys.executable, "-m", "ruff", "check", "--isolated", "-q", str(path)], check=True, timeout=60)

@@ -138,7 +138,7 @@ def test_single_precision_is_as_good_as_pytorchs_far_from_zero() -> None:
 def test_the_derivation_is_that_of_the_paper() -> None:
     d = sb.derive(between())
     assert [str(line.right) for line in d["c2"].lines] == [
-        "(xhat2_bar[n, j] - c2[n, j]*sum(n', c2[n', j]*xhat2_bar[n', j])/(N*sigma2[j]**2))/sigma2[j]"]
+        "(xhat2_bar[n, j] - xhat2[n, j]*sum(n', xhat2[n', j]*xhat2_bar[n', j])/N)/sigma2[j]"]
     assert [str(line.right) for line in d["z1"].lines] == ["c2_bar[n, j] - sum(n', c2_bar[n', j])/N"]
     assert {"Running statistics", "Inference"} <= {s.title for s in d.report().sections}
     assert {t.name for t, _ in d.running_lines()} == {"running_mean2_next", "running_var2_next"}

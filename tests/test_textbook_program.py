@@ -10,8 +10,18 @@ from symbp.derivation import Derivation
 from symbp.derivation.options import Options
 from symbp.derivation.program import textbook_program
 from symbp.interpret import interpret
-from symbp.language import Program
+from symbp.language import Loop, Program
+from symbp.language.functions import Defined
 
+RNN = """name = "rnn"
+[input]
+shape = [5, 3]
+[[layers]]
+type = "rnn"
+units = 4
+[loss]
+type = "squared_error"
+"""
 SCALAR = [name for name, make in CASES.items() if not make().program.tensor(make().of).shape]
 
 
@@ -33,10 +43,16 @@ def test_what_is_printed_is_what_is_computed() -> None:
     assert not {"p_bar", "S_bar", "e_bar"} & {t.name for t in program.tensors}
 
 
-def test_a_recurrence_is_its_adjoint() -> None:
+def test_a_recurrence_keeps_its_loops_and_has_no_derivative_of_a_function_that_the_forward_pass_left() -> None:
     case = CASES["lstm"]()
     derivation = Derivation(case.program, case.of, case.wrt)
-    assert textbook_program(derivation) is derivation.program
+    program = textbook_program(derivation)
+    assert [type(s) for s in program.statements].count(Loop) == [type(s) for s in derivation.program.statements].count(Loop)
+    assert len(program.equations) < len(derivation.program.equations)
+    layers = symbp.parse(RNN)
+    bodies = [eq.body for eq in textbook_program(symbp.derive(layers, activation_derivatives="folded")).equations]
+    assert any(str(body) == "(1 - h1[t + 1, n, k]**2)*h1_bar[t + 1, n, k]" for body in bodies)
+    assert not any(any(f.orders) for body in bodies for f in body.atoms(Defined))
 
 
 def test_equal_helpers_are_one() -> None:

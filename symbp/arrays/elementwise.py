@@ -15,10 +15,10 @@ from symbp.language.functions import Defined, equal, step
 from symbp.language.index import Index
 from symbp.language.tensor import Access, accesses
 
-PRIMITIVE = {sp.exp: "exp", sp.log: "log", sp.erf: "erf", sp.sin: "sin", sp.cos: "cos", sp.Abs: "abs"}
+PRIMITIVE = {sp.exp: "exp", sp.log: "log", sp.erf: "erf", sp.sin: "sin", sp.cos: "cos", sp.Abs: "abs", sp.floor: "floor"}
 """SymPy's functions by the names that NumPy and SciPy have for them."""
 
-SPELLED = frozenset({"sigmoid", "tanh", "softplus", "relu", "maximum", "sign"})
+SPELLED = frozenset({"sigmoid", "tanh", "softplus", "relu", "maximum", "minimum", "sign"})
 """Defined functions that NumPy spells in a safer or faster way than their definitions; a test compares the two."""
 
 Read = Callable[[Access], Node]
@@ -57,7 +57,7 @@ class Elementwise:
             return self.step(*expression.args)
         if isinstance(expression, equal):
             return apply("equal", tuple(map(Elementwise(self.read, self.axes, self.fixed, True), expression.args)), self.axes, "bool")
-        if type(expression) in PRIMITIVE:
+        if type(expression) in PRIMITIVE and expression.has(Access, Index):
             return self.apply(PRIMITIVE[type(expression)], expression.args)
         if expression.has(Access, Index):
             raise LanguageError(f"no array operation is known for {type(expression).__name__}, in {expression}")
@@ -135,12 +135,14 @@ class Elementwise:
     def _scalars(self, value: sp.Expr, scalars: Sequence[sp.Expr]) -> tuple[Node, Node]:
         """Numerator and denominator of a product of a number and tensors without axes."""
         _, above, below = split_factors(scalars, self.fixed)
-        parts = sp.fraction(value) if not value.is_Rational or scalars or abs(value.p) == 1 else (value, sp.S.One)
+        whole = value.is_number and not (value.is_Rational and (scalars or abs(value.p) == 1))
+        parts = (value, sp.S.One) if whole else sp.fraction(value)
         found = []
         for number_part, factors in zip(parts, (above, below)):
             node: Node = number(number_part)
             for factor in factors:
-                node = self(factor) if _is_one(node) else join("multiply", node, self(factor), ())
+                node = self(factor) if _is_one(node) else negated(self(factor)) if node == number(-1) else \
+                    join("multiply", node, self(factor), ())
             found.append(node)
         return found[0], found[1]
 
@@ -202,7 +204,7 @@ def join(op: str, left: Node, right: Node, axes: Axes) -> Node:
         return number(made[op])
     if op != "divide" and left.dtype == right.dtype == "int":
         return apply(op, (left, right), axes, "int")
-    if op != "multiply" or left.dtype == right.dtype:
+    if op != "multiply" or left.dtype == right.dtype or isinstance(left, Number) or isinstance(right, Number):
         left, right = as_float(left), as_float(right)
     return apply(op, (left, right), axes)
 

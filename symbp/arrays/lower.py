@@ -13,9 +13,11 @@ import sympy as sp
 from symbp.arrays.access import positions, view
 from symbp.arrays.domain import guards, margins, narrowed, without_units
 from symbp.arrays.elementwise import Elementwise, join
+from symbp.arrays.first import firsts
 from symbp.arrays.nodes import (
     Apply,
     Assign,
+    At,
     Axes,
     Fill,
     Fold,
@@ -25,6 +27,7 @@ from symbp.arrays.nodes import (
     Node,
     Pad,
     Statement,
+    Store,
     aligned,
     apply,
     as_float,
@@ -68,6 +71,9 @@ class _Lowering:
     names: NameSupply
     made: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self.firsts = firsts(self.program)
+
     def statements(self, written: tuple[Written, ...], fixed: frozenset[Index]) -> Iterator[Statement]:
         """The statements in order; neighbouring contributions to one tensor are added up in one expression."""
         done: list[Equation] = []
@@ -87,30 +93,42 @@ class _Lowering:
         written = dict.fromkeys(eq.target.name for eq in _equations(loop))
         for name in written:
             if name not in self.made:
-                yield self._zeros(self.program.tensor(name))
+                yield from self._begun(self.program.tensor(name))
         index = loop.index
         yield For(index, index.start, index.extent, loop.direction, tuple(self.statements(loop.body, fixed | {index})))
 
-    def _zeros(self, tensor: Tensor) -> Fill:
+    def _begun(self, tensor: Tensor) -> Iterator[Statement]:
+        """A new array: of zeros, or with zeros in the rows that nobody assigns."""
         self.made.add(tensor.name)
-        return Fill(tensor.name, tensor.shape, tensor.dtype)
+        rows = self.firsts.rows.get(tensor.name)
+        yield Fill(tensor.name, tensor.shape, tensor.dtype, zeros=rows is None)
+        yield from (Store(tensor.name, (At(sp.Integer(row)),), "=", number(0)) for row in rows or ())
 
     def _group(self, equations: list[Equation], fixed: frozenset[Index]) -> Iterator[Statement]:
         """Contributions to the same elements, in one statement where that writes the whole array."""
+        is_first = any(eq in self.firsts.equations for eq in equations[:1]) and equations[0].target.name in self.firsts.rows
         narrow = (narrowed(eq, fixed, self.program.size_facts) for eq in equations)
         found = [without_units(eq, fixed) for eq in narrow if eq is not None]
         lowered = [_OfEquation(self.program, eq, fixed, self.names) for eq in found]
         if not lowered:
-            yield from (self._zeros(self.program.tensor(eq.target.name)) for eq in equations[:1] if eq.target.name not in self.made)
+            for equation in equations[:1]:
+                if equation.target.name not in self.made:
+                    yield from self._begun(self.program.tensor(equation.target.name))
             return
         targets = [item.target() for item in lowered]
         first = targets[0]
-        if first.tensor.name not in self.made and all(t.is_whole and t.axes == first.axes for t in targets):
+        new = first.tensor.name not in self.made
+        if new and all(t.is_whole and t.axes == first.axes for t in targets):
             statement = whole(first, self._sum(found, first.axes, fixed), found[0].label)
             if statement is not None:
                 self.made.add(first.tensor.name)
                 yield statement
                 return
+        if is_first and new:
+            yield from self._begun(first.tensor)
+        if is_first and first.is_plain:
+            yield from lowered[0].store(first, self._sum(found, first.axes, fixed), False, "=")
+            return
         for item, target in zip(lowered, targets):
             new = target.tensor.name not in self.made
             self.made.add(target.tensor.name)
@@ -314,9 +332,9 @@ class _OfEquation:
             where, widths = tuple(type(p)("take") for p in where), ()
         return Target(tensor, access, tensor.shape, where, widths, self.names)
 
-    def store(self, target: Target, value: Node, new: bool) -> tuple[Statement, ...]:
+    def store(self, target: Target, value: Node, new: bool, op: str = "") -> tuple[Statement, ...]:
         """The statements that write the value into an array, which is new or there."""
-        op = "+=" if self.equation.op == "sum" else "="
+        op = op or ("+=" if self.equation.op == "sum" else "=")
         if any(p.kind == "take" for p in target.where):
             where = self._arrays(target.access, target.tensor)
             axes = tuple(a for a in self.free if any(a in w.axes for w in where) or a in value.axes)

@@ -55,10 +55,11 @@ def better(node: Node, first: Axes, second: Axes) -> bool:
 
 
 def keeps_order(node: Node) -> bool:
-    """Whether a reshape of the node is a view: a whole array, a row of one, or a reshape of one."""
+    """Whether a reshape of the node is a view: a whole array, a row or neighbouring rows of one, or a reshape of one."""
     if isinstance(node, Subscript):
         first = next((k for k, key in enumerate(node.keys) if not isinstance(key, At)), len(node.keys))
-        return keeps_order(node.source) and all(isinstance(key, Slice) and key.whole for key in node.keys[first:])
+        rows = isinstance(node.keys[first], Slice) and node.keys[first].step == 1 if first < len(node.keys) else True
+        return keeps_order(node.source) and rows and all(isinstance(key, Slice) and key.whole for key in node.keys[first + 1:])
     return isinstance(node, Name) or isinstance(node, Reshape) and keeps_order(node.source)
 
 

@@ -174,12 +174,13 @@ class Assign:
 
 @dataclass(frozen=True)
 class Fill:
-    """`name`, a new array of the shape, filled with zeros."""
+    """`name`, a new array of the shape, filled with zeros; with whatever is there where other statements fill it."""
 
     name: str
     shape: tuple[sp.Expr, ...]
     dtype: str
     label: str = ""
+    zeros: bool = True
 
 
 @dataclass(frozen=True)

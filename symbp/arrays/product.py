@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from math import prod
 
 import sympy as sp
 
 from symbp.arrays.contract import classify
 from symbp.arrays.elementwise import Elementwise, join, split_factors
-from symbp.arrays.memory import better
+from symbp.arrays.memory import MANY, better, in_order
 from symbp.arrays.nodes import (
     WHOLE,
     At,
@@ -23,6 +24,7 @@ from symbp.arrays.nodes import (
     Reshape,
     Subscript,
     as_float,
+    extent,
     is_view,
     joint,
     permute,
@@ -120,7 +122,9 @@ class Sums:
             return self.folded(join("multiply", left, right, self.value.axes), out)
         if found.swapped:
             plain_left, plain_right = plain_right, plain_left
-        return matmul(plain_left, plain_right, found.stack, found.rows, found.summed, found.columns)
+        orders = [tuple(a for a in node.axes if a in found.summed) for node in (left, right)]
+        summed = min(orders, key=lambda order: _copied(plain_left, found.rows, order) + _copied(plain_right, order, found.columns))
+        return matmul(plain_left, plain_right, found.stack, found.rows, summed, found.columns)
 
 
 def settled(node: Node, axes: Axes) -> Axes:
@@ -184,6 +188,13 @@ def matmul(left: Node, right: Node, stack: Axes, rows: Axes, summed: Axes, colum
         product = without(Matmul(full, "float", first, second), (None,))
     final = (*stack, *rows, *columns)
     return reshape(product, final, tuple(a.extent for a in final)) if len(rows) > 1 or len(columns) > 1 else product
+
+
+def _copied(node: Node, first: Axes, second: Axes) -> int:
+    """How many elements of an operand are copied when its roles are merged, each into one axis."""
+    if all(len(role) < 2 or in_order(node, role) for role in (first, second)):
+        return 0
+    return prod(int(e) if (e := extent(a)).is_Integer else MANY for a in node.axes)
 
 
 def _merged(labels: Axes) -> Axes:

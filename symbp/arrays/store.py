@@ -61,6 +61,11 @@ class Target:
                    for p, e in zip(self.where, self.shape))
 
     @property
+    def is_plain(self) -> bool:
+        """Whether the elements that are written are those of a view, each once."""
+        return all(p.kind in ("fixed", "slice", "split") for p in self.where) and all(m == (0, 0) for m in self.margins)
+
+    @property
     def axes(self) -> Axes:
         """The indices in the order of the array's axes."""
         return tuple(i for p in self.where for i in p.indices)

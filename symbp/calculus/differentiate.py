@@ -82,20 +82,20 @@ def _wanted(program: Program, wrt: Iterable[str] | None) -> tuple[str, ...]:
 
 
 def dependents(program: Program, names: Iterable[str]) -> set[str]:
-    """The tensors whose values depend differentiably on the named ones, these included."""
-    found = set(names)
+    """The tensors whose values depend differentiably on the named ones, these included; nothing flows through one that is held."""
+    found, held = set(names), {t.name for t in program.tensors if t.held}
     while True:
-        more = {eq.target.name for eq in program.equations if eq.op != "argmax" and found & _values(eq)} - found
+        more = {eq.target.name for eq in program.equations if eq.op != "argmax" and found & _values(eq)} - found - held
         if not more:
             return found
         found |= more
 
 
 def influences(program: Program, name: str) -> set[str]:
-    """The tensors on whose values the named one depends, itself included."""
-    found = {name}
+    """The tensors on whose values the named one depends, itself included; nothing flows through one that is held."""
+    found, held = {name}, {t.name for t in program.tensors if t.held}
     while True:
-        more = {n for eq in program.equations if eq.target.name in found for n in _values(eq)} - found
+        more = {n for eq in program.equations if eq.target.name in found - held for n in _values(eq)} - found
         if not more:
             return found
         found |= more

@@ -10,10 +10,8 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symbp.errors import LanguageError
-from symbp.language.functions import Defined, equal, make, step
+from symbp.language.functions import Defined, equal, make, sign, step
 from symbp.language.tensor import Access, accesses
-
-HALF = sp.Rational(1, 2)
 
 #  function   partial derivative by each argument (everywhere but at kinks, where `step` states the convention)
 PRIMITIVE: dict[type, tuple[Callable[..., sp.Expr], ...]] = {
@@ -22,7 +20,7 @@ PRIMITIVE: dict[type, tuple[Callable[..., sp.Expr], ...]] = {
     sp.sin:   (lambda x: sp.cos(x),),
     sp.cos:   (lambda x: -sp.sin(x),),
     sp.erf:   (lambda x: 2 * sp.exp(-x**2) / sp.sqrt(sp.pi),),
-    sp.Abs:   (lambda x: 2 * step(x, HALF) - 1,),
+    sp.Abs:   (lambda x: sign(x),),
     step:     (lambda x, c: sp.S.Zero, lambda x, c: sp.S.Zero),
     equal:    (lambda a, b: sp.S.Zero, lambda a, b: sp.S.Zero),
 }

@@ -7,21 +7,22 @@
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
 import sympy as sp
 
-from symbp.calculus.differentiate import adjoint
-from symbp.certify.exact import exact, symbolic_run
+from symbp.calculus.differentiate import Derivative, adjoint
+from symbp.certify.exact import SymbolicRun, exact, symbolic_run
 from symbp.certify.lowered import lowered
 from symbp.certify.numeric import Point, differences, identity
 from symbp.certify.result import CheckReport, GradientCertificate
 from symbp.certify.sample import draw
 from symbp.certify.torch import independent
 from symbp.errors import LanguageError
-from symbp.language import Index, Loop, Program, Statement, substitute
+from symbp.language import Access, Index, Loop, Program, Statement, Tensor, substitute
+from symbp.language.tensor import all_accesses
 
 MOST_EXTENT = 4
 
@@ -29,7 +30,7 @@ MOST_EXTENT = 4
 def check(program: Program, of: str, wrt: Iterable[str] | None = None, seed: int = 0) -> CheckReport:
     """Check the gradients of `of` by each of `wrt` (default: all parameters) on every rung.
 
-    Large concrete extents are made small and different first (784 → 3), where the program allows it.
+    Held tensors are checked as inputs.  Large concrete extents are made small and different first (784 → 3), where the program allows it.
     Raises `LanguageError` for unknown names and for facts that inputs cannot be drawn on.
 
     >>> from symbp.language import Equation, Tensor
@@ -38,29 +39,67 @@ def check(program: Program, of: str, wrt: Iterable[str] | None = None, seed: int
     >>> report.passed, [r.rung for r in report.gradients[0].rungs]
     (True, ['exact', 'identity', 'differences', 'independent', 'lowered'])
     """
+    program = program.given()
     small = shrunk(program)
     derivative = adjoint(small, of, wrt)
     sample, rng = draw(small, seed), np.random.default_rng(seed + 1)
     point = Point.at(small, derivative, sample, rng)
-    symbols, torch = symbolic_run(small, derivative, seed), independent(point, derivative.wrt)
+    symbols, torch = _symbols(program, small, derivative, seed), independent(point, derivative.wrt)
     code = lowered(point)
     gradients = [GradientCertificate(name, (exact(symbols, name, rng), identity(point, name, rng), differences(point, name, rng),
                                             torch[name], code[name])) for name in derivative.wrt]
     return CheckReport(of, seed, tuple(gradients))
 
 
-def shrunk(program: Program) -> Program:
-    """The program with large concrete extents replaced by small different ones, or itself where that breaks it."""
-    extents = {e for t in program.tensors for e in t.shape if e.is_Integer and e > MOST_EXTENT}
+def _symbols(program: Program, small: Program, derivative: Derivative, seed: int) -> SymbolicRun | str:
+    """The run on symbols; where it is too large, that of the program with all extents 2, or 1."""
+    found = symbolic_run(small, derivative, seed)
+    for least in (2, 1):
+        tiny = shrunk(program, least)
+        if isinstance(found, str) and tiny != program:
+            found = symbolic_run(tiny, adjoint(tiny, derivative.of, derivative.wrt), seed)
+    return found
+
+
+def shrunk(program: Program, least: int = 0) -> Program:
+    """The program with large concrete extents replaced by small different ones, or itself where that breaks it.
+
+    Sums are kept: T + 1 rows stay one more than T steps.  least: every extent above it becomes this number, but sums.
+    """
     used = {e for t in program.tensors for e in t.shape if e.is_Integer}
-    free = iter(k for k in range(2, 40) if sp.Integer(k) not in used - extents)
-    mapping = {e: sp.Integer(next(free)) for e in sorted(extents)}
+    extents = {e for e in used if e > (least or MOST_EXTENT)} - _pinned(program)
+    free = iter([least] * len(extents) if least else [k for k in range(2, 40) if sp.Integer(k) not in used - extents])
+    mapping: dict[sp.Expr, sp.Expr] = {}
+    for extent in sorted(extents):
+        parts = [(a, b) for a in (sp.S.One, *mapping) for b in mapping if a + b == extent]
+        mapping[extent] = mapping.get(parts[0][0], sp.S.One) + mapping[parts[0][1]] if parts else sp.Integer(next(free))
     if not mapping:
         return program
     try:
         return _resized(program, mapping)
     except LanguageError:
         return program
+
+
+def _pinned(program: Program) -> set[sp.Expr]:
+    """Extents of axes on which some position is a number other than the first and the last."""
+    return {e for a, t in _accesses(program) for p, e in zip(a.indices, t.shape) if p.is_Integer and 0 < p < e - 1}
+
+
+def _accesses(program: Program) -> Iterator[tuple[Access, Tensor]]:
+    for equation in program.equations:
+        for expression in (*equation.expressions, equation.target):
+            yield from ((a, program.tensor(a.name)) for a in all_accesses(expression))
+
+
+def _moved(access: Access, tensor: Tensor, mapping: dict[sp.Expr, sp.Expr]) -> Access:
+    """The access with numbers in its positions that are extents, or the last position, moved with the axis."""
+    found = []
+    for position, extent in zip(access.indices, tensor.shape):
+        number, rest = position.as_coeff_Add()
+        last = not rest and extent in mapping and position == extent - 1
+        found.append(mapping[extent] - 1 if last else rest + mapping.get(number, number))
+    return Access(access.name, *found)
 
 
 def _resized(program: Program, mapping: dict[sp.Expr, sp.Expr]) -> Program:
@@ -72,7 +111,8 @@ def _resized(program: Program, mapping: dict[sp.Expr, sp.Expr]) -> Program:
     def moved(statement: Statement) -> Statement:
         if isinstance(statement, Loop):
             return Loop(indices[statement.index], statement.direction, tuple(moved(s) for s in statement.body))
-        return statement.substituted(indices)
+        moves = {a: _moved(a, program.tensor(a.name), mapping) for e in (*statement.expressions, statement.target) for a in all_accesses(e)}
+        return statement.map(lambda e: e.xreplace(moves)).substituted(indices)
 
     facts = tuple(replace(f, left=substitute(f.left, indices), right=substitute(f.right, indices),
                           over=tuple(indices[i] for i in f.over)) for f in program.facts)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,12 +30,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class Constraint:
-    """What the facts say of one input: rows that sum to one, elements 0 or 1, bounds."""
+    """What the facts say of one input: rows that sum to one, elements 0 or 1, bounds, elements −1 or 1."""
 
     simplex: bool = False
     binary: bool = False
     low: float = -np.inf
     high: float = np.inf
+    signs: bool = False
 
     @property
     def is_free(self) -> bool:
@@ -97,15 +98,17 @@ def constraint(program: Program, tensor: Tensor) -> Constraint:
 def _add(known: Constraint, fact: Fact, tensor: Tensor) -> Constraint:
     plain = isinstance(fact.left, Access) and fact.right.is_number
     if plain and fact.over and fact.relation == "==" and fact.right == 1 and fact.over == fact.left.indices[-1:]:
-        return Constraint(True, known.binary, known.low, known.high)
+        return replace(known, simplex=True)
     if fact.relation == "==" and not fact.over and fact.left.is_Pow and fact.left.exp == 2 and fact.left.base == fact.right:
-        return Constraint(known.simplex, True, known.low, known.high)
+        return replace(known, binary=True)
+    if fact.relation == "==" and not fact.over and fact.left.is_Pow and fact.left.exp == 2 and fact.right == 1:
+        return replace(known, signs=True)
     if plain and not fact.over and fact.relation in (">", ">="):
-        return Constraint(known.simplex, known.binary, max(known.low, float(fact.right)), known.high)
+        return replace(known, low=max(known.low, float(fact.right)))
     if plain and not fact.over and fact.relation in ("<", "<="):
-        return Constraint(known.simplex, known.binary, known.low, min(known.high, float(fact.right)))
+        return replace(known, high=min(known.high, float(fact.right)))
     raise LanguageError(f"inputs cannot be drawn on the fact {fact}: the sampler knows sums over the last index that are 1, t^2 == t, "
-                        f"and bounds by numbers (`{tensor.name}[…] > 0`)")
+                        f"t^2 == 1, and bounds by numbers (`{tensor.name}[…] > 0`)")
 
 
 def draw_tensor(program: Program, tensor: Tensor, sizes: Sizes, rng: np.random.Generator, inside: bool = False) -> np.ndarray:
@@ -119,6 +122,8 @@ def draw_tensor(program: Program, tensor: Tensor, sizes: Sizes, rng: np.random.G
         return np.eye(size[-1])[rng.integers(0, size[-1], size[:-1])]
     if rule.simplex:
         return rng.dirichlet(np.ones(size[-1]), size[:-1])
+    if rule.signs:
+        return rng.choice([-1.0, 1.0], size)
     if rule.binary:
         return rng.integers(0, 2, size).astype(float)
     if np.isfinite(rule.low) or np.isfinite(rule.high):

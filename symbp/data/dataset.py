@@ -15,7 +15,9 @@ from symbp.errors import DataError
 from symbp.suggest import nearest
 
 SPLITS = ("train", "test")
-ENCODINGS = ("one_hot", "integer")
+ENCODINGS = ("one_hot", "integer", "binary", "signed")
+SCALES = ("standard", "unit", "symmetric")
+"""How bytes become numbers that a network reads."""
 BLOCK = 1 << 16
 """Pixels that are worked on at a time, so that no wide copy of all images is made."""
 
@@ -56,9 +58,10 @@ class Dataset:
         """The shape of one image."""
         return self.train_x.shape[1:]
 
-    def inputs(self, split: str, shape: Sequence[int], dtype: Any = np.float32) -> np.ndarray:
-        """The images as a network reads them, (x / maximum − mean) / std: (N, *shape) of the dtype.
+    def inputs(self, split: str, shape: Sequence[int], dtype: Any = np.float32, scale: str = "standard") -> np.ndarray:
+        """The images as a network reads them: (N, *shape) of the dtype.
 
+        scale: "standard" for (x / maximum − mean) / std, "unit" for x / maximum, "symmetric" for 2 x / maximum − 1.
         Each number is calculated in float64 and rounded once.  Raises `DataError` where a network's input of this shape
         has another number of elements than an image.
 
@@ -72,12 +75,13 @@ class Dataset:
                             f"has the shape {times(self.sample_shape)}, {math.prod(self.sample_shape):,} elements; make them equal")
         if np.dtype(dtype).kind != "f":
             raise DataError(f"the dtype of a network's input must be a float, not {np.dtype(dtype).name}")
-        return _looked_up(images, self._standardised(dtype)).reshape(len(images), *shape)
+        return looked_up(images, scaled(self, dtype, scale)).reshape(len(images), *shape)
 
     def targets(self, split: str, encoding: str = "one_hot", classes: int | None = None, dtype: Any = np.float32) -> np.ndarray:
         """The labels as a network reads them.
 
-        encoding: `"one_hot"` for rows with a single 1, (N, classes) of the dtype, or `"integer"` for (N,) int64.
+        encoding: `"one_hot"` for rows with a single 1, (N, classes) of the dtype, `"integer"` for (N,) int64, and for two classes
+        one column (N, 1) of the dtype: `"binary"` with 0 and 1, `"signed"` with −1 and 1.
         classes: those that the network tells apart, all of the set's if None.  Raises `DataError` for a label outside them.
 
         >>> from symbp.data import load
@@ -91,6 +95,9 @@ class Dataset:
         _check_labels(split, labels, classes)
         if encoding == "integer":
             return labels
+        if encoding in ("binary", "signed"):
+            _check_labels(split, labels, 2)
+            return (labels if encoding == "binary" else 2 * labels - 1).astype(dtype)[:, None]
         rows = np.zeros((len(labels), classes), dtype)
         rows[np.arange(len(labels)), labels] = 1
         return rows
@@ -114,9 +121,21 @@ class Dataset:
             raise DataError(f'unknown split "{split}"{nearest(split, SPLITS)}')
         return (self.train_x, self.train_y) if split == "train" else (self.test_x, self.test_y)
 
-    def _standardised(self, dtype: Any) -> np.ndarray:
-        """What each of the 256 bytes becomes: (256, channels)."""
-        return ((np.arange(256)[:, None] / self.maximum - self.mean) / self.std).astype(dtype)
+
+def scaled(data: Dataset, dtype: Any, scale: str = "standard") -> np.ndarray:
+    """What each of the 256 bytes becomes: (256, channels).  Raises `DataError` for an unknown scale.
+
+    >>> from symbp.data import load
+    >>> scaled(load("digits"), "float32", "symmetric")[[0, 8, 16], 0].tolist()
+    [-1.0, 0.0, 1.0]
+    """
+    if scale not in SCALES:
+        raise DataError(f'unknown scale "{scale}"{nearest(scale, SCALES)}')
+    unit = np.arange(256)[:, None] / data.maximum
+    standard = (unit - data.mean) / data.std
+    if scale == "standard":
+        return standard.astype(dtype)
+    return np.broadcast_to(unit if scale == "unit" else 2 * unit - 1, standard.shape).astype(dtype)
 
 
 def from_arrays(name: str, train_x: np.ndarray, train_y: np.ndarray, test_x: np.ndarray, test_y: np.ndarray, maximum: int = 255,
@@ -170,7 +189,7 @@ def _exactly(counts: list[int], maximum: int) -> tuple[float, float]:
     return total / (number * maximum), math.sqrt(number * squares - total ** 2) / (number * maximum)
 
 
-def _looked_up(images: np.ndarray, table: np.ndarray) -> np.ndarray:
+def looked_up(images: np.ndarray, table: np.ndarray) -> np.ndarray:
     """The table's entry for each byte: flat, of the table's dtype."""
     last = table.shape[1]
     found = np.empty((images.size // last, last), table.dtype)

@@ -91,8 +91,8 @@ class Derivation:
     def names(self) -> tuple[str, ...]:
         """The forward tensors whose cotangents have lines of their own, in the order of the backward pass."""
         base = {bar: name for name, bar in self.derivative.names.items()}
-        order = dict.fromkeys(eq.target.name for eq in self.program.equations)
-        return tuple(base[b] for b in order if b in self.kept)
+        complete = dict.fromkeys(eq.target.name for eq in reversed(self.program.equations))
+        return tuple(base[b] for b in reversed(complete) if b in self.kept)
 
     def __getitem__(self, name: str) -> Gradient:
         return self.cotangent(name)

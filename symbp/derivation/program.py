@@ -1,19 +1,25 @@
 """The textbook's program: the forward equations, and behind them the derived lines as equations that can be run.
 
 Stage: Derivation → L1 Program.  What is printed is what is computed: each line `∂L/∂z = (p − t)/N` becomes equations again, its
-nested sums as helpers.  Where lines are no plain assignments (a recurrence, a scatter, data-dependent positions) the adjoint
-program itself is taken.
+nested sums as helpers.  Where lines are no plain assignments (a scatter, data-dependent positions) the adjoint program itself is taken;
+so are the loops of a recurrence, in fewer operations.
 """
 from __future__ import annotations
+
+from dataclasses import replace
 
 from symbp.derivation.derivation import Derivation
 from symbp.derivation.lines import is_plain_row
 from symbp.language.build import Builder
-from symbp.language.equation import Equation, Loop
+from symbp.language.equation import Equation, Loop, Statement, walk
 from symbp.language.index import Index
 from symbp.language.names import NameSupply
 from symbp.language.program import Program
 from symbp.language.tensor import Access, Tensor, names_read
+from symbp.passes.condense import condense
+from symbp.passes.fold import open_definitions
+from symbp.passes.normal import shortest
+from symbp.passes.prune import prune
 
 
 def textbook_program(derivation: Derivation) -> Program:
@@ -23,7 +29,9 @@ def textbook_program(derivation: Derivation) -> Program:
     >>> print(textbook_program(derive("sum(i, w[i]^2*x[i])", wrt="w")).statements[-1])
     w_bar[i] += 2*w[i]*x[i]
     """
-    if not _is_plain(derivation):
+    if any(isinstance(s, Loop) for s in derivation.program.statements):
+        return _with_loops(derivation)
+    if not all(_is_plain(derivation, name) for name in derivation.names):
         return derivation.program
     names = NameSupply({t.name for t in derivation.program.tensors} | {i.name for i in derivation.program.indices})
     builder = Builder(names)
@@ -75,16 +83,34 @@ def _anonymous(equation: Equation) -> tuple:
     return moved.op, moved.target.indices, moved.body, moved.over, moved.domain
 
 
-def _is_plain(derivation: Derivation) -> bool:
-    """Whether each cotangent has a single line at plain indices that run over the whole tensor."""
-    if any(isinstance(s, Loop) for s in derivation.program.statements):
+def _is_plain(derivation: Derivation, name: str) -> bool:
+    """Whether a cotangent has a single line at plain indices that run over the whole tensor."""
+    lines = derivation[name].lines
+    if len(lines) != 1 or not is_plain_row(lines[0].target):
         return False
-    for name in derivation.names:
-        lines = derivation[name].lines
-        if len(lines) != 1 or not is_plain_row(lines[0].target):
-            return False
-        tensor = derivation.program.tensor(lines[0].target.name)
-        at = lines[0].target.indices
-        if not all(isinstance(i, Index) and (i.extent, i.start) == (e, o) for i, e, o in zip(at, tensor.shape, tensor.origin)):
-            return False
-    return True
+    tensor = derivation.program.tensor(lines[0].target.name)
+    at = lines[0].target.indices
+    return all(isinstance(i, Index) and (i.extent, i.start) == (e, o) for i, e, o in zip(at, tensor.shape, tensor.origin))
+
+
+def _with_loops(derivation: Derivation) -> Program:
+    """The adjoint program with the derived lines of what no loop writes; in its loops, cotangents that have no line are written out."""
+    program, bars = derivation.program, derivation.derivative.names
+    inner = {eq.target.name for eq, loops in walk(program.statements) if loops}
+    names = [n for n in derivation.names if bars[n] not in inner and program.definition(bars[n]) and _is_plain(derivation, n)]
+    builder = Builder(NameSupply({t.name for t in program.tensors} | {i.name for i in program.indices}))
+    lines: dict[str, list[Equation]] = {}
+    for name in names:
+        before = len(builder.equations)
+        builder.assign(derivation[name].lines[0].target, derivation[name].lines[0].right, label=name)
+        lines[bars[name]] = builder.equations[before:]
+    last = {eq.target.name: eq for eq in program.equations}
+    statements: list[Statement] = []
+    for statement in program.statements:
+        target = "" if isinstance(statement, Loop) else statement.target.name
+        statements += [statement] if target not in lines else lines[target] if statement is last[target] else []
+    whole = replace(program, tensors=(*program.tensors, *builder.tensors), statements=tuple(statements))
+    known, forward = derivation.textbook.relations, {t.name for t in derivation.forward.tensors}
+    kept = derivation.kept | {*derivation.gradients.values()}
+    whole = condense(whole, {*bars.values()} - kept, lambda body: shortest(open_definitions(body, known)))
+    return prune(whole, forward | kept)

@@ -8,6 +8,7 @@ for derivations that hold for any activation.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import sympy as sp
 from sympy.core.sympify import _sympify
@@ -106,19 +107,49 @@ def relu_with(at_zero: sp.Expr | int) -> type[Defined]:
 
 _RELU: dict[sp.Expr, type[Defined]] = {}
 
-sigmoid = define("sigmoid", lambda x: 1 / (1 + sp.exp(-x)), latex=r"\sigma", properties=("monotone", "increasing"))
+
+@cache
+def leaky_relu_with(slope: sp.Expr, at_zero: sp.Expr) -> type[Defined]:
+    """leaky ReLU with this slope below 0 (Maas, Hannun and Ng 2013); relu'(0) = c makes its derivative at 0 slope + (1 − slope) c.
+
+    >>> leaky_relu_with(sp.Rational(1, 10), sp.S.Zero)(sp.Integer(-2)).expanded()
+    -1/5
+    """
+    return define("leaky_relu", lambda x: x * (slope + (1 - slope) * step(x, at_zero)), latex=r"\operatorname{LeakyReLU}")
+
+
+@cache
+def elu_with(alpha: sp.Expr, at_zero: sp.Expr) -> type[Defined]:
+    """ELU (Clevert, Unterthiner and Hochreiter 2016): x above 0, α (eˣ − 1) below; the exponent x − relu(x) is never positive.
+
+    >>> elu_with(sp.S.One, sp.S.Zero)(sp.Integer(-2)).expanded().evalf(4)
+    -0.8647
+    """
+    part = relu_with(at_zero)
+    return define("elu", lambda x: part(x) + alpha * (sp.exp(x - part(x)) - 1), latex=r"\operatorname{ELU}")
+
+
+sigmoid = define("sigmoid", lambda x: 1 / (1 + sp.exp(-x)), latex=r"\sigma", properties=("monotone", "increasing", "bounded"))
 tanh = define("tanh", lambda x: (sp.exp(x) - sp.exp(-x)) / (sp.exp(x) + sp.exp(-x)), latex=r"\tanh",
-              properties=("monotone", "increasing", "odd"))
+              properties=("monotone", "increasing", "odd", "bounded"))
 softplus = define("softplus", lambda x: sp.log(1 + sp.exp(x)), properties=("monotone", "increasing"))
 relu = relu_with(0)
 silu = define("silu", lambda x: x * sigmoid(x), latex=r"\operatorname{SiLU}")
 gelu = define("gelu", lambda x: x * (1 + sp.erf(x / sp.sqrt(2))) / 2, latex=r"\operatorname{GELU}")
+gelu_tanh = define("gelu_tanh", lambda x: x * (1 + tanh(sp.sqrt(2 / sp.pi) * (x + sp.Rational("0.044715") * x**3))) / 2,
+                   latex=r"\operatorname{GELU}_{\tanh}")
+leaky_relu = leaky_relu_with(sp.Rational(1, 100), sp.S.Zero)
+elu = elu_with(sp.S.One, sp.S.Zero)
 maximum = define("maximum", lambda a, b: b + (a - b) * step(a - b, sp.Rational(1, 2)), 2, latex=r"\max")
+minimum = define("minimum", lambda a, b: b + (a - b) * step(b - a, sp.Rational(1, 2)), 2, latex=r"\min")
 sign = define("sign", lambda x: 2 * step(x, sp.Rational(1, 2)) - 1, latex=r"\operatorname{sign}",
               properties=("monotone", "odd"))
 
 DEFINITIONS: dict[str, type[Defined]] = {f.__name__: f for f in
-                                         (sigmoid, tanh, softplus, relu, silu, gelu, maximum, sign)}
+                                         (sigmoid, tanh, softplus, relu, leaky_relu, elu, silu, gelu, gelu_tanh, maximum, minimum, sign)}
+BOUNDED: tuple[tuple[type[Defined], int, Callable[[sp.Expr], sp.Expr]], ...] = (
+    (sigmoid, 1, lambda s: s / (1 - s)), (tanh, 2, lambda t: (1 + t) / (1 - t)))
+"""Functions f that no argument makes overflow, with the k and the r for which exp(k u) = r(f(u))."""
 PRIMITIVES: dict[str, Callable[..., sp.Expr]] = {
     "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "erf": sp.erf, "sin": sp.sin, "cos": sp.cos, "abs": sp.Abs}
 

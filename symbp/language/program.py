@@ -98,6 +98,17 @@ class Program:
         """The program with more tensors and, after its own, more statements."""
         return replace(self, tensors=(*self.tensors, *tensors), statements=(*self.statements, *statements))
 
+    def given(self) -> Program:
+        """The program in which held tensors are inputs: what is differentiated where there are such."""
+        held = {t.name for t in self.tensors if t.held}
+
+        def kept(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+            loops = (replace(s, body=kept(s.body)) if isinstance(s, Loop) else s for s in statements)
+            return tuple(s for s in loops if isinstance(s, Loop) or s.target.name not in held)
+
+        tensors = tuple(replace(t, role="input", held=False) if t.held else t for t in self.tensors)
+        return replace(self, tensors=tensors, statements=kept(self.statements)) if held else self
+
     def definition(self, name: str) -> tuple[Equation, ...]:
         """The equations that write a tensor, in order: its contributions, or its single max."""
         return tuple(eq for eq in self.equations if eq.target.name == name)

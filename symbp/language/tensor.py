@@ -66,6 +66,7 @@ class Tensor:
     a derivative's own tensor, the names (of, by).  auxiliary: a helper that is printed inline.  next_of: this is
     the new value of the named tensor, and prints as an assignment to it.
     rows: the first axis counts the rows of a recurrence, of which an index may run over a part.
+    held: its values are calculated, but count as given where something is differentiated: nothing flows through it.
 
     >>> from symbp.language.index import Index
     >>> W = Tensor("W", (10, 784), role="parameter")
@@ -86,6 +87,7 @@ class Tensor:
     auxiliary: bool = False
     next_of: str = ""
     rows: bool = False
+    held: bool = False
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:

@@ -9,10 +9,10 @@ from typing import Annotated, ClassVar, Literal
 import sympy as sp
 from pydantic import Field
 
-from symbp.draft import Draft, Signal, exact, known
+from symbp.draft import Draft, Signal, known
 from symbp.language import Access, Fact, Index, Tensor
 from symbp.layers.base import Layer, layer
-from symbp.settings import NetworkError
+from symbp.settings import NetworkError, exact
 
 
 @layer

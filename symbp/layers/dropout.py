@@ -8,8 +8,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from symbp.draft import Draft, Signal, exact, known
+from symbp.draft import Draft, Signal, known
 from symbp.layers.base import Layer, layer
+from symbp.settings import exact
 
 
 @layer

@@ -10,11 +10,12 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from symbp.language.build import Reduce
+from symbp.language.functions import equal, step
 from symbp.language.index import Index
 from symbp.language.spread import manageable
 from symbp.language.tensor import Access
 
-MOST_TERMS, MOST_SYMBOLS = 60, 8
+MOST_TERMS, MOST_SYMBOLS, MOST_BRACKETS = 60, 8, 2
 
 
 def is_atom(node: sp.Basic) -> bool:
@@ -55,7 +56,28 @@ def shortest(expression: sp.Expr, thorough: bool = True) -> sp.Expr:
     """
     inner = {r: Reduce(r.op, shortest(r.body, thorough), r.over, r.domain) for r in _outermost_sums(expression)}
     plain, atoms = abstract(expression.xreplace(inner))
-    return _shortest(plain, thorough).xreplace(atoms)
+    brackets = [s for s, atom in atoms.items() if is_bracket(atom)]
+    forms = [_shortest(form, thorough).xreplace(atoms) for form in (plain, *_by_cases(plain, brackets))]
+    return min(forms, key=complexity)
+
+
+def is_bracket(atom: sp.Expr) -> bool:
+    """Whether an atom is 0 or 1: an Iverson bracket, or a step whose value at the kink is one of these.
+
+    >>> is_bracket(step(sp.Symbol("x"), sp.S.Half))
+    False
+    """
+    return isinstance(atom, equal) or isinstance(atom, step) and atom.args[1] in (0, 1)
+
+
+def _by_cases(plain: sp.Expr, brackets: list[sp.Symbol]) -> list[sp.Expr]:
+    """β f(1) + (1 − β) f(0) for an expression f of a bracket β that stands in it more than once."""
+    found = []
+    for bracket in brackets if len(brackets) <= MOST_BRACKETS and manageable(plain) else []:
+        on, off = (sp.cancel(sp.together(plain.subs(bracket, value))) for value in (1, 0))
+        if not on.has(sp.nan, sp.zoo) and not off.has(sp.nan, sp.zoo) and on.is_finite is not False:
+            found += [bracket * on + (1 - bracket) * off, off + bracket * sp.cancel(on - off)]
+    return found
 
 
 def _outermost_sums(expression: sp.Expr) -> list[Reduce]:

@@ -139,7 +139,24 @@ def _solve_for(target: Access, body: sp.Expr, source: sp.Expr) -> tuple[sp.Expr,
         return None
     ((high,), above), ((low,), below) = terms
     value = sp.factor(-below / above)
+    if not _never_zero(reveal(above.xreplace({target: body}))):
+        return None
     return ((high - low) * unit, value) if target in accesses(value) else None
+
+
+def _never_zero(expression: sp.Expr) -> bool:
+    """Whether an expression is a quotient of sums of positive exponentials: a product of these has no zero that a relation would divide by.
+
+    a = z/(1 + e^(−z)) has the zero z = 0, where e^(−z) = (z − a)/a says nothing.
+    """
+    above, below = sp.fraction(sp.together(expression))
+    return all(_positive(f) or _positive(-f) for p in (above, below) for f in sp.Mul.make_args(sp.factor_terms(p)))
+
+
+def _positive(factor: sp.Expr) -> bool:
+    """Whether all addends are positive numbers times exponentials and roots of numbers."""
+    positive = factor.replace(lambda e: isinstance(e, (sp.exp, hidden)), lambda e: sp.Dummy("e", positive=True))
+    return bool(positive.is_positive)
 
 
 def exponents_of(expression: sp.Expr, node: sp.Expr) -> set[sp.Expr]:

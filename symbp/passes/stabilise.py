@@ -5,6 +5,7 @@ Stage: L1 Program → L1 Program with the same values of everything but the shif
     S = Σ_k exp(u_k)         ⇒   M = max_k u_k,  S = Σ_k exp(u_k − M)      where every reader has the same value for c·exp(u), c·S
     log(e/S)                 ⇒   u − M − log S                            through the definitions of e and S
     log(1/(1 + exp(−z)))     ⇒   −softplus(−z)                            likewise
+    e^u/(1 + e^u)            ⇒   σ(u)                                     bounded quotients, see `bounded.py`
 
 A shift is made only where each reader of exp(u) and S is *shown* not to depend on c (or reads log S, to which the shift is added), so
 that its cotangent is zero by proof.  No rule names softmax or sigmoid.
@@ -16,13 +17,14 @@ from dataclasses import replace
 
 import sympy as sp
 
-from symbp.language.equation import Equation, Loop
+from symbp.language.equation import Equation, Loop, Statement
 from symbp.language.functions import Defined, expand_definitions, softplus
 from symbp.language.index import Index
 from symbp.language.names import NameSupply
 from symbp.language.order import sole_writers
 from symbp.language.program import Program
 from symbp.language.tensor import Access, Tensor, accesses
+from symbp.passes.bounded import bounded
 from symbp.passes.closed import unify
 
 FACTOR = sp.Dummy("c", positive=True)
@@ -37,9 +39,18 @@ def stabilise(program: Program) -> Program:
     S[] += sum(k, exp(-M[] + z[k]))
     y[] += log(S[]) + M[]
     """
-    if any(isinstance(s, Loop) for s in program.statements):
-        return program
-    return _shifted(_logarithms(program))
+    return _bounded(_shifted(_logarithms(program)))
+
+
+def _bounded(program: Program) -> Program:
+    """Every quotient of exponentials that is a polynomial in σ or tanh, written as that; integers' equations have none."""
+
+    def changed(statement: Statement) -> Statement:
+        if isinstance(statement, Loop):
+            return replace(statement, body=tuple(map(changed, statement.body)))
+        return statement if statement.op == "argmax" else replace(statement, body=bounded(statement.body))
+
+    return replace(program, statements=tuple(map(changed, program.statements)))
 
 
 # logarithms
@@ -48,8 +59,13 @@ def _logarithms(program: Program) -> Program:
     """Every log of tensors with elementwise definitions, written as a sum of what does not overflow."""
     sole = sole_writers(program)
     definitions = {eq.target.name: eq for eq in program.equations if eq in sole and eq.op == "sum" and not eq.over and not eq.domain}
-    statements = tuple(eq.map(lambda e: _opened(e, definitions)) if eq.body.has(sp.log) else eq for eq in program.equations)
-    return replace(program, statements=statements)
+
+    def changed(statement: Statement) -> Statement:
+        if isinstance(statement, Loop):
+            return replace(statement, body=tuple(map(changed, statement.body)))
+        return statement.map(lambda e: _opened(e, definitions)) if statement.body.has(sp.log) else statement
+
+    return replace(program, statements=tuple(map(changed, program.statements)))
 
 
 def _opened(expression: sp.Basic, definitions: dict[str, Equation]) -> sp.Basic:
@@ -154,15 +170,17 @@ def _with_shift(program: Program, power: Equation, total: Equation) -> Program:
     exponent = power.body.args[0]
     largest = Equation(at, exponent, "max", total.over, total.domain, label=total.label)
     lowered = replace(power, body=sp.exp(exponent - at))
-    statements = tuple(_statements(program.equations, power, total, largest, lowered, shift))
+    statements = tuple(_statements(program.statements, power, total, largest, lowered, shift))
     return replace(program, tensors=(*program.tensors, shift), statements=statements)
 
 
-def _statements(equations: Iterable[Equation], power: Equation, total: Equation, largest: Equation, lowered: Equation,
-                shift: Tensor) -> Iterator[Equation]:
+def _statements(statements: Iterable[Statement], power: Equation, total: Equation, largest: Equation, lowered: Equation,
+                shift: Tensor) -> Iterator[Statement]:
     name = total.target.name
-    for eq in equations:
-        if eq == power:
+    for eq in statements:
+        if isinstance(eq, Loop):
+            yield replace(eq, body=tuple(_statements(eq.body, power, total, largest, lowered, shift)))
+        elif eq == power:
             yield from (largest, lowered)
         elif eq.body.has(sp.log):
             yield eq.map(lambda e: e.xreplace({node: node + Access(shift.name, *node.args[0].indices) for node in e.atoms(sp.log)

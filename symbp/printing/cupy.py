@@ -56,9 +56,9 @@ class FusedPrinter(PlannedPrinter):
         else:
             super()._statement(statement)
 
-    def _into(self, out: Name, node: Node) -> None:
+    def _into(self, out: Node, node: Node) -> None:
         if self._fuses(node):
-            whole = self.printer.name(out.name) == self._target
+            whole = isinstance(out, Name) and self.printer.name(out.name) == self._target
             self._out.append(self._launch(node, out, self._target if whole else f"{self._target}_part"))
         else:
             super()._into(out, node)
@@ -72,7 +72,7 @@ class FusedPrinter(PlannedPrinter):
             return all(map(self._is_host, node.args))
         return isinstance(node, Number) or isinstance(node, Name) and node.name in self.host
 
-    def _launch(self, node: Node, out: Name | None, wanted: str) -> str:
+    def _launch(self, node: Node, out: Node | None, wanted: str) -> str:
         """The call of the kernel for a chain; lines that calculate its operands come first."""
         leaves = list(dict.fromkeys(self._leaves(node)))
         arrays: dict[Node, Node] = {}
@@ -100,10 +100,10 @@ class FusedPrinter(PlannedPrinter):
         else:
             yield node
 
-    def _fits(self, leaf: Node, leaves: Iterable[Node], out: Name) -> bool:
+    def _fits(self, leaf: Node, leaves: Iterable[Node], out: Node) -> bool:
         """Whether the kernel's result can hold a product or a sum that the kernel reads: it has the shape, and is not read."""
         read = {self.same.get(name, name) for other in leaves for name in self._names(other)}
-        return isinstance(leaf, Matmul | Fold) and leaf.axes == out.axes and leaf.dtype == out.dtype and out.name not in read
+        return isinstance(leaf, Matmul | Fold) and leaf.axes == out.axes and leaf.dtype == out.dtype and not self._names(out) & read
 
     def _parameters(self, arrays: Mapping[Node, Node]) -> dict[Node, str]:
         """A parameter's name for each leaf: that of the array it reads."""

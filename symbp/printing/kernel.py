@@ -20,11 +20,12 @@ INFIX = {"multiply": ("*", 20), "divide": ("/", 20), "add": ("+", 10), "subtract
          "greater_equal": (">=", 5), "equal": ("==", 4), "logical_and": ("&&", 3)}
 """Operators of C by NumPy's name, with how strongly they bind."""
 CALLS = {"exp": "exp", "log": "log", "sqrt": "sqrt", "tanh": "tanh", "erf": "erf", "sin": "sin", "cos": "cos",
-         "abs": "fabs", "power": "pow"}
+         "abs": "fabs", "power": "pow", "floor": "floor"}
 """Functions that CUDA has for both types."""
 DEVICE = {
     "square": "square(F a) { return a * a; }",
     "maximum": "maximum(F a, F b) { return a >= b || isnan(a) ? a : b; }",
+    "minimum": "minimum(F a, F b) { return a <= b || isnan(a) ? a : b; }",
     "sign": "sign(F a) { return a > F(0) ? F(1) : a < F(0) ? F(-1) : a; }",
     "heaviside": "heaviside(F a, F b) { return isnan(a) ? a : a == F(0) ? b : F(a > F(0)); }",
     "logaddexp": f"logaddexp(F a, F b) {{\n    return a == b ? a + F({float(sp.log(2))!r})\n"

@@ -97,9 +97,9 @@ class NumpyPrinter:
             yield self.scatter(statement)
 
     def zeros(self, fill: Fill) -> str:
-        """A new array of zeros."""
+        """A new array of zeros, or one that others fill."""
         dtype = self.dtype if fill.dtype == "float" else f"{self.module}.int64"
-        return f"{self.module}.zeros({self.shape(fill.shape)}, {dtype})"
+        return f"{self.module}.{'zeros' if fill.zeros else 'empty'}({self.shape(fill.shape)}, {dtype})"
 
     def scatter(self, statement: Scatter) -> str:
         """An assignment at integer arrays; with `+=`, repeated positions add up."""
@@ -233,11 +233,26 @@ class NumpyPrinter:
         ('0.5', 'N - 1')
         """
         if value.is_Rational and not value.is_Integer:
-            short = value.q in (2, 4, 8, 5, 20) or str(value.q).strip("0") == "1"
-            return repr(float(value)) if short else f"{value.p} / {value.q}"
+            return repr(float(value)) if sp.Rational(repr(float(value))) == value else f"{value.p} / {value.q}"
         if value == -sp.oo:
             return f"-{self.module}.inf"
         value = value.xreplace({i: sp.Symbol(self.index(i), integer=True) for i in value.atoms(Index)})
         if not value.free_symbols and not value.is_Integer:
             return repr(float(value))
         return str(value).replace("floor", "int")
+
+
+class HostPrinter(NumpyPrinter):
+    """Prints what is calculated with Python's own numbers, such as a learning rate."""
+
+    module = "math"
+
+    def number(self, value: sp.Expr) -> str:
+        """A number, π by its name."""
+        return "math.pi" if value == sp.pi else super().number(value)
+
+    def call(self, node: Apply) -> str:
+        """A function of Python, or of its module math."""
+        name = {"maximum": "max", "minimum": "min", "abs": "abs"}.get(node.op, f"math.{node.op}")
+        inside = ", ".join(self(a) for a in node.args)
+        return f"({inside}) ** 2" if node.op == "square" else f"{name}({inside})"

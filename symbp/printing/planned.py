@@ -14,6 +14,7 @@ from symbp.arrays.memory import keeps_order
 from symbp.arrays.nodes import (
     Apply,
     Assign,
+    At,
     Broadcast,
     Count,
     Fill,
@@ -92,12 +93,14 @@ class PlannedPrinter:
             self._assign(statement)
         elif isinstance(statement, Fill) and statement.shape:
             name = self._buffer(statement.name, statement.shape, statement.dtype)
-            self._out.append(f"{name}.fill(0)")
+            self._out += [f"{name}.fill(0)"] if statement.zeros else []
         elif isinstance(statement, For):
             outer = self._out
             inner = self.lines(statement.body)
             head = next(self.printer.lines([replace(statement, body=())]))
             self._out = [*outer, head, *("    " + line for line in inner)]
+        elif isinstance(statement, Store) and statement.op == "=" and (part := _part(statement)) is not None:
+            self._into(part, statement.value)
         elif isinstance(statement, Assign | Store):
             with_operands = self._plain(statement.value)
             self._out += self.printer.lines([replace(statement, value=with_operands)])
@@ -119,10 +122,10 @@ class PlannedPrinter:
     # a value into an array
 
     def _into(self, out: Node, node: Node) -> None:
-        """Lines that leave the value of a node in an array of its shape, which is a name or a reshape of one."""
+        """Lines that leave the value of a node in an array of its shape: a name, a part of one, or a reshape of one."""
         if isinstance(node, Apply) and node.op in ("copy", "float"):
             node = node.args[0] if node.dtype == node.args[0].dtype or not _is_calculated(node.args[0]) else node
-        if isinstance(node, Reshape) and not keeps_order(node.source):
+        if isinstance(node, Reshape) and not keeps_order(node.source) and keeps_order(out):
             self._into(_reshaped(out, node.source), node.source)
         elif isinstance(node, Apply) and node.op not in ("copy", "float", "where"):
             self._call(self._function(node.op), node, out)
@@ -141,11 +144,14 @@ class PlannedPrinter:
         return "erf" if op == "erf" else f"{self.printer.module}.{op}"
 
     def _call(self, function: str, node: Node, out: Node) -> None:
-        """One call with `out=`; operands that are calls themselves come first, the first of fitting shape in `out` itself."""
+        """One call with `out=`; operands that are calls themselves come first, the first of fitting shape in `out` itself.
+
+        Scattered rows are written once: what comes before is calculated in a buffer.
+        """
         operands = list(node.operands)
         for k, operand in enumerate(operands):
             taken = any(self._names(o) & self._names(out) for o in (*operands[:k], *operands[k + 1:]))
-            fits = isinstance(node, Apply) and operand.axes == out.axes and operand.dtype == out.dtype
+            fits = isinstance(node, Apply) and operand.axes == out.axes and operand.dtype == out.dtype and keeps_order(out)
             operands[k] = self._plain(operand, out if fits and not taken else None)
         texts = [self.printer(o) for o in operands]
         if isinstance(node, Fold):
@@ -243,6 +249,15 @@ class PlannedPrinter:
     @staticmethod
     def _names(node: Node) -> set[str]:
         return {n.name for n in nodes(node) if isinstance(n, Name)}
+
+
+def _part(statement: Store) -> Node | None:
+    """The part of an array that an assignment fills, where the value has all of its axes."""
+    axes = statement.value.axes
+    if not axes or None in axes or len([k for k in statement.keys if not isinstance(k, At)]) != len(axes):
+        return None
+    whole = Name((None,) * len(statement.keys), statement.value.dtype, statement.name)
+    return Subscript(axes, statement.value.dtype, whole, statement.keys)
 
 
 def _is_calculated(node: Node) -> bool:

@@ -160,6 +160,8 @@ class _Source(StrPrinter):
         body = self._printed(eq.body, whole=False)
         if not eq.body.has(Access):
             body = f"({body}) + 0.0 * {self.index_name(indices[0])}" if indices else f"float({body})"
+        if self.program.tensor(eq.target.name).held:
+            body = f"({body}).detach()"
         if eq.op == "sum":
             yield f"T[{name}] = add(T[{name}], ({where}), {body})"
         else:

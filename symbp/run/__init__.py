@@ -11,6 +11,9 @@
     checkpoint.py  parameters, state and place of a run in one file
     metrics.py     confusion matrix, precision and recall
     plots.py       loss, accuracy, gradient norms and confusion matrix as pictures
+    watch.py       gradients and saturation by layer on a probe batch (--watch gradients)
+    explain.py     what they mean, in words, and the derived product of Jacobians
+    plots_watch.py their picture
     progress.py    the bar in the terminal
 """
 from symbp.run.loop import Result, resume, train

@@ -1,6 +1,7 @@
 """The end of a run: the trained parameters, the pictures, and report.json, which is written last and says that all is there."""
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,25 +11,30 @@ from typing import Any
 import numpy as np
 
 from symbp.errors import RunError
+from symbp.network import Network
+from symbp.run.explain import findings, in_words, product
 from symbp.run.folder import RunFolder
 from symbp.run.metrics import by_class, confusion
 from symbp.run.records import plain, read_records
 from symbp.run.samples import Samples
 
+Pairs = tuple[np.ndarray, np.ndarray] | None
+
 
 def write_results(folder: RunFolder, figures: Mapping[str, Any], matrix: np.ndarray | None, title: str,
-                  plots: bool) -> tuple[list[Path], str]:
+                  plots: bool, pairs: Pairs = None) -> tuple[list[Path], str]:
     """Write the pictures, if wanted, and the report; answers the files, and a message where something was left out.
 
-    figures: epochs, steps, test_loss, accuracy.  matrix: (classes, classes), None where the target is no class.
+    figures: epochs, steps, test_loss, accuracy.  matrix: (classes, classes), None where the target is no class.  pairs: true and predicted
+    numbers of a regression.
     """
-    made, message = _pictures(folder, matrix, title) if plots else ([], "")
+    made, message = _pictures(folder, matrix, title, pairs) if plots else ([], "")
     whole = {**figures, "classes": [] if matrix is None else by_class(matrix), "confusion": [] if matrix is None else matrix.tolist()}
     folder.text(folder.report, json.dumps(plain(whole), indent=1, allow_nan=False) + "\n")
     return [folder.report, *made], message
 
 
-def _pictures(folder: RunFolder, matrix: np.ndarray | None, title: str) -> tuple[list[Path], str]:
+def _pictures(folder: RunFolder, matrix: np.ndarray | None, title: str, pairs: Pairs) -> tuple[list[Path], str]:
     """The pictures; a message where matplotlib is missing, or refuses what is set in MPLBACKEND."""
     try:
         from symbp.run.plots import draw
@@ -36,7 +42,25 @@ def _pictures(folder: RunFolder, matrix: np.ndarray | None, title: str) -> tuple
         return [], f"no pictures: {error.name or error} is missing; pip install matplotlib"
     except ValueError as error:
         return [], f"no pictures: matplotlib cannot be loaded: {' '.join(str(error).split())[:100]}…"
-    return draw(folder, read_records(folder), matrix, title), ""
+    return draw(folder, read_records(folder), matrix, title, pairs), ""
+
+
+def write_watched(folder: RunFolder, network: Network, plots: bool) -> tuple[list[Path], list[str]]:
+    """Write what was watched as words and as a picture; answers the files, and the sentences about what is wrong.
+
+    It stands before `write_results`, whose report says that all is there.
+    """
+    watched = [r for r in read_records(folder) if r["kind"] == "watch"]
+    if not watched:
+        return [], []
+    found = findings(watched)
+    folder.text(folder.watched, in_words(watched, found, product(network)))
+    made = [folder.watched]
+    with contextlib.suppress(ImportError, ValueError):
+        if plots:
+            from symbp.run.plots_watch import draw_watched
+            made.append(draw_watched(folder, watched, network.title or network.name))
+    return made, found
 
 
 def report_of(folder: RunFolder, epochs: int) -> dict[str, Any] | None:

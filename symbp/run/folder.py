@@ -47,6 +47,7 @@ class RunFolder:
     metrics = property(lambda self: self.path / "metrics.jsonl", doc="one record on each line")
     checkpoint = property(lambda self: self.path / "checkpoint.npz", doc="where to go on")
     parameters = property(lambda self: self.path / "params.npz", doc="the trained parameters")
+    watched = property(lambda self: self.path / "gradients.txt", doc="what was watched, in words")
     report = property(lambda self: self.path / "report.json", doc="the figures at the end")
 
     def write(self, path: Path, writer: Callable[[Path], object]) -> None:

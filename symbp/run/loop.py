@@ -15,21 +15,26 @@ from typing import Any
 
 import numpy as np
 
-from symbp.emit import generate, values_function
+from symbp.emit import data_tensors, generate, values_function
 from symbp.errors import DivergedError, RunError, SymbpError
+from symbp.metrics import measure
 from symbp.netfile import Train, load
 from symbp.network import Network
 from symbp.run.checkpoint import Place, read_checkpoint, write_checkpoint
 from symbp.run.diverged import Good, find_broken
-from symbp.run.finish import check_module, confusion_matrix, report_of, write_results
+from symbp.run.finish import check_module, confusion_matrix, report_of, write_results, write_watched
 from symbp.run.folder import RunFolder
 from symbp.run.interrupts import Stop, interrupts
-from symbp.run.metrics import first_broken, norms
+from symbp.run.metrics import first_broken, norms, r2_rmse
 from symbp.run.progress import Progress, Silent
 from symbp.run.records import Records, cut, plain, records
 from symbp.run.samples import Samples, read_samples
 from symbp.run.settings import RunSettings, read_settings
+from symbp.run.watch import KINDS, Watch
+from symbp.suggest import nearest
 
+WORDS = {"accuracy": "accuracy", "r2": "R²"}
+"""What the share of a batch is called."""
 RECORDS = 20
 """How many records an epoch has at most."""
 FEWEST = 10
@@ -41,7 +46,8 @@ class Result:
     """How a run ended.
 
     finished: whether all epochs are done; already: whether they were, so that nothing was left to do.  loss: None where it is not
-    finite.  accuracy: from 0 to 1, None where the target is no class.  seconds: of this process.  messages: what was left out.
+    finite.  accuracy: from 0 to 1, None where the target is no class.  r2, rmse: where it is numbers.
+    seconds: of this process.  messages: what was left out.
     """
 
     folder: Path
@@ -54,6 +60,8 @@ class Result:
     files: tuple[str, ...] = ()
     messages: tuple[str, ...] = ()
     already: bool = False
+    r2: float | None = None
+    rmse: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data."""
@@ -62,16 +70,18 @@ class Result:
 
 def train(path: str | Path, *, data: str | None = None, data_dir: str | None = None, epochs: int | None = None,
           batch_size: int | None = None, seed: int | None = None, out: str | Path | None = None, plots: bool = True, quiet: bool = False,
-          every: float = 15.0) -> Result:
+          every: float = 15.0, watch: str = "") -> Result:
     """Train the network of a file into a new folder.
 
     data, data_dir: the set and the user's folder with its files (default: those of the network file).  epochs, batch_size, seed: likewise.
     out: the run's folder (default runs/NAME; never one that holds something).  every: seconds between checkpoints within an epoch; one
-    is written at the end of each epoch anyway.
+    is written at the end of each epoch anyway.  watch: "gradients" measures gradients and saturation by layer beside the steps.
     Raises `SymbpError`: bad files, data that do not fit, `RunError` for folders, and `DivergedError` where the loss is not finite.
     """
     network = load(path)
-    settings = _settings(network, path, data, data_dir, epochs=epochs, batch_size=batch_size, seed=seed)
+    if watch and watch not in KINDS:
+        raise RunError(f"cannot watch {watch!r}{nearest(watch, KINDS)}")
+    settings = replace(_settings(network, path, data, data_dir, epochs=epochs, batch_size=batch_size, seed=seed), watch=watch)
     loop = _Loop.of(network, settings)
     settings = loop.settings = replace(settings, digest=loop.samples.digest)
     folder = RunFolder.new(Path(out) if out is not None else Path("runs") / network.name)
@@ -96,6 +106,8 @@ def _settings(network: Network, path: str | Path, data: str | None, data_dir: st
         raise RunError(f"{path} does not say what to train on: add the table [data] with, for instance, name = \"digits\", "
                        "or name the data with --data")
     folder = data_dir or (own.folder if own and own.folder and not data else None)
+    if own and own.file and name == own.name:
+        folder = data_dir or os.path.dirname(path) or "."
     counts = {key: getattr(defaults, key) if value is None else value for key, value in asked.items()}
     return RunSettings(name, folder and os.path.abspath(folder), dtype=defaults.dtype, **counts)
 
@@ -119,7 +131,8 @@ def resume(path: str | Path, *, epochs: int | None = None, batch_size: int | Non
         cut(folder, place.recorded)
         report = report_of(folder, changed.epochs)
         if report is not None and place.epoch >= changed.epochs:
-            return Result(folder.path, True, place.epoch, loop.state["step"], report["test_loss"], report["accuracy"], 0.0, already=True)
+            return Result(folder.path, True, place.epoch, loop.state["step"], report["test_loss"], report["accuracy"], 0.0, already=True,
+                          r2=report.get("r2"), rmse=report.get("rmse"))
         if changed != settings:
             folder.text(folder.settings, changed.to_json())
         return loop.run(folder, place, every, quiet, plots)
@@ -140,6 +153,8 @@ class _Loop:
         self.interval = max(FEWEST, math.ceil(self.batches / RECORDS))
         self.summed = network.program.conventions.batch_loss == "sum"
         self.accuracy = math.nan
+        self.judged = measure(network.program, network.output, data_tensors(network)[1])
+        self.watch = Watch(network, samples.x["train"], samples.y["train"]) if settings.watch else None
         self.start = time.monotonic()
 
     @classmethod
@@ -151,7 +166,7 @@ class _Loop:
         """Train from a place on; writes the results where all epochs are done."""
         start = time.monotonic()
         self.start = start - place.seconds
-        progress = Silent() if quiet else Progress(self.settings.epochs, self.batches)
+        progress = Silent() if quiet else Progress(self.settings.epochs, self.batches, word=WORDS.get(self.judged, ""))
         with np.errstate(all="ignore"):
             if place.epoch < self.settings.epochs:
                 try:
@@ -195,11 +210,13 @@ class _Loop:
 
     def _step(self, order: np.ndarray, place: Place, record: Records) -> tuple[float, int]:
         """One step, and its record where one is due; answers the loss and the number of samples."""
-        x, y = self.samples.batch(order, place.batch)
+        x, y = self.samples.batch(order, place.batch, place.epoch)
         due = place.batch % self.interval == 0
         gradients = norms(self.module.loss_and_grads(self.params, x, y, self.state)[1]) if due else {}
         if due:
             self.accuracy = float(self.module.evaluate(self.params, x, y, self.state)[1])
+            if self.watch is not None:
+                record.write(kind="watch", epoch=place.epoch + 1, step=self.state["step"], **self.watch.record(self.params, self.state))
             if first_broken(self.params) is None:
                 self.good = Good.of(self.module, self.params, self.state, place.batch)
         loss = float(self.module.train_step(self.params, self.state, x, y))
@@ -207,22 +224,33 @@ class _Loop:
             self._diverged(record.folder, order, place, f"the loss of step {self.state['step']} (epoch {place.epoch + 1}, "
                                                         f"batch {place.batch + 1}) is {loss}")
         if due:
-            record.write(kind="step", epoch=place.epoch + 1, step=self.state["step"], loss=loss, accuracy=self.accuracy,
-                         gradient_norms=gradients, seconds=round(self._seconds(), 3))
+            record.write(kind="step", epoch=place.epoch + 1, step=self.state["step"], loss=loss, **self._share(), gradient_norms=gradients,
+                         seconds=round(self._seconds(), 3))
         return loss, len(x)
 
     def _close(self, place: Place, record: Records, progress: Progress) -> Place:
         """The end of an epoch: its record, and the place of the next."""
         loss, self.accuracy = self._evaluate()
         mean = place.loss_sum if self.summed else place.loss_sum / len(self.samples)
-        record.write(kind="epoch", epoch=place.epoch + 1, step=self.state["step"], loss=mean, test_loss=loss, accuracy=self.accuracy,
+        record.write(kind="epoch", epoch=place.epoch + 1, step=self.state["step"], loss=mean, test_loss=loss, **self._share(),
                      seconds=round(self._seconds(), 3))
         progress.epoch(place.epoch, mean, loss, self.accuracy, self._seconds())
         return Place(place.epoch + 1)
 
     def _evaluate(self) -> tuple[float, float]:
-        """Loss and accuracy on the test split."""
-        return self.samples.mean(lambda x, y: self.module.evaluate(self.params, x, y, self.state), self.summed)
+        """Loss, and accuracy or R², on the test split."""
+        loss, share = self.samples.mean(lambda x, y: self.module.evaluate(self.params, x, y, self.state), self.summed)
+        return loss, r2_rmse(*self._pairs())[0] if self.judged == "r2" else share
+
+    def _share(self) -> dict[str, float]:
+        """The accuracy for a record, or R² beside an empty accuracy."""
+        return {"accuracy": math.nan, "r2": self.accuracy} if self.judged == "r2" else {"accuracy": self.accuracy}
+
+    def _pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """True and predicted numbers of the test split."""
+        found = [(y, self.module.forward(self.params, x, self.state)) for x, y in self.samples.parts()]
+        wanted, predicted = (np.concatenate(parts).astype(np.float64) for parts in zip(*found))
+        return wanted, predicted
 
     # what breaks
 
@@ -241,7 +269,7 @@ class _Loop:
             values = values_function(self.network)
         except SymbpError:
             values = None
-        name, at = find_broken(self.module, good, place.batch, lambda number: self.samples.batch(order, number), values)
+        name, at = find_broken(self.module, good, place.batch, lambda number: self.samples.batch(order, number, place.epoch), values)
         raise DivergedError(f"{what}; the first tensor that is no finite number is {name}, in step {at}. The parameters after step "
                             f"{good.state['step']} are kept in {folder.parameters}; try a smaller learning rate")
 
@@ -252,9 +280,15 @@ class _Loop:
         loss, accuracy = self._evaluate()
         figures = plain({"epochs": self.settings.epochs, "steps": done.steps, "test_loss": loss, "accuracy": accuracy})
         running = self.state if self.network.starts else None
+        pairs = self._pairs() if self.judged == "r2" else None
+        if pairs is not None:
+            r2, rmse = r2_rmse(*pairs)
+            accuracy, figures = math.nan, {**figures, **plain({"accuracy": None, "r2": r2, "rmse": rmse})}
         folder.write(folder.parameters, lambda file: self.module.save(file, self.params, running))
+        watched, advice = write_watched(folder, self.network, plots) if self.watch is not None else ([], [])
         matrix = None if math.isnan(accuracy) else confusion_matrix(self.module, self.params, self.state, self.samples)
-        made, message = write_results(folder, figures, matrix, self.network.title or self.network.name, plots)
-        files = (folder.network, folder.module, folder.settings, folder.metrics, folder.parameters, folder.checkpoint, *made)
-        return replace(done, finished=True, loss=figures["test_loss"], accuracy=figures["accuracy"], files=tuple(p.name for p in files),
-                       messages=(message,) if message else ())
+        made, message = write_results(folder, figures, matrix, self.network.title or self.network.name, plots, pairs)
+        files = (folder.network, folder.module, folder.settings, folder.metrics, folder.parameters, folder.checkpoint, *made, *watched)
+        return replace(done, finished=True, loss=figures["test_loss"], accuracy=figures["accuracy"], r2=figures.get("r2"),
+                       rmse=figures.get("rmse"), files=tuple(p.name for p in files),
+                       messages=(*advice, *([message] if message else ())))

@@ -27,6 +27,16 @@ def by_class(matrix: np.ndarray) -> list[dict[str, float | int | None]]:
             for k in range(len(matrix))]
 
 
+def r2_rmse(wanted: np.ndarray, predicted: np.ndarray) -> tuple[float, float]:
+    """R² = 1 − Σ(y − a)² / Σ(y − ȳ)², and the root of the mean squared error; R² is NaN where all that is wanted is equal.
+
+    >>> r2_rmse(np.array([[1.0], [3.0]]), np.array([[1.0], [2.0]]))
+    (0.5, 0.7071067811865476)
+    """
+    wrong, spread = ((wanted - other) ** 2 for other in (predicted, wanted.mean(axis=0)))
+    return float(1 - wrong.sum() / spread.sum()) if spread.any() else float("nan"), float(np.sqrt(wrong.mean()))
+
+
 def _share(part: Any, whole: Any) -> float | None:
     return float(part / whole) if whole else None
 

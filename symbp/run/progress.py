@@ -14,8 +14,8 @@ PAUSE = 0.1
 class Progress:
     """Shows epoch, batch, loss and accuracy.  An output that breaks off, such as a pipe that is closed, ends the showing, not the run."""
 
-    def __init__(self, epochs: int, batches: int, stream: TextIO | None = None) -> None:
-        self.epochs, self.batches = epochs, batches
+    def __init__(self, epochs: int, batches: int, stream: TextIO | None = None, word: str = "accuracy") -> None:
+        self.epochs, self.batches, self.word = epochs, batches, word
         self.stream = sys.stdout if stream is None else stream
         self.drawn, self.open, self.broken = 0.0, False, False
         self.live = self.stream.isatty()
@@ -29,13 +29,14 @@ class Progress:
             full = WIDTH * batch // max(self.batches, 1)
             bar = self.marks[0] * full + self.marks[1] * (WIDTH - full)
             room = max(shutil.get_terminal_size().columns - 1, 20)
-            self._draw("\r" + f"{self._epoch(epoch)}  {bar}  loss {loss:.4f}{_share(accuracy)}"[:room] + "\x1b[K")
+            self._draw("\r" + f"{self._epoch(epoch)}  {bar}  loss {loss:.4f}{_share(accuracy, self.word)}"[:room] + "\x1b[K")
             self.open = True
 
     def epoch(self, epoch: int, train_loss: float, test_loss: float, accuracy: float, seconds: float) -> None:
         """An epoch is done."""
         start = "\r\x1b[K" if self.live else ""
-        self._draw(f"{start}{self._epoch(epoch)}  loss {train_loss:.4f}  test loss {test_loss:.4f}{_share(accuracy)}  {seconds:.1f} s\n")
+        losses = f"loss {train_loss:.4f}  test loss {test_loss:.4f}"
+        self._draw(f"{start}{self._epoch(epoch)}  {losses}{_share(accuracy, self.word)}  {seconds:.1f} s\n")
         self.open = False
 
     def end(self) -> None:
@@ -68,9 +69,9 @@ class Silent(Progress):
         """Draw nothing."""
 
 
-def _share(accuracy: float | None) -> str:
+def _share(accuracy: float | None, word: str = "accuracy") -> str:
     """The accuracy as text; nothing where there is none."""
-    return "" if accuracy is None or accuracy != accuracy else f"  accuracy {accuracy:.4f}"
+    return "" if accuracy is None or accuracy != accuracy else f"  {word} {accuracy:.4f}"
 
 
 def _can_show(stream: TextIO, marks: str) -> bool:

@@ -69,7 +69,7 @@ def read_records(folder: RunFolder) -> list[dict[str, Any]]:
 def _parsed(folder: RunFolder, text: bytes) -> list[dict[str, Any]]:
     try:
         found = [json.loads(line) for line in text.splitlines()]
-        if text and not text.endswith(b"\n") or any(r["kind"] not in ("step", "epoch") for r in found):
+        if text and not text.endswith(b"\n") or any(r["kind"] not in ("step", "epoch", "watch") for r in found):
             raise ValueError
         return found
     except (ValueError, TypeError, KeyError, RecursionError):

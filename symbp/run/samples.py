@@ -1,14 +1,21 @@
 """What a run trains on: inputs and targets of both splits, checked against the network, and the batches of an epoch."""
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from symbp import data
+from symbp.data.prepare import Augmenter, Preparation
+from symbp.data.sources import to_stderr
+from symbp.data.table import read_table
 from symbp.emit import N, data_tensors
 from symbp.errors import RunError
+from symbp.language.tensor import Tensor
 from symbp.network import Network
 from symbp.run.settings import RunSettings
 
@@ -20,7 +27,8 @@ EVALUATED = 2048
 class Samples:
     """The samples of a run.
 
-    x, y: inputs (N, *shape) and targets (N, K) or (N,) by split.  size: samples in a batch.  digest: of the data set.
+    x, y: inputs (N, *shape) and targets (N, K) or (N,) by split.  size: samples in a batch.  digest: of the data set
+    and its preparation.  augmenter: what changes images at random.
     Raises `RunError` for a batch that is larger than the data, and `RunError` for inputs that are no finite numbers.
     """
 
@@ -29,6 +37,7 @@ class Samples:
     y: dict[str, np.ndarray]
     size: int
     digest: str = ""
+    augmenter: Augmenter | None = None
     buffers: tuple[np.ndarray, np.ndarray] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,10 +60,12 @@ class Samples:
         """How many batches an epoch has; the last one may be smaller."""
         return -(-len(self) // self.size)
 
-    def batch(self, order: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+    def batch(self, order: np.ndarray, number: int, epoch: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and targets of a batch of an epoch's order; they lie in buffers that the next call fills anew."""
         chosen = order[number * self.size:(number + 1) * self.size]
         x, y = (np.take(a["train"], chosen, axis=0, out=b[:len(chosen)], mode="clip") for a, b in zip((self.x, self.y), self.buffers))
+        if self.augmenter is not None:
+            x[:] = self.augmenter.batch(chosen, epoch, number)
         return x, y
 
     def parts(self, split: str = "test") -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -91,16 +102,19 @@ def check_finite(what: str, values: np.ndarray) -> None:
 def read_samples(network: Network, settings: RunSettings) -> Samples:
     """Load the data of a run.  Raises `SymbpError` where they do not fit the network: shapes, labels, the batch's size."""
     x, y = data_tensors(network)
+    own, shape = network.extras.get("data"), tuple(int(e) for e in x.shape[1:])
+    if own is not None and own.file is not None and settings.data == own.name:
+        return _of_table(network, settings, shape, y)
     found = data.load(settings.data, settings.data_dir)
-    shape = tuple(int(e) for e in x.shape[1:])
     whole = y.dtype == "int"
-    if not whole and (len(y.shape) != 2 or y.shape[1] == 1):
+    one = not whole and len(y.shape) == 2 and y.shape[1] == 1 and found.classes == 2
+    if not whole and not one and (len(y.shape) != 2 or y.shape[1] == 1):
         raise RunError(f"the target {y.name} has the shape {y.shape}, but the labels of {found.name} are classes; give the network "
                        f"[target] classes = {found.classes}")
-    classes = int(network.program.tensor(network.output).shape[-1]) if whole and network.output else None if whole else int(y.shape[1])
-    encoding = "integer" if whole else "one_hot"
-    read = Samples(found.name, {s: found.inputs(s, shape, settings.dtype) for s in ("train", "test")},
-                   {s: found.targets(s, encoding, classes, settings.dtype) for s in ("train", "test")}, settings.batch_size, found.digest())
+    how = _preparation(network)
+    read = Samples(found.name, {s: found.inputs(s, shape, settings.dtype, how.scale) for s in ("train", "test")},
+                   {s: found.targets(s, *_classes(network, y), settings.dtype) for s in ("train", "test")}, settings.batch_size,
+                   _digest(found.digest(), how), Augmenter(found, how, shape, settings.dtype, settings.seed) if how.random else None)
     check_sizes(network, read)
     return read
 
@@ -114,3 +128,48 @@ def check_sizes(network: Network, samples: Samples) -> None:
             where = "each batch" if count == samples.size else f"the last batch of an epoch of {len(samples):,} samples"
             raise RunError(f"{where} has {count} sample{'s' * (count != 1)}, but the network is trained with {facts}; "
                            "take another batch_size")
+
+
+def _of_one_column(network: Network, target: str) -> str:
+    """How two classes are encoded in one column: −1 and 1 where the network's facts say so, else 0 and 1."""
+    signed = any(target in f.tensors and f.left.is_Pow and f.right == 1 for f in network.program.facts)
+    return "signed" if signed else "binary"
+
+
+def _classes(network: Network, y: Tensor) -> tuple[str, int | None]:
+    """How classes are encoded, and how many the network tells apart."""
+    if y.dtype == "int":
+        return "integer", int(network.program.tensor(network.output).shape[-1]) if network.output else None
+    if y.shape[1:] == (1,):
+        return _of_one_column(network, y.name), None
+    return "one_hot", int(y.shape[1])
+
+
+def _of_table(network: Network, settings: RunSettings, shape: tuple[int, ...], y: Tensor) -> Samples:
+    """The rows of a CSV file, which lies in the folder of the network file; what was found in it is said on stderr."""
+    own = network.extras["data"]
+    found = read_table(Path(settings.data_dir or ".") / own.file, own.reading(), own.name)
+    for sentence in found.report:
+        to_stderr(f"{own.file}: {sentence}")
+    rows = tuple(int(e) for e in y.shape[1:])
+    if not found.classes and (y.dtype == "int" or math.prod(rows) != 1):
+        raise RunError(f"the column {found.target} of {own.file} holds one number for each row, but the target {y.name} of the network has "
+                       f"the shape {y.shape}; write [target] shape = [1], and a last layer with units = 1")
+    if found.classes and y.dtype != "int" and rows in ((), (1,)):
+        raise RunError(f"the column {found.target} of {own.file} holds {found.classes} classes ({', '.join(found.labels[:8])}), but the "
+                       f"target {y.name} of the network is one number; write [target] classes = {found.classes}")
+    how = _classes(network, y) if found.classes else ("one_hot", None)
+    answers = {s: found.targets(s, *how, settings.dtype) for s in ("train", "test")}
+    return Samples(own.name, {s: found.inputs(s, shape, settings.dtype) for s in ("train", "test")},
+                   {s: a if found.classes else a.reshape(len(a), *rows) for s, a in answers.items()}, settings.batch_size, found.digest())
+
+
+def _preparation(network: Network) -> Preparation:
+    """What the network file says about scale, flips and crops."""
+    own = network.extras.get("data")
+    return Preparation(own.scale, own.flip, own.crop) if own else Preparation()
+
+
+def _digest(digest: str, how: Preparation) -> str:
+    """The digest of data that are prepared in this way; that of the data where it is the usual one."""
+    return digest if how == Preparation() else hashlib.sha256(f"{digest} {how}".encode()).hexdigest()

@@ -10,7 +10,10 @@ from symbp.errors import RunError
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The data set with the user's folder and its digest, and how to train: epochs, samples in a batch, seed, dtype."""
+    """The data set with the user's folder and its digest, and how to train: epochs, samples in a batch, seed, dtype.
+
+    watch: what is measured beside the steps, "gradients" or nothing.
+    """
 
     data: str
     data_dir: str | None
@@ -19,6 +22,7 @@ class RunSettings:
     seed: int
     dtype: str
     digest: str = ""
+    watch: str = ""
 
     def to_json(self) -> str:
         """The settings as text."""
@@ -27,8 +31,9 @@ class RunSettings:
     def check_data(self, digest: str) -> None:
         """Raise `RunError` where the data are others than those that the run began with."""
         if self.digest and digest != self.digest:
-            raise RunError(f"the data {self.data} are others than those that this run began with (sha256 {digest[:12]}…, not "
-                           f"{self.digest[:12]}…), so it cannot go on with the same numbers; put the files back, or start a new run")
+            raise RunError(f"the data {self.data} are others than those that this run began with, or are prepared in another way "
+                           f"(sha256 {digest[:12]}…, not {self.digest[:12]}…), so it cannot go on with the same numbers; put the files "
+                           "back, or start a new run")
 
     def changed(self, **asked: object) -> RunSettings:
         """The settings with more epochs; any other change would give other numbers, and raises `RunError`."""

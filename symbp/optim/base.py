@@ -1,23 +1,25 @@
-"""Optimisers: the next values of parameters and states, as equations of the same language.
+"""What an optimiser is: the next values of parameters and states, as equations of the same language.
 
-To add one, subclass `Optimizer` with its settings as typed fields, `scalars` that all parameters share, and a `step`
-that writes the equations of one parameter, and decorate it with `@optimizer`.  A next value is a
-tensor with `next_of`; it prints as `W := …`.
+A next value is a tensor with `next_of`; it prints as `W := …`.  Before a method sees a gradient it is clipped, and the gradient of
+the penalty λ/2 θ² is added; the learning rate follows a schedule.
 """
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 import sympy as sp
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from symbp.calculus.local import partial
 from symbp.language import Equation, Index, Loop, NameSupply, Program, Statement, Tensor, walk
+from symbp.language.functions import maximum, minimum
 from symbp.language.tensor import Access
 from symbp.notation import tex
-from symbp.settings import NetworkError, Settings, kinds
+from symbp.optim.schedules import Schedule, schedule_of
+from symbp.settings import Settings, kinds
 
 Rate = Annotated[float, Field(gt=0, le=1e6)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -36,6 +38,7 @@ class Update:
         self.values: dict[str, float] = {}
         self._tensors: dict[str, Tensor] = {}
         self._written = _plain_writes(program)
+        self._step: Access | None = None
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -48,11 +51,19 @@ class Update:
         self.values[tensor.name] = value
         return tensor[()]
 
-    def advance(self, scalar: Access) -> Access:
-        """The scalar state + 1."""
-        following = self.following(scalar.name, ())
-        self.statements.append(Equation(following, scalar + 1, label="update"))
-        return following
+    def step(self) -> Access:
+        """The number t of the step, 1 at first."""
+        if self._step is None:
+            before = self.scalar("step", "t", 0, "state")
+            self._step = self.following(before.name, ())
+            self.statements.append(Equation(self._step, before + 1, label="update"))
+        return self._step
+
+    def named(self, name: str, symbol: str, body: sp.Expr) -> Access:
+        """A scalar that is calculated once and used for all parameters."""
+        target = self.add(Tensor(self.names.fresh(name), symbol=symbol))[()]
+        self.statements.append(Equation(target, body, label="update"))
+        return target
 
     def of(self, parameter: Tensor, gradient: Tensor) -> Slot:
         """Where the update of one parameter is written."""
@@ -96,6 +107,7 @@ class Slot:
     bar: Tensor
     indices: tuple[Index, ...]
     loop: Index | None
+    prepared: Access | None = None
 
     @property
     def value(self) -> Access:
@@ -104,8 +116,17 @@ class Slot:
 
     @property
     def cotangent(self) -> Access:
-        """The gradient's element."""
+        """The gradient's element, clipped and with its penalty where an optimiser says so."""
+        return self.gradient if self.prepared is None else self.prepared
+
+    @property
+    def gradient(self) -> Access:
+        """The gradient's element as it was derived."""
         return self.bar[self.indices]
+
+    def penalty(self, strength: Access) -> sp.Expr:
+        """The derivative of λ/2 θ² by θ."""
+        return partial(strength / 2 * self.value**2, self.value)
 
     def state(self, letter: str) -> Access:
         """A state of the parameter's shape, 0 at the start, such as v for the velocity."""
@@ -138,11 +159,17 @@ class Slot:
 class Optimizer(Settings, ABC):
     """An optimiser: its settings, and its update as equations.  A subclass narrows `type`.
 
-    decay: κ, by which the learning rate falls as α/(1 + κ (t − 1)) with the step t; 0 for a constant rate.
+    decay: κ, by which the learning rate falls as α/(1 + κ (t − 1)) with the step t; 0 for a constant rate.  schedule: another course
+    of the rate.  clip_norm: the largest norm of all gradients together; clip_value: the largest size of an element.
+    weight_decay: λ of the penalty λ/2 Σ θ², whose gradient is added to the loss's.
     """
 
     type: str
     decay: Annotated[float, Field(ge=0, le=1)] = 0.0
+    schedule: Annotated[Schedule | None, BeforeValidator(schedule_of)] = None
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    clip_value: Annotated[float, Field(gt=0)] | None = None
+    weight_decay: Annotated[float, Field(ge=0, lt=1e6)] = 0.0
 
     def update(self, program: Program, gradients: Mapping[str, str], learning_rate: str = "alpha") -> Update:
         """The update for a program that holds the gradients; `gradients` names the gradient's tensor of each parameter.
@@ -151,21 +178,54 @@ class Optimizer(Settings, ABC):
         """
         made = Update(program)
         scalars = self.scalars(made, learning_rate)
-        for name, gradient in gradients.items():
-            self.step(made.of(program.tensor(name), program.tensor(gradient)), **scalars)
+        slots = [made.of(program.tensor(name), program.tensor(gradient)) for name, gradient in gradients.items()]
+        scale, bound = self._scale(made, slots), self._bound(made)
+        penalty = made.scalar("weight_decay", r"\lambda", self.weight_decay) if self.weight_decay else None
+        for slot in slots:
+            self._prepare(slot, scale, bound, None if self.decoupled else penalty)
+            self.step(slot, **scalars, **({"penalty": penalty} if self.decoupled else {}))
         return made
 
-    def scalars(self, update: Update, rate: str) -> dict[str, sp.Expr]:
+    @property
+    def decoupled(self) -> bool:
+        """Whether the penalty's gradient is kept apart from the loss's, and given to `step`."""
+        return False
+
+    def scalars(self, update: Update, rate: str) -> dict[str, Any]:
         """The constants and scalar states that all parameters share; they become arguments of `step`."""
         return {"rate": self.rate(update, rate, self.learning_rate)}
 
-    def rate(self, update: Update, letter: str, value: float, steps: Access | None = None) -> sp.Expr:
-        """The learning rate α, or with a decay κ, α/(1 + κ (t − 1)) in step t = 1, 2, …"""
-        alpha = update.scalar(letter, tex(letter), value)
-        if self.decay == 0:
+    def rate(self, update: Update, letter: str, value: float) -> sp.Expr:
+        """The learning rate α; with a decay κ, α/(1 + κ (t − 1)) in step t = 1, 2, …; with a schedule α times its factor."""
+        alpha: sp.Expr = update.scalar(letter, tex(letter), value)
+        if self.decay:
+            alpha = alpha / (1 + update.scalar("kappa", r"\kappa", self.decay) * (update.step() - 1))
+        if self.schedule is None:
             return alpha
-        steps = update.advance(update.scalar("step", "t", 0, "state")) if steps is None else steps
-        return alpha / (1 + update.scalar("kappa", r"\kappa", self.decay) * (steps - 1))
+        factor = self.schedule.at(update)
+        return update.named("rate", rf"{tex(letter)}_t", alpha * factor)
+
+    def _scale(self, update: Update, slots: Iterable[Slot]) -> Access | None:
+        """min(1, c/(‖g‖ + 10⁻⁶)), by which all gradients are multiplied (Pascanu et al. 2013, arXiv 1211.5063, algorithm 1)."""
+        if self.clip_norm is None:
+            return None
+        square = update.add(Tensor(update.names.fresh("squared_norm"), symbol=r"\|g\|^2"))[()]
+        update.statements += [Equation(square, slot.gradient**2, over=slot.indices, label="update") for slot in slots]
+        most = update.scalar("clip_norm", "c", self.clip_norm)
+        return update.named("scale", "s", minimum(1, most / (sp.sqrt(square) + sp.Rational(1, 10**6))))
+
+    def _bound(self, update: Update) -> Access | None:
+        return None if self.clip_value is None else update.scalar("clip_value", "c", self.clip_value)
+
+    def _prepare(self, slot: Slot, scale: Access | None, bound: Access | None, penalty: Access | None) -> None:
+        """Write the gradient that the method is to see, where that is not the derived one."""
+        gradient: sp.Expr = slot.gradient if scale is None else scale * slot.gradient
+        if bound is not None:
+            gradient = maximum(-bound, minimum(bound, gradient))
+        if penalty is not None:
+            gradient += slot.penalty(penalty)
+        if gradient != slot.gradient:
+            slot.prepared = slot.helper("g", gradient)
 
     @abstractmethod
     def step(self, slot: Slot, **scalars: Access) -> None:
@@ -180,79 +240,3 @@ def optimizer(cls: type[Optimizer]) -> type[Optimizer]:
     """Register a class of optimisers under its types."""
     OPTIMIZERS.update(dict.fromkeys(kinds(cls), cls))
     return cls
-
-
-@optimizer
-class GradientDescent(Optimizer):
-    """θ := θ − α g."""
-
-    type: Literal["gd"] = "gd"
-    learning_rate: Rate = 0.1
-
-    def step(self, slot: Slot, rate: sp.Expr) -> None:
-        """Write the next value."""
-        slot.assign(slot.value, slot.value - rate * slot.cotangent)
-
-
-@optimizer
-class Momentum(Optimizer):
-    """Momentum, in the forms that texts use.
-
-    form: "classical", v := β v + g, or "averaged", v := β v + (1 − β) g.  rate_in: where α stands: in the "velocity",
-    v := β v + α g and θ := θ − v; in the "step", θ := θ − α v; or "nowhere", θ := θ − v.
-    """
-
-    type: Literal["momentum"] = "momentum"
-    learning_rate: Rate | None = None
-    beta: Decay = 0.9
-    form: Literal["classical", "averaged"] = "classical"
-    rate_in: Literal["velocity", "step", "nowhere"] = "velocity"
-
-    def model_post_init(self, _context: object) -> None:
-        """Refuse a learning rate that would stand nowhere."""
-        if self.rate_in == "nowhere" and self.learning_rate is not None:
-            raise NetworkError('with rate_in = "nowhere" there is no learning rate; remove learning_rate, or write rate_in = "step"')
-        if self.rate_in == "nowhere" and self.decay:
-            raise NetworkError('with rate_in = "nowhere" there is no learning rate that could decay; remove decay')
-
-    def scalars(self, update: Update, rate: str) -> dict[str, sp.Expr]:
-        """The rate α, or 1 where it stands nowhere, and β."""
-        alpha = sp.S.One
-        if self.rate_in != "nowhere":
-            alpha = self.rate(update, rate, 0.01 if self.learning_rate is None else self.learning_rate)
-        return {"rate": alpha, "beta": update.scalar("beta", r"\beta", self.beta)}
-
-    def step(self, slot: Slot, rate: sp.Expr, beta: Access) -> None:
-        """Write the next velocity and value."""
-        share = 1 - beta if self.form == "averaged" else sp.S.One
-        inside, outside = (rate, sp.S.One) if self.rate_in == "velocity" else (sp.S.One, rate)
-        v = slot.state("v")
-        v = slot.assign(v, beta * v + share * inside * slot.cotangent)
-        slot.assign(slot.value, slot.value - outside * v)
-
-
-@optimizer
-class Adam(Optimizer):
-    """m := β₁ m + (1−β₁) g,  v := β₂ v + (1−β₂) g²,  θ := θ − α m̂ / (√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ)."""
-
-    type: Literal["adam"] = "adam"
-    learning_rate: Rate = 1e-3
-    beta_1: Decay = 0.9
-    beta_2: Decay = 0.999
-    epsilon: Annotated[float, Field(gt=0, le=1)] = 1e-8
-
-    def scalars(self, update: Update, rate: str) -> dict[str, sp.Expr]:
-        """The rate α, β₁, β₂, ε, and the number t of the step."""
-        constants = {name: update.scalar(name, symbol, getattr(self, name)) for name, symbol in
-                     (("beta_1", r"{\beta_1}"), ("beta_2", r"{\beta_2}"), ("epsilon", r"\varepsilon"))}
-        steps = update.advance(update.scalar("step", "t", 0, "state"))
-        return {"rate": self.rate(update, rate, self.learning_rate, steps), **constants, "steps": steps}
-
-    def step(self, slot: Slot, rate: sp.Expr, beta_1: Access, beta_2: Access, epsilon: Access, steps: Access) -> None:
-        """Write the next moments, their corrections, and the next value."""
-        m, v, g = slot.state("m"), slot.state("v"), slot.cotangent
-        m = slot.assign(m, beta_1 * m + (1 - beta_1) * g)
-        v = slot.assign(v, beta_2 * v + (1 - beta_2) * g**2)
-        m = slot.helper("m", m / (1 - beta_1**steps))
-        v = slot.helper("v", v / (1 - beta_2**steps))
-        slot.assign(slot.value, slot.value - rate * m / (sp.sqrt(v) + epsilon))

@@ -1,4 +1,4 @@
-"""Losses: the last equations of a network.
+"""What a loss and its target are, squared error, and the cross-entropies.
 
 To add one, subclass `Loss` with its settings as typed fields and a `build` that writes its forward equations,
 and decorate it with `@loss`.
@@ -11,11 +11,13 @@ from typing import Annotated, Literal
 import sympy as sp
 from pydantic import Field
 
-from symbp.draft import Draft, Signal, exact
+from symbp.draft import Draft, Signal
 from symbp.language import Fact, Tensor, is_binary, sums_to_one
+from symbp.language.functions import sigmoid
 from symbp.layers.activations import softmax
+from symbp.losses.prior import Prior
 from symbp.notation import Symbol, tex
-from symbp.settings import Count, NetworkError, Settings, kinds
+from symbp.settings import Count, NetworkError, Settings, exact, kinds
 
 
 class Target(Settings):
@@ -44,9 +46,13 @@ class Target(Settings):
 
 
 class Loss(Settings, ABC):
-    """A loss: its settings, and the forward equations that they stand for.  A subclass narrows `type`."""
+    """A loss: its settings, and the forward equations that they stand for.  A subclass narrows `type`.
+
+    prior: what is known of the parameters before any data; the loss becomes the negative logarithm of the posterior.
+    """
 
     type: str
+    prior: Prior | None = None
 
     @abstractmethod
     def build(self, draft: Draft, output: Signal, target: Target, loss: Tensor) -> None:
@@ -144,12 +150,8 @@ class SoftmaxCrossEntropy(Loss):
 
     def build(self, draft: Draft, output: Signal, target: Target, loss: Tensor) -> None:
         """Write the softmax, then the sum over classes and samples."""
-        if isinstance(self.temperature, str):
-            temperature = _constant(draft, self.temperature)
-            draft.facts.append(Fact(temperature, ">", 0))
-        else:
-            temperature = exact(self.temperature)
-        smoothing = _constant(draft, self.smoothing) if isinstance(self.smoothing, str) else exact(self.smoothing)
+        temperature = positive(draft, self.temperature)
+        smoothing = constant(draft, self.smoothing)
         cross_entropy(draft, softmax(draft, output, temperature), target, loss, smoothing, self.type)
 
 
@@ -166,13 +168,35 @@ class BinaryCrossEntropy(Loss):
     def build(self, draft: Draft, output: Signal, target: Target, loss: Tensor) -> None:
         """Write the sum over features and samples."""
         _need_probabilities(self.type, "sigmoid", output)
-        if target.classes is not None:
-            raise NetworkError("a binary cross-entropy has a target of numbers 0 and 1: write [target] shape = … instead of classes")
-        y = numbers(draft, output, target)
-        if self.targets == "binary":
-            draft.facts.append(is_binary(y.tensor, *y.batch, *y.axes))
-        a, indices = output.element, (*output.batch, *output.axes)
-        draft.write(loss[()], -draft.mean() * (y.element * sp.log(a) + (1 - y.element) * sp.log(1 - a)), indices, self.type)
+        binary_cross_entropy(draft, output, target, loss, self.targets == "binary", self.type)
+
+
+@loss
+class BinaryCrossEntropyWithLogits(Loss):
+    """a = σ(z), then −Σ (y log a + (1 − y) log(1 − a)), which code computes as Σ log(1 + e^(−z)) and Σ log(1 + e^z).
+
+    targets: as for a binary cross-entropy.
+    """
+
+    type: Literal["binary_cross_entropy_with_logits"] = "binary_cross_entropy_with_logits"
+    targets: Literal["binary", "any"] = "binary"
+
+    def build(self, draft: Draft, output: Signal, target: Target, loss: Tensor) -> None:
+        """Write the sigmoid, then the sum over features and samples."""
+        a = draft.signal(draft.notation.activation, output.axes)
+        draft.write(a.element, sigmoid(output.element), label="sigmoid")
+        binary_cross_entropy(draft, a, target, loss, self.targets == "binary", self.type)
+
+
+def binary_cross_entropy(draft: Draft, output: Signal, target: Target, loss: Tensor, binary: bool, label: str) -> None:
+    """Write −Σ (y log a + (1 − y) log(1 − a)) for a target of numbers."""
+    if target.classes is not None:
+        raise NetworkError("a binary cross-entropy has a target of numbers 0 and 1: write [target] shape = … instead of classes")
+    y = numbers(draft, output, target)
+    if binary:
+        draft.facts.append(is_binary(y.tensor, *y.batch, *y.axes))
+    a, indices = output.element, (*output.batch, *output.axes)
+    draft.write(loss[()], -draft.mean() * (y.element * sp.log(a) + (1 - y.element) * sp.log(1 - a)), indices, label)
 
 
 def cross_entropy(draft: Draft, p: Signal, target: Target, loss: Tensor, smoothing: sp.Expr, label: str) -> None:
@@ -189,12 +213,24 @@ def cross_entropy(draft: Draft, p: Signal, target: Target, loss: Tensor, smoothi
     draft.write(loss[()], -draft.mean() * q * sp.log(p.element), indices, label)
 
 
-def _constant(draft: Draft, letter: str) -> sp.Expr:
-    return draft.tensor(draft.claim(letter, "a constant"), role="constant", symbol=tex(letter))[()]
+def constant(draft: Draft, setting: float | str) -> sp.Expr:
+    """A setting as it stands in equations: the number itself, or the constant of that letter."""
+    if not isinstance(setting, str):
+        return exact(setting)
+    return draft.tensor(draft.claim(setting, "a constant"), role="constant", symbol=tex(setting))[()]
+
+
+def positive(draft: Draft, setting: float | str) -> sp.Expr:
+    """As `constant`, where a letter stands for a number above 0."""
+    value = constant(draft, setting)
+    if isinstance(setting, str):
+        draft.facts.append(Fact(value, ">", 0))
+    return value
 
 
 def _need_probabilities(kind: str, layer: str, output: Signal) -> None:
+    other = "softmax_cross_entropy" if layer == "softmax" else "binary_cross_entropy_with_logits"
     if output.probabilities is False:
         raise NetworkError(f"{kind} takes probabilities, but the last layer's values can lie outside 0 … 1; "
-                           f"put a layer of type {layer!r} last" + (", or take softmax_cross_entropy" if layer == "softmax" else ""))
+                           f"put a layer of type {layer!r} last" + (f", or take {other}"))
 
