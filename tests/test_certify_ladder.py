@@ -67,8 +67,8 @@ def test_what_is_too_large_for_the_oracle_is_said(name: str):
 def test_examples_are_certified(path: Path):
     report = sb.check(sb.load(path))
     assert report.passed, report.table()
-    several_relus = path.stem == "mnist_deep"  # the cases of 14 steps are too many to decide one by one
-    assert statuses(report)["exact"] == {NOT_RUN if several_relus else PASSED}
+    too_large = path.stem in ("mnist_deep", "digits_batch_norm")  # 14 steps have too many cases; variances under a softmax too many terms
+    assert statuses(report)["exact"] == {NOT_RUN if too_large else PASSED}
 
 
 def test_autograd_agrees_where_torch_is_installed():

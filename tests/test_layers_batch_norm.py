@@ -113,6 +113,12 @@ def test_the_ladder(net: sb.Network) -> None:
     assert ran >= {"identity", "differences", "independent", "lowered"}
 
 
+def test_the_exact_rung_goes_through_mean_and_variance() -> None:
+    layers = [sb.Dense(units=1, bias=False), BatchNorm(epsilon=0.25, affine=False)]
+    report = sb.check(sb.Network.of_layers("net", layers, sb.SquaredError(), input=[1]))
+    assert [r.status for r in report.gradients[0].rungs] == ["passed"] * 5, report.table()
+
+
 def test_a_bias_that_the_mean_takes_away_has_the_gradient_zero() -> None:
     layers = [sb.Dense(units=2), BatchNorm(), sb.Dense(units=1)]
     net = sb.Network.of_layers("net", layers, sb.SquaredError(), input=[2])
