@@ -63,12 +63,15 @@ def test_what_is_too_large_for_the_oracle_is_said(name: str):
         sb.check(sb.load(EXAMPLES / f"{name}.toml"))
 
 
+TOO_LARGE_FOR_SYMBOLS = ("mnist_deep", "deep_relu",  # the steps of relus have too many cases
+                         "char_transformer")  # variances under a softmax have too many terms
+
+
 @pytest.mark.parametrize("path", [p for p in sorted(EXAMPLES.glob("*.toml")) if p.stem not in LARGE], ids=lambda p: p.stem)
 def test_examples_are_certified(path: Path):
     report = sb.check(sb.load(path))
     assert report.passed, report.table()
-    too_large = path.stem in ("mnist_deep", "digits_batch_norm")  # 14 steps have too many cases; variances under a softmax too many terms
-    assert statuses(report)["exact"] == {NOT_RUN if too_large else PASSED}
+    assert statuses(report)["exact"] == {NOT_RUN if path.stem in TOO_LARGE_FOR_SYMBOLS else PASSED}
 
 
 def test_autograd_agrees_where_torch_is_installed():
