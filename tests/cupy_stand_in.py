@@ -72,6 +72,12 @@ def asnumpy(value):
     return np.asarray(value).view(np.ndarray)
 
 
+def where(condition, x, y):
+    """NumPy's `where` knows no subclasses."""
+    assert not any(type(a) is np.ndarray for a in (condition, x, y)), "where: an array of the host meets one of the device"
+    return device(np.where(condition.view(np.ndarray), x, y))
+
+
 class Expression:
     """Evaluates an expression of C; `values` are arrays with the types that the names have."""
 
@@ -183,11 +189,12 @@ def stand_in() -> dict[str, ModuleType]:
     cupy = ModuleType("cupy")
     for name in ("add", "subtract", "multiply", "divide", "negative", "square", "exp", "log", "sqrt", "tanh", "maximum", "minimum", "logaddexp",
                  "heaviside", "invert", "logical_and", "logical_or",
-                 "abs", "sign", "greater", "greater_equal", "equal", "where", "power", "sin", "cos", "sum", "max", "argmax", "matmul", "copyto",
+                 "abs", "sign", "greater", "greater_equal", "equal", "power", "sin", "cos", "sum", "max", "argmax", "matmul", "copyto",
                  "broadcast_to", "zeros_like", "empty_like", "clip", "float32", "float64", "int64", "inf"):
         setattr(cupy, name, getattr(np, name))
     for make in (np.zeros, np.empty, np.arange, np.full):
         setattr(cupy, make.__name__, lambda *args, _make=make: device(_make(*args)))
+    cupy.where = where
     cupy.vdot = lambda a, b: device(np.asarray(np.vdot(a.view(np.ndarray), b.view(np.ndarray))))
     cupy.pad = lambda x, *args, **kwargs: device(np.pad(x.view(np.ndarray), *args, **kwargs))
     windows = lambda x, *args, **kwargs: device(np.lib.stride_tricks.sliding_window_view(x.view(np.ndarray), *args, **kwargs))  # noqa: E731

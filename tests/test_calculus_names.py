@@ -46,7 +46,7 @@ def test_positions_and_counts() -> None:
     first = adjoint(max_pool().program, "y")
     assert [t.name for t in first.program.tensors] == ["X", "y", "X_bar", "y_bar", "y_argmax_u", "y_argmax_v"]
     u = first.program.tensor("y_argmax_u")
-    assert (u.dtype, u.role, u.symbol, u.cotangent_of) == ("int", "intermediate", "u^{*}", None)
+    assert (u.dtype, u.role, u.symbol, u.cotangent_of) == ("int", "intermediate", "{u^{*}}", None)
     assert u.shape == max_pool().program.tensor("y").shape
     split = adjoint(max_pool().split().program, "y").program.tensor("y_ties")
     assert (split.dtype, split.role, split.symbol, split.cotangent_of) == ("float", "intermediate", "", None)
@@ -56,7 +56,7 @@ def test_helpers_of_a_styled_maximum_are_plain() -> None:
     program = running_max().program
     style = {"role": "state", "symbol": "Q", "cotangent": "q", "auxiliary": True, "cotangent_of": ("a", "b")}
     styled = tuple(replace(t, **style) if t.name == "m" else t for t in program.tensors)
-    for convention, name, symbol in ((running_max(), "m_argmax_k", "k^{*}"), (running_max().split(), "m_ties", "")):
+    for convention, name, symbol in ((running_max(), "m_argmax_k", "{k^{*}}"), (running_max().split(), "m_ties", "")):
         made = adjoint(replace(convention.program, tensors=styled), "L").program.tensor(name)
         assert (made.role, made.symbol, made.cotangent, made.auxiliary, made.cotangent_of) == ("intermediate", symbol, "", False, None)
 

@@ -91,8 +91,14 @@ def _repeated(derivative: Derivative, writers: Writers, kept: set[str]) -> set[s
                 any(_names(right) & summed - found for right in rights):
             summed.add(bar)
             if len(readers.get(bar, ())) > 1 and not program.tensor(bars[bar]).auxiliary:
-                found.add(bar)
+                found |= set().union(*map(_names, rights)) & {*bars} if _of_logarithm(rights, bars[bar]) else {bar}
     return found
+
+
+def _of_logarithm(rights: list[sp.Expr], name: str) -> bool:
+    """Whether a cotangent is divided by its own tensor, p̄ = ȳ/p: its readers multiply with p again, and would divide 0 by 0."""
+    powers = {power for right in rights for power in right.atoms(sp.Pow) if power.exp.is_negative}
+    return any(name in _names(power.base) for power in powers)
 
 
 def _copied(bar: str, kept: set[str], writers: Writers) -> bool:

@@ -63,7 +63,7 @@ def _rewritten(node: sp.Expr) -> sp.Expr:
 def _polynomial(quotient: sp.Expr, base: hidden) -> sp.Expr | None:
     """A quotient in powers of one exponential as a polynomial in a bounded function, the shortest; None where there is none."""
     exponents = exponents_of(quotient, base)
-    if not exponents or not all(e.is_Rational for e in exponents):
+    if not exponents or not all(e.is_Rational for e in exponents) or base.args[0].is_number:
         return None
     unit = sp.Rational(math.gcd(*(e.p for e in exponents)), math.lcm(*(e.q for e in exponents)))
     u = base.args[0].args[0]
