@@ -91,4 +91,4 @@ def test_the_cotangent_of_a_maximum_is_neither_searched_nor_scattered() -> None:
     source = module_of(1)[1].split("def loss_and_grads")[1].split("def update")[0]
     assert not any(word in source for word in ("argmax", "np.add.at", "einsum"))
     assert ".copy()" not in source[source.index("m_taken ="):source.index("delta1 =")]
-    assert "m_hit = (a1[:, :, u_1:u_1 + 7:2, v_1:v_1 + 7:2] == m) & ~m_taken" in source
+    assert "m_hit = (a1[:, :, r_1:r_1 + 7:2, s_1:s_1 + 7:2] == m) & ~m_taken" in source
