@@ -29,7 +29,7 @@ from symbp.language.tensor import Tensor, accesses
 from symbp.metrics import accuracy, determination
 from symbp.module_code import Code
 from symbp.module_state import State
-from symbp.module_text import IMAGES, TEXT, WIDTH, count, names_in, start_text, tuple_text, wrapped
+from symbp.module_text import COLOURS, IMAGES, TEXT, WIDTH, count, names_in, start_text, tuple_text, wrapped
 from symbp.module_update import check_order, update_lines
 from symbp.netfile import Train
 from symbp.network import Network
@@ -275,7 +275,9 @@ class _Emitter:
             targets = f"{labels}.reshape(-1, *{self.printer.shape(self.y.shape[1:])})"
         settings = {key: getattr(train, key) for key in ("epochs", "batch_size", "seed", "dtype")}
         text, (scales, scaled) = self.x.dtype == "int", SCALES[data.scale if data and not data.file else "standard"]
-        images = [line.replace("@targets", targets).replace("@scales", scales).replace("@scaled", scaled) for line in IMAGES]
+        shape = self.x.shape[1:]
+        colours = COLOURS if len(shape) > 1 and 1 != shape[0] != shape[-1] else ()
+        images = [line.replace("@targets", targets).replace("@scales", scales).replace("@scaled", scaled) for line in (*IMAGES[:-1], *colours, IMAGES[-1])]
         settings |= {"reading": TEXT if text else images,
                      "order": self.target.order.replace("len(x))", "len(x))[:len(x) // INPUT_SHAPE[0]]") if text else self.target.order}
         return {**settings, "data": data.name if data else self.network.name}
