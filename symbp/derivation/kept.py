@@ -2,8 +2,8 @@
 
 Stage: derivative and what writes each tensor → names.  Kept are the gradients that were asked for, the lettered
 cotangents (δ), a contraction that several others read, one that is read both under a sum and as it is, the cotangent of a branch
-point that is a contraction and something else, cotangents that are scattered (of what windows or data-dependent positions read)
-with those that they read, and one cotangent of each cycle among the rest.
+point that is a contraction and something else, cotangents with a contribution that is scattered (of what windows or data-dependent
+positions read) with those that their contributions read, and one cotangent of each cycle among the rest.
 """
 from __future__ import annotations
 
@@ -48,10 +48,14 @@ def _outside_loops(program: Program) -> set[str]:
 
 
 def _scattered(derivative: Derivative, writers: Writers) -> set[str]:
-    """Cotangents with a scattered contribution of other cotangents that have axes, and these."""
+    """Cotangents with a scattered contribution of other cotangents that have axes, and all that their contributions read."""
     bars = {b for b in derivative.names.values() if derivative.program.tensor(b).shape} & _outside_loops(derivative.program)
-    found = {bar: {n for w in writers.get(bar, ()) if is_scattered(w.equation) for n in _names(w.equation.body) & bars} for bar in bars}
-    return {bar for bar, read in found.items() if read}.union(*found.values())
+    found = set()
+    for bar in bars:
+        equations = [w.equation for w in writers.get(bar, ())]
+        if any(is_scattered(eq) and _names(eq.body) & bars for eq in equations):
+            found |= {bar}.union(*(_names(eq.body) & bars for eq in equations))
+    return found
 
 
 def _branches(derivative: Derivative, writers: Writers) -> set[str]:
