@@ -20,9 +20,9 @@ from symbp.certify.ladder import check, shrunk
 from symbp.certify.numeric import Point, differences, identity
 from symbp.certify.result import FAILED, NOT_RUN, PASSED, CheckReport, GradientCertificate, RungResult
 from symbp.certify.sample import constraint, draw
+from symbp.certify.smaller import smaller
 from symbp.errors import LanguageError
 from symbp.interpret import interpret
-from symbp.certify.smaller import smaller
 from symbp.language import Equation, Fact, Index, Program, Tensor, size, sums_to_one
 from symbp.language.functions import step
 from symbp.layers import Convolution, Flatten

@@ -31,7 +31,7 @@ def kept_cotangents(derivative: Derivative, writers: Writers) -> frozenset[str]:
     kept |= _read_both_ways(derivative) | _scattered(derivative, writers) | _branches(derivative, writers)
     kept = _repeated(derivative, writers, kept)
     kept |= _recurrent({*bars.values()} - kept, writers, readers)
-    kept -= {bar for bar in kept if _copied(bar, kept, writers) and bar not in {bars[n] for n in derivative.wrt}}
+    kept -= {bar for bar in kept if original(bar, writers) in kept and bar not in {bars[n] for n in derivative.wrt}}
     return frozenset(kept - ({bars[derivative.of]} if not program.tensor(derivative.of).shape else set()))
 
 
@@ -99,11 +99,11 @@ def _repeated(derivative: Derivative, writers: Writers, kept: set[str]) -> set[s
     return found
 
 
-def _copied(bar: str, kept: set[str], writers: Writers) -> bool:
-    """Whether a cotangent is that of another tensor, element by element: a residual connection hands it on."""
+def original(bar: str, writers: Writers) -> str | None:
+    """The tensor that a cotangent is a copy of, element by element, as where a residual connection hands it on; None for others."""
     found = writers.get(bar, ())
-    return len(found) == 1 and isinstance(found[0].right, Access) and found[0].right.indices == found[0].target.indices \
-        and found[0].right.name in kept
+    copied = len(found) == 1 and isinstance(found[0].right, Access) and found[0].right.indices == found[0].target.indices
+    return found[0].right.name if copied else None
 
 
 def _read_both_ways(derivative: Derivative) -> set[str]:
