@@ -22,7 +22,7 @@ demo: $(VENV)/.installed tex  ## install; then equations to derivation, checks, 
 	@echo; echo "symbp train $(DEMO) --out $(RUN)"; $(BIN)/symbp train $(DEMO) --out $(RUN)
 
 test: $(VENV)/.with-$(EXTRAS) tex  ## install, and run all tests (EXTRAS=test,exact,torch compares with PyTorch, too)
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 lint: $(VENV)/.with-$(EXTRAS)  ## the style of the code
 	$(BIN)/ruff check .

@@ -149,13 +149,13 @@ chain rule; the number behind a line of code is that of its equation.
               j]/sqrt(v3[n, i] + 1/100000)
     (136) dz2[n, i, j] = dc3[n, i, j] + dr_2[n, i, j] - sum(j', dc3[n, i, j'])/128
     (137) dP2[i, j] = sum(n, dz2[n, i, j])
-    (138) dE1[x[n, i], j] = dz2[n, i, j]
+    (138) dE1[h, j] = sum(n, i, equal(h, x[n, i])*dz2[n, i, j])
 
 x is the input and y the target, t above; N is the number of samples of a batch.
 Facts: x[n, i] >= 0; x[n, i] <= 95; t[n, i] >= 0; t[n, i] <= 95.
 Conventions: relu′(0) = 0; the cotangent of a tied maximum goes to the first hit; the loss is the mean over the batch;
 weight matrices are stored out × in; samples are rows of a batch.
-Floating-point operations for N samples: forward 57,171,200 N + 16,384, forward and backward 171,138,112 N + 16,386.
+Floating-point operations for N samples: forward 57,171,200 N + 16,384, forward and backward 172,708,928 N + 16,386.
 """
 from __future__ import annotations
 
@@ -518,8 +518,7 @@ def loss_and_grads(params, x, y, state=None):
         np.sqrt(v3 + 1e-05)[:, :, None] / 128)                # (135)  (N, 64, 128)
     dz2 = dc3 + dr_2 - (dc3.sum(axis=2) / 128)[:, :, None]    # (136)  (N, 64, 128)
     dP2 = dz2.sum(axis=0)                                     # (137)  (64, 128)
-    dE1 = np.zeros((96, 128), dtype)
-    np.add.at(dE1, (x[:, :, None], np.arange(128),), dz2)     # (138)
+    dE1 = (np.arange(96)[:, None, None] == x).reshape(96, 64*N) @ dz2.reshape(64*N, 128)  # (138)  (96, 128)
     return L, {"E1": dE1, "P2": dP2, "gamma3": dgamma3, "beta3": dbeta3, "W_q4": dW_q4, "b_q4": db_q4, "W_k4":
         dW_k4, "b_k4": db_k4, "W_v4": dW_v4, "b_v4": db_v4, "W_o4": dW_o4, "b_o4": db_o4, "gamma5": dgamma5,
         "beta5": dbeta5, "W6": dW6, "b6": db6, "W7": dW7, "b7": db7, "gamma8": dgamma8, "beta8": dbeta8,
@@ -549,7 +548,7 @@ def train_step(params, state, x, y):
      ds9, dK9, dQ9, db_v9, dW_v9, db_k9, dW_k9, db_q9, dW_q9, dy8, scratch_x_128, dbeta8,
      dgamma8, dh8, dc8, dr_3, db7, dW7, delta6, db6, dW6, dy5, dbeta5, dgamma5, dh5, dc5,
      dr_2, db_o4, dW_o4, do4, dV4, dp, S_5, ds4, dK4, dQ4, db_v4, dW_v4, db_k4, dW_k4, db_q4,
-     dW_q4, dy3, dbeta3, dgamma3, dh3, dc3, dz2, dP2, dE1) = state["workspaces"][N]
+     dW_q4, dy3, dbeta3, dgamma3, dh3, dc3, dz2, dP2, dE1, mask_96_N_64) = state["workspaces"][N]
     np.copyto(z1, E1[x])
     np.add(z1, P2, out=z2)
     np.add.reduce(z2, axis=2, out=mu3)
@@ -873,8 +872,8 @@ def train_step(params, state, x, y):
     np.divide(scratch_N_64, 128, out=scratch_N_64)
     np.subtract(dz2, scratch_N_64[:, :, None], out=dz2)
     np.add.reduce(dz2, axis=0, out=dP2)
-    dE1.fill(0)
-    np.add.at(dE1, (x[:, :, None], np.arange(128),), dz2)
+    np.equal(np.arange(96)[:, None, None], x, out=mask_96_N_64)
+    np.matmul(mask_96_N_64.reshape(96, 64*N), dz2.reshape(64*N, 128), out=dE1)
     update(params, state, {"E1": dE1, "P2": dP2, "gamma3": dgamma3, "beta3": dbeta3, "W_q4": dW_q4, "b_q4": db_q4, "W_k4":
         dW_k4, "b_k4": db_k4, "W_v4": dW_v4, "b_v4": db_v4, "W_o4": dW_o4, "b_o4": db_o4, "gamma5": dgamma5,
         "beta5": dbeta5, "W6": dW6, "b6": db6, "W7": dW7, "b7": db7, "gamma8": dgamma8, "beta8": dbeta8,
@@ -1057,6 +1056,7 @@ def _workspace(N, dtype):
         np.empty((N, 64, 128), dtype),  # dz2
         np.empty((64, 128), dtype),  # dP2
         np.empty((96, 128), dtype),  # dE1
+        np.empty((96, N, 64), bool),  # mask_96_N_64
     )
 
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # workers side by side: one thread each, or products wait for one another
+    os.environ.setdefault(name, "1")
+
 GOLDEN = Path(__file__).parent / "golden"
 collect_ignore = ["golden"]  # what is compared, not run: the modules for CuPy cannot even be imported without it
 

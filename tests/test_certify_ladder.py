@@ -57,8 +57,9 @@ def test_recurrences_are_certified_on_every_rung(name: str):
 
 CONVOLUTIONAL = ("lenet", "cifar_cnn", "cifar_residual")
 """Examples whose extents follow from one another; they are certified as networks of the same layers with few units."""
-UNWRITTEN = ("mnist_deep", "digits_batch_norm", "lenet")
-"""14 steps have too many cases; variances under a softmax too many terms; the pixels are too many."""
+TOO_LARGE_FOR_SYMBOLS = ("mnist_deep", "deep_relu",  # the steps of relus have too many cases
+                         "char_transformer",  # variances under a softmax have too many terms
+                         "lenet")  # so many pixels
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
@@ -69,7 +70,6 @@ def test_a_smaller_network_has_the_same_equations(name: str):
     assert [(eq.target.name, eq.op, eq.label) for eq in small.program.equations] == [
         (eq.target.name, eq.op, eq.label) for eq in net.program.equations]
     assert max(int(e) for t in small.parameters for e in t.shape) <= 12
-    assert len({t.shape[-1] for t in small.parameters if t.name.startswith("W")}) == len([t for t in small.parameters if t.name.startswith("W")])
 
 
 def test_groups_and_heads_divide_small_widths_too():
@@ -85,7 +85,7 @@ def test_groups_and_heads_divide_small_widths_too():
 def test_examples_are_certified(path: Path):
     report = sb.check(sb.load(path))
     assert report.passed, report.table()
-    assert statuses(report)["exact"] == {NOT_RUN if path.stem in UNWRITTEN else PASSED}
+    assert statuses(report)["exact"] == {NOT_RUN if path.stem in TOO_LARGE_FOR_SYMBOLS else PASSED}
 
 
 def test_autograd_agrees_where_torch_is_installed():

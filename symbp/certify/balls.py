@@ -74,7 +74,10 @@ def compare(a: sp.Expr, b: sp.Expr, positive: Collection[sp.Expr] = (), seed: in
             continue
         if outcome.found:
             return outcome
-        if outcome.points >= points and len(question.steps) <= MOST_STEPS:
+        if len(question.steps) > MOST_STEPS:
+            if outcome.points >= 4 * points:  # too many signs to meet them all: what is left is to look for a counterexample
+                break
+        elif outcome.points >= points:
             reachable = reachable if reachable is not None else _reachable(question)
             if reachable <= outcome.patterns:
                 return outcome

@@ -88,7 +88,7 @@ def shrunk(program: Program, least: int = 0) -> Program:
 
 def _pinned(program: Program) -> set[sp.Expr]:
     """Extents of axes on which some position is a number other than the first and the last."""
-    return {e for a, t in _accesses(program) for p, e in zip(a.indices, t.shape) if p.is_Integer and 0 < p < e - 1}
+    return {e for a, t in _accesses(program) for p, e in zip(a.indices, t.shape) if p.is_Integer and e.is_Integer and 0 < p < e - 1}
 
 
 def _accesses(program: Program) -> Iterator[tuple[Access, Tensor]]:

@@ -6,16 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from math import comb, prod
 
 import sympy as sp
 from sympy.core.sympify import _sympify
 from sympy.functions.elementary.hyperbolic import HyperbolicFunction
 
+from symbp.certify.cases import Undecided
 from symbp.language.functions import Defined, expand_definitions, step
 from symbp.language.tensor import Access
 
 HALF = sp.Rational(1, 2)
-LONGEST_FRACTION, LARGEST_RADICAND = 20, 40
+LONGEST_FRACTION, LARGEST_RADICAND, MOST_TERMS = 20, 40, 2000
 _AS_STEPS = {sp.Abs: lambda x: x * (2 * step(x, HALF) - 1), sp.sign: lambda x: 2 * step(x, HALF) - 1}
 Linear = tuple[tuple[sp.Rational, sp.Expr], ...]
 """A sum of coefficient · monomial."""
@@ -133,12 +135,42 @@ def linear(expression: sp.Expr, joined: bool = False) -> Linear:
 
 
 def opened(expression: sp.Expr) -> sp.Expr:
-    """The expression with its products and powers of sums multiplied out, where there are any."""
+    """The expression with its products and powers of sums multiplied out, where there are any.
+
+    What stands in a function, a root or a denominator stays as it is.  Raises `Undecided` where the terms are too many.
+
+    >>> x, y = sp.symbols("x y")
+    >>> opened((x + y)*(x + sp.exp(x*(x + 1))))
+    x**2 + x*y + x*exp(x*(x + 1)) + y*exp(x*(x + 1))
+    """
     factors = (f.as_base_exp() for term in sp.Add.make_args(expression) for f in sp.Mul.make_args(term))
-    if expression.is_Add and any(t.is_Add for t in expression.args) or any(
-            base.is_Add and exponent.is_Integer and exponent > 0 and base is not expression for base, exponent in factors):
-        return sp.expand(expression, power_base=False, power_exp=False, log=False)
-    return expression
+    if not (expression.is_Add and any(t.is_Add for t in expression.args) or any(
+            base.is_Add and exponent.is_Integer and exponent > 0 and base is not expression for base, exponent in factors)):
+        return expression
+    closed: dict[sp.Expr, sp.Dummy] = {}
+    shell = _shell(expression, closed, {})[0]
+    return sp.expand(shell, power_base=False, power_exp=False, log=False).xreplace({d: e for e, d in closed.items()})
+
+
+def _shell(node: sp.Expr, closed: dict[sp.Expr, sp.Dummy], memo: dict[sp.Expr, tuple[sp.Expr, int]]) -> tuple[sp.Expr, int]:
+    """The sums, products and whole powers of an expression, a letter for all else; and how many terms it has when multiplied out."""
+    if node in memo:
+        return memo[node]
+    if node.is_Add or node.is_Mul:
+        parts = [_shell(a, closed, memo) for a in node.args]
+        counts = [count for _, count in parts]
+        result = node.func(*(part for part, _ in parts)), sum(counts) if node.is_Add else prod(counts)
+    elif node.is_Pow and node.exp.is_Integer and node.exp > 0:
+        base, count = _shell(node.base, closed, memo)
+        result = base**node.exp, comb(count + int(node.exp) - 1, int(node.exp))
+    elif node.is_number or node.is_Symbol:
+        result = node, 1
+    else:
+        result = closed.setdefault(node, sp.Dummy(real=node.is_real, positive=node.is_positive)), 1
+    if result[1] > MOST_TERMS:
+        raise Undecided("too many terms")
+    memo[node] = result
+    return result
 
 
 @lru_cache(maxsize=8192)

@@ -56,11 +56,15 @@ def textbook_program(derivation: Derivation) -> Program:
 
 
 def _scattered(derivation: Derivation, name: str) -> tuple[Equation, ...]:
-    """The contributions to a cotangent as the adjoint has them, where some are scattered: adding them up takes less than gathering."""
+    """The contributions to a cotangent as the adjoint has them, where some are scattered: adding them up takes less than gathering.
+
+    Where positions are data and a copy is read, gathering is one product of matrices.
+    """
     bars, writers = {*derivation.derivative.names.values()}, derivation.writers
     kept = {derivation.derivative.names[n] for n in derivation.names}
     copies = {bar: first for bar in bars - kept if (first := original(bar, writers)) in kept}
-    found = tuple(_reading(w.equation, copies) for w in writers.get(derivation.derivative.names[name], ()))
+    found = tuple(w.equation if any(p.has(Access) for p in w.equation.target.indices) else _reading(w.equation, copies)
+                  for w in writers.get(derivation.derivative.names[name], ()))
     known = all(names_read(eq.expressions) & bars <= kept for eq in found)
     return found if known and any(map(is_scattered, found)) else ()
 
