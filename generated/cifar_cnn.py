@@ -543,6 +543,8 @@ def read_data(path, dtype):
         found = []
         for part in ("train", "test"):
             images = ((file[f"{part}_x"] / scale - mean) / std).astype(dtype)
+            if images.ndim == 4 and images.shape[-1] == INPUT_SHAPE[0]:  # colours are last in the file, and first in the network
+                images = images.transpose(0, 3, 1, 2)
             found += [images.reshape(len(images), *INPUT_SHAPE), np.eye(10, dtype=dtype)[file[f"{part}_y"]]]
     return found
 

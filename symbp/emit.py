@@ -23,13 +23,13 @@ from symbp.derivation import derive
 from symbp.derivation.program import textbook_program
 from symbp.errors import LanguageError
 from symbp.initial import starts
-from symbp.language.index import size
 from symbp.language.program import Program
 from symbp.language.tensor import Tensor, accesses
 from symbp.metrics import accuracy, determination
 from symbp.module_code import Code
+from symbp.module_data import data_tensors, reading
 from symbp.module_state import State
-from symbp.module_text import IMAGES, TEXT, WIDTH, count, names_in, start_text, tuple_text, wrapped
+from symbp.module_text import WIDTH, N, count, names_in, start_text, tuple_text, wrapped
 from symbp.module_update import check_order, update_lines
 from symbp.netfile import Train
 from symbp.network import Network
@@ -42,13 +42,6 @@ from symbp.resources import templates_dir
 from symbp.spelling import spell
 from symbp.suggest import nearest
 from symbp.targets import NUMPY, NUMPY_ERF, TARGETS, Target
-
-N = size("N")
-SCALES = {
-    "standard": ('scale, mean, std = file["maximum"], file["mean"], file["std"]', '(file[f"{part}_x"] / scale - mean) / std'),
-    "unit": ('scale = file["maximum"]', 'file[f"{part}_x"] / scale'),
-    "symmetric": ('scale = file["maximum"]', '2 * file[f"{part}_x"] / scale - 1')}
-"""How a module scales the images of its data file."""
 
 
 def generate(network: Network, target: str = "numpy", path: str | Path | None = None) -> str:
@@ -97,20 +90,12 @@ def _values(emitter: _Emitter, keys: dict[str, str]) -> Callable[..., dict[str, 
     return space["values"]
 
 
-def data_tensors(network: Network) -> tuple[Tensor, Tensor]:
-    """The input and the target of a network: the two tensors that hold the samples, with N as their first axis.
-
-    Raises `LanguageError` where there are none such.
-    """
-    return _data(network)
-
-
 class _Emitter:
     """Makes the pieces of a module that the template places."""
 
     def __init__(self, network: Network, target: Target = NUMPY) -> None:
         self.network, self.target = network, target
-        self.x, self.y = _data(network)
+        self.x, self.y = data_tensors(network)
         derivation = derive(network, activation_derivatives="folded")
         self.program = stabilise(textbook_program(derivation))
         _check(network, self.program)
@@ -268,15 +253,10 @@ class _Emitter:
     def _defaults(self) -> dict[str, Any]:
         """What the command line of the module starts from."""
         train, data = self.network.extras.get("train") or Train(), self.network.extras.get("data")
-        labels = 'file[f"{part}_y"]'
         one_hot = self.y.dtype == "float" and self.accuracy() is not None and self.y.shape[-1] != 1
-        targets = f"np.eye({self.printer.number(self.y.shape[-1])}, dtype=dtype)[{labels}]" if one_hot else labels
-        if self.y.dtype == "float" and not one_hot:
-            targets = f"{labels}.reshape(-1, *{self.printer.shape(self.y.shape[1:])})"
+        text = self.x.dtype == "int"
         settings = {key: getattr(train, key) for key in ("epochs", "batch_size", "seed", "dtype")}
-        text, (scales, scaled) = self.x.dtype == "int", SCALES[data.scale if data and not data.file else "standard"]
-        images = [line.replace("@targets", targets).replace("@scales", scales).replace("@scaled", scaled) for line in IMAGES]
-        settings |= {"reading": TEXT if text else images,
+        settings |= {"reading": reading(self.network, one_hot, self.printer),
                      "order": self.target.order.replace("len(x))", "len(x))[:len(x) // INPUT_SHAPE[0]]") if text else self.target.order}
         return {**settings, "data": data.name if data else self.network.name}
 
@@ -300,20 +280,6 @@ class _Emitter:
         parts = {"forward": self.used.statements(self.output),
                  "forward and backward": self.code.statements(self.network.loss, *self.gradients.values())}
         return [f"{what} {count(operations(statements))}" for what, statements in parts.items()]
-
-
-def _data(network: Network) -> tuple[Tensor, Tensor]:
-    """The input and the target of a network: the two tensors that hold the samples."""
-    given = [t for t in network.program.inputs if t.role == "input"]
-    if len(given) != 2:
-        raise LanguageError(f"a module is trained with an input and a target, but the network {network.name} is given "
-                            f"{', '.join(t.name for t in given) or 'nothing'}")
-    for tensor in given:
-        if not tensor.shape or tensor.shape[0] != N:
-            raise LanguageError(f"{tensor.name} has the shape {tensor.shape}, without an axis of N samples in front; "
-                                'a module trains on batches: write samples = "rows" in [conventions]')
-    known = next((t for t in given if t.name == network.notation.input), given[0])
-    return known, next(t for t in given if t is not known)
 
 
 def _output(program: Program, loss: str) -> str:

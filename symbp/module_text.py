@@ -14,15 +14,6 @@ from symbp.language.index import size
 WIDTH = 120
 """The longest line of a generated module."""
 N = size("N")
-IMAGES = (
-    "@scales", "found = []", 'for part in ("train", "test"):', "    images = (@scaled).astype(dtype)",
-    "    found += [images.reshape(len(images), *INPUT_SHAPE), @targets]")
-"""How a module reads its data: images, with what the network says of their scale and of the targets."""
-TEXT = (
-    "view, found = np.lib.stride_tricks.sliding_window_view, []", 'for part, step in (("train", 1), ("test", INPUT_SHAPE[0])):',
-    "    tokens = file[part]",
-    "    found += [view(tokens[:-1], INPUT_SHAPE[0])[::step], view(tokens[1:], INPUT_SHAPE[0])[::step]]")
-"""Likewise windows of a text, and the characters that follow theirs."""
 
 
 def count(expression: sp.Expr) -> str:

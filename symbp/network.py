@@ -48,6 +48,8 @@ class Network:
     `program` is the one that is trained, and differentiated.  trained: the network with the program that is used after training, over
     the same parameters and running statistics; None where no layer makes a difference.  starts: the first value of each running
     statistic, a tensor of role "state".  rates: how often an element of each mask, a tensor of role "random", is 0.
+    reconstructs: whether the values of the target are those of the input, as for an autoencoder.
+    recipe: the arguments of `of_layers` that it was made with, if it was.
     """
 
     name: str
@@ -63,6 +65,8 @@ class Network:
     starts: Mapping[str, int] = field(default_factory=dict)
     rates: Mapping[str, Rational] = field(default_factory=dict)
     trained: Network | None = None
+    reconstructs: bool = False
+    recipe: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def inference(self) -> Network:
@@ -115,7 +119,10 @@ class Network:
         >>> [p.name for p in net.parameters], net.loss
         (['W1', 'b1'], 'L')
         """
-        notation = notation or Notation()
+        notation, answer = notation or Notation(), (target or Target()).of_input(input, tokens)
+        recipe = {"name": name, "layers": layers, "loss": loss, "input": input, "tokens": tokens, "target": target,
+                  "conventions": conventions, "notation": notation, **rest}
+        rest["reconstructs"] = target is not None and target.same_as is not None
 
         def built(mode: Literal["training", "inference"], **more: Any) -> Network:
             draft = Draft(conventions, notation, _letters(rest.get("optimizer")), mode)
@@ -128,12 +135,12 @@ class Network:
                     signal = _build(draft, layer, signal, records)
             with place(f"loss ({loss.type})"):
                 scalar = draft.tensor(total)
-                loss.build(draft, signal, target or Target(), scalar)
+                loss.build(draft, signal, answer, scalar)
                 if loss.prior is not None:
                     loss.prior.build(draft, scalar)
                 draft.tensors.sort(key=lambda t: t is scalar)
             return cls(name, draft.program(), total, records=tuple(records), output=signal.tensor.name, notation=notation,
-                       starts=draft.starts, rates=draft.rates, **rest, **more)
+                       starts=draft.starts, rates=draft.rates, recipe=recipe, **rest, **more)
 
         return built("training", trained=built("inference") if any(layer.two_modes for layer in layers) else None)
 

@@ -21,8 +21,9 @@ from test_emit import ROOT, module_of
 
 import symbp
 from symbp.arrays.nodes import Apply, Name, number
-from symbp.emit import data_tensors, generate
+from symbp.emit import generate
 from symbp.errors import SymbpError
+from symbp.module_data import data_tensors
 from symbp.netfile import parse
 from symbp.network import Network
 from symbp.printing.kernel import DEVICE, CudaPrinter
@@ -61,7 +62,7 @@ def has_module(path: Path) -> bool:
     return True
 
 
-LARGE = ("lenet", "cifar_cnn")
+LARGE = ("lenet", "cifar_cnn", "cifar_residual")
 """Convolutional examples, whose kernels the stand-in takes minutes to evaluate."""
 EXAMPLES = tuple(path.stem for path in sorted((ROOT / "examples").glob("*.toml")) if path.stem not in LARGE and has_module(path))
 

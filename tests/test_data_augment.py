@@ -19,6 +19,8 @@ from symbp.emit import generate
 from symbp.errors import DataError, SymbpError
 from symbp.netfile import parse
 from symbp.run import resume, train
+from symbp.run.samples import read_samples
+from symbp.run.settings import RunSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 DIGITS = (ROOT / "examples/digits_mlp.toml").read_text()
@@ -114,6 +116,21 @@ def test_a_module_scales_as_the_run_does_and_says_what_it_leaves_out(tmp_path: P
     x = space["read_data"](tmp_path / "digits.npz", "float64")[0]
     np.testing.assert_array_equal(x, load("digits").inputs("train", [64], "float64", "symmetric"))
     assert "flips" not in generate(parse(DIGITS))
+
+
+def test_an_autoencoder_answers_what_it_sees(tmp_path: Path) -> None:
+    """Its batches' targets are the changed images; its module reads the same numbers twice."""
+    text = AUGMENTED.replace("classes = 10", 'same_as = "input"').replace("units = 10", "units = 64").replace("softmax_cross_entropy", "squared_error")
+    net = parse(text)
+    samples = read_samples(net, RunSettings("digits", None, epochs=1, batch_size=64, seed=0, dtype="float32"))
+    x, y = samples.batch(samples.order(0, 0), 0)
+    assert np.array_equal(x, y) and not np.array_equal(x, samples.x["train"][samples.order(0, 0)[:64]])
+    assert all(np.array_equal(a, b) for a, b in samples.parts())
+    load("digits").save(tmp_path / "digits.npz")
+    space: dict = {"__name__": "module"}
+    exec(generate(net), space)  # noqa: S102 - generated here
+    x, y, test_x, test_y = space["read_data"](tmp_path / "digits.npz", "float64")
+    assert np.array_equal(x, y) and np.array_equal(test_x, test_y) and x.shape == (1437, 64)
 
 
 @pytest.mark.parametrize(("line", "message"), [

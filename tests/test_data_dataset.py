@@ -13,8 +13,22 @@ from images import colour, grey
 
 from symbp.data import DataError, Dataset, cache, load, sources
 from symbp.data.dataset import from_arrays
+from symbp.data.prepare import Augmenter, Preparation
+from symbp.emit import generate
+from symbp.netfile import parse
 
 KEYS = ("train_x", "train_y", "test_x", "test_y")
+COLOURED = """
+name = "coloured"
+input = { shape = [3, 32, 32] }
+target = { classes = 10 }
+loss = { type = "softmax_cross_entropy" }
+[[layers]]
+type = "global_average_pool"
+[[layers]]
+type = "dense"
+units = 10
+"""
 
 
 def small(**changes: object) -> Dataset:
@@ -109,6 +123,31 @@ def test_a_network_of_another_size() -> None:
         load("digits").inputs("train", (64,), np.int64)
     with pytest.raises(DataError, match='unknown split "tset"; did you mean "test"'):
         load("digits").inputs("tset", (64,))
+
+
+@pytest.mark.parametrize("shape", [[3, 32, 32], [3, 1024]])
+@pytest.mark.parametrize("scale", ["standard", "unit"])
+def test_a_network_with_colours_first_gets_planes(shape: list[int], scale: str) -> None:
+    data = coloured()
+    found = data.inputs("train", shape, "float64", scale).reshape(6, 3, 32, 32)
+    for n, row, column, colour_ in ((0, 0, 1, 2), (3, 31, 0, 1), (5, 7, 30, 0)):
+        unit = data.train_x[n, row, column, colour_] / 255
+        wanted = unit if scale == "unit" else (unit - data.mean[colour_]) / data.std[colour_]
+        assert found[n, colour_, row, column] == wanted
+    assert np.array_equal(found.transpose(0, 2, 3, 1), data.inputs("train", (32, 32, 3), "float64", scale))
+
+
+def test_flips_run_modules_and_inputs_agree_on_where_colours_are(tmp_path: Path) -> None:
+    data, shape = coloured(), (3, 32, 32)
+    data.save(tmp_path / "coloured.npz")
+    wanted = data.inputs("train", shape, "float64")
+    same = Augmenter(data, Preparation(), shape, "float64", 0).batch(np.arange(6), 0, 0)
+    mirrored = Augmenter(data, Preparation(flip=True), shape, "float64", 0).batch(np.arange(6), 0, 0)
+    assert np.array_equal(same, wanted)
+    assert {(np.array_equal(a, b), np.array_equal(a, b[:, :, ::-1])) for a, b in zip(mirrored, wanted)} == {(True, False), (False, True)}
+    space: dict = {"__name__": "module"}
+    exec(generate(parse(COLOURED)), space)  # noqa: S102 - generated here
+    assert np.array_equal(space["read_data"](tmp_path / "coloured.npz", "float64")[0], wanted)
 
 
 # targets

@@ -8,7 +8,7 @@ from layers_help import compare, network_of
 
 import symbp as sb
 from symbp.certify.ladder import check
-from symbp.layers import Add, Concatenate, Convolution, Dense, Flatten
+from symbp.layers import Activation, Add, Concatenate, Convolution, Dense, Flatten
 from symbp.settings import NetworkError
 
 
@@ -43,6 +43,19 @@ def test_a_residual_convolution() -> None:
         return a + torch.nn.functional.conv2d(a, v["b.K"], v["b.b"], padding=1)
 
     compare(network_of(layers, [1, 4, 3]), forward)
+
+
+def test_code_of_a_residual_convolution_scatters_in_slices() -> None:
+    """The cotangent of the branch point is a copy and the slice-adds of a convolution, not a gathering over all pairs of pixels."""
+    layers = [Convolution(type="conv2d", name="a", filters=2, kernel=3, padding=1), Activation(type="relu", name="stem"),
+              Convolution(type="conv2d", name="b", filters=2, kernel=3, padding=1), Add(inputs=["b", "stem"]), Activation(type="relu"),
+              Flatten(), Dense(units=2)]
+    network = network_of(layers, [1, 4, 5])
+    source = sb.generate(network)
+    body = source[source.index("def loss_and_grads"):source.index("def train_step")]
+    assert sb.derive(network).check().passed
+    assert "clip" not in body and "np.arange" not in body and "np.add.at" not in body
+    assert "range(3)" in body
 
 
 @pytest.mark.parametrize("axis", [0, 1])

@@ -84,6 +84,26 @@ def test_a_file_says_everything() -> None:
     assert [layer.type for layer in net.layers] == ["dense", "relu", "dense"]
 
 
+AUTOENCODER = GOOD.replace("classes = 3", 'same_as = "input"').replace("units = 3", "units = 4").replace("softmax_cross_entropy", "squared_error")
+
+
+def test_a_target_that_is_the_input() -> None:
+    net = sb.parse(AUTOENCODER)
+    assert net.reconstructs and not sb.parse(GOOD).reconstructs
+    assert [t.shape[1:] for t in net.program.inputs if t.role == "input"] == [(4,), (4,)]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("units = 4", "units = 3", r"target has the shape \[4\], but the last layer's output has the shape \[3\]"),
+    ('same_as = "input"', 'same_as = "input"\nclasses = 4', "remove classes and shape"),
+    ('same_as = "input"', 'same_as = "x"', 'same_as = "x" is unknown'),
+    ("shape = [4]", "shape = [4]\ntokens = 9", "needs an input of numbers"),
+    ("squared_error", "softmax_cross_entropy", "needs classes")])
+def test_a_target_that_is_not_the_input(old: str, new: str, message: str) -> None:
+    with pytest.raises(sb.NetworkError, match=message):
+        sb.parse(AUTOENCODER.replace(old, new))
+
+
 def test_windows_line_ends_and_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "net.toml"
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())

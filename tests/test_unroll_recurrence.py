@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from recurrences import ALL, of_any_activation, of_widths, over_time, residual, skip_over_two, softmax_last, tied
 
+import symbp as sb
 from symbp.certify.steps import check_steps, evaluate
 from symbp.derivation import Derivation
 from symbp.interpret import interpret
@@ -113,3 +114,19 @@ def test_no_pass_knows_layers_or_time():
     code = source.split('"""', 2)[2]
     for word in ("sigma", "dense", "layer", "weight", '"z"', '"a"'):
         assert word not in code
+
+
+def test_an_index_of_the_element_is_none_of_the_writers() -> None:
+    """A scattered contribution i + u − 1 beside a plain one at i: the two i are different (u is not 1)."""
+    i, u = sb.Index("i", 5), sb.Index("u", 3)
+    a, w, z, r, loss = (sb.Tensor(n, s, role=role) for n, s, role in (
+        ("a", (5,), "parameter"), ("w", (3,), "parameter"), ("z", (5,), "intermediate"), ("r", (5,), "intermediate"), ("L", (), "intermediate")))
+    program = sb.Program((a, w, z, r, loss), (
+        sb.Equation(z[i], w[u] * a[i + u - 1], over=(u,), domain=sb.inside(a[i + u - 1], a)),
+        sb.Equation(r[i], z[i]), sb.Equation(r[i], a[i]), sb.Equation(loss[()], r[i]**3, over=(i,))))
+    derivation = Derivation(program, "L", ["a"])
+    values = {"a": np.linspace(-1, 2, 5), "w": np.array([0.5, -2.0, 3.0])}
+    arrays = interpret(derivation.program, values)
+    for line in derivation["a"].lines:
+        left, right = (evaluate(derivation, e, line, arrays, {}, {}) for e in (line.target, line.right))
+        assert np.allclose(left, right, rtol=1e-12)

@@ -19,18 +19,21 @@ from symbp.certify.lowered import lowered
 from symbp.certify.numeric import Point, differences, identity
 from symbp.certify.result import CheckReport, GradientCertificate
 from symbp.certify.sample import draw
+from symbp.certify.smaller import smaller
 from symbp.certify.torch import independent
 from symbp.errors import LanguageError
 from symbp.language import Access, Index, Loop, Program, Statement, Tensor, substitute
 from symbp.language.tensor import all_accesses
+from symbp.network import Network
 
 MOST_EXTENT = 4
 
 
-def check(program: Program, of: str, wrt: Iterable[str] | None = None, seed: int = 0) -> CheckReport:
+def check(program: Program, of: str, wrt: Iterable[str] | None = None, seed: int = 0, network: Network | None = None) -> CheckReport:
     """Check the gradients of `of` by each of `wrt` (default: all parameters) on every rung.
 
-    Held tensors are checked as inputs.  Large concrete extents are made small and different first (784 → 3), where the program allows it.
+    Held tensors are checked as inputs.  Large concrete extents are made small and different first (784 → 3), where the program allows it;
+    where it does not, its network is built anew of the same layers with a smaller input and fewer units.
     Raises `LanguageError` for unknown names and for facts that inputs cannot be drawn on.
 
     >>> from symbp.language import Equation, Tensor
@@ -41,6 +44,8 @@ def check(program: Program, of: str, wrt: Iterable[str] | None = None, seed: int
     """
     program = program.given()
     small = shrunk(program)
+    if small is program and network is not None and (made := smaller(network)) is not None:
+        program = small = made.program.given()
     derivative = adjoint(small, of, wrt)
     sample, rng = draw(small, seed), np.random.default_rng(seed + 1)
     point = Point.at(small, derivative, sample, rng)

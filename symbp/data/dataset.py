@@ -61,6 +61,7 @@ class Dataset:
     def inputs(self, split: str, shape: Sequence[int], dtype: Any = np.float32, scale: str = "standard") -> np.ndarray:
         """The images as a network reads them: (N, *shape) of the dtype.
 
+        A shape that begins with the number of colours and does not end with it, such as [3, 32, 32], has the colours first, in planes.
         scale: "standard" for (x / maximum − mean) / std, "unit" for x / maximum, "symmetric" for 2 x / maximum − 1.
         Each number is calculated in float64 and rounded once.  Raises `DataError` where a network's input of this shape
         has another number of elements than an image.
@@ -75,7 +76,7 @@ class Dataset:
                             f"has the shape {times(self.sample_shape)}, {math.prod(self.sample_shape):,} elements; make them equal")
         if np.dtype(dtype).kind != "f":
             raise DataError(f"the dtype of a network's input must be a float, not {np.dtype(dtype).name}")
-        return looked_up(images, scaled(self, dtype, scale)).reshape(len(images), *shape)
+        return looked_up(images, scaled(self, dtype, scale), shape)
 
     def targets(self, split: str, encoding: str = "one_hot", classes: int | None = None, dtype: Any = np.float32) -> np.ndarray:
         """The labels as a network reads them.
@@ -189,16 +190,32 @@ def _exactly(counts: list[int], maximum: int) -> tuple[float, float]:
     return total / (number * maximum), math.sqrt(number * squares - total ** 2) / (number * maximum)
 
 
-def looked_up(images: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """The table's entry for each byte: flat, of the table's dtype."""
+def looked_up(images: np.ndarray, table: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """The table's entry for each byte, (N, *shape) of the table's dtype; colours come first where the shape says so.
+
+    >>> image, negative = np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3), np.repeat(-np.arange(256)[:, None], 3, 1)
+    >>> looked_up(image, negative, [3, 2, 2]).tolist()
+    [[[[0, -3], [-6, -9]], [[-1, -4], [-7, -10]], [[-2, -5], [-8, -11]]]]
+    """
     last = table.shape[1]
-    found = np.empty((images.size // last, last), table.dtype)
-    start = 0
-    for block in _blocks(images, last):
+    found = np.empty((len(images), *shape), table.dtype)
+    first = colours_first(shape, images.shape[1:])
+    pixels = found.reshape(len(images), last, -1).swapaxes(1, 2) if first else found.reshape(len(images), -1, last)
+    source = images.reshape(len(images), -1, last)
+    step = max(1, BLOCK // source.shape[1])
+    for start in range(0, len(images), step):
         for channel in range(last):
-            found[start:start + len(block), channel] = table[:, channel].take(block[:, channel])
-        start += len(block)
+            pixels[start:start + step, :, channel] = table[:, channel].take(source[start:start + step, :, channel])
     return found
+
+
+def colours_first(shape: Sequence[int], sample: Sequence[int]) -> bool:
+    """Whether a network's input of a shape has the colours on its first axis, where the images have them on their last.
+
+    >>> colours_first([3, 32, 32], (32, 32, 3)), colours_first([32, 32, 3], (32, 32, 3)), colours_first([1, 28, 28], (28, 28))
+    (True, False, False)
+    """
+    return len(sample) == 3 and len(shape) > 1 and shape[0] == sample[-1] != shape[-1]
 
 
 def _blocks(images: np.ndarray, last: int) -> Iterator[np.ndarray]:

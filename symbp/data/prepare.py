@@ -54,7 +54,7 @@ class Augmenter:
         mirrored = rng.random(len(chosen)) < 0.5 if self.how.flip else np.zeros(len(chosen), bool)
         shifts = rng.integers(0, 2 * self.how.crop + 1, (2, len(chosen)))
         images = moved(self.data.train_x[chosen], mirrored, shifts, self.how.crop)
-        return looked_up(images, scaled(self.data, self.dtype, self.how.scale)).reshape(len(chosen), *self.shape)
+        return looked_up(images, scaled(self.data, self.dtype, self.how.scale), self.shape)
 
 
 def moved(images: np.ndarray, mirrored: np.ndarray, shifts: np.ndarray, border: int) -> np.ndarray:

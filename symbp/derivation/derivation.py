@@ -188,7 +188,7 @@ class Derivation:
     def check(self, seed: int = 0) -> CheckReport:
         """The ladder of certainty for every gradient; its answer is what `report` and `write` take as `certificate`."""
         from symbp.certify import ladder
-        return ladder.check(self.forward, self.of, wrt=self.wrt, seed=seed)
+        return ladder.check(self.forward, self.of, wrt=self.wrt, seed=seed, network=self.network)
 
     def report(self, certificate: CheckReport | None = None) -> Report:
         """The derivation as a document, with the evidence for its gradients where there is a certificate."""

@@ -2,8 +2,8 @@
 
 Stage: derivative and what writes each tensor → names.  Kept are the gradients that were asked for, the lettered
 cotangents (δ), a contraction that several others read, one that is read both under a sum and as it is, the cotangent of a branch
-point that is a contraction and something else, cotangents that are scattered (of what windows or data-dependent positions read)
-with those that they read, and one cotangent of each cycle among the rest.
+point that is a contraction and something else, cotangents with a contribution that is scattered (of what windows or data-dependent
+positions read) with those that their contributions read, and one cotangent of each cycle among the rest.
 """
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def kept_cotangents(derivative: Derivative, writers: Writers) -> frozenset[str]:
     kept |= _read_both_ways(derivative) | _scattered(derivative, writers) | _branches(derivative, writers)
     kept = _repeated(derivative, writers, kept)
     kept |= _recurrent({*bars.values()} - kept, writers, readers)
-    kept -= {bar for bar in kept if _copied(bar, kept, writers) and bar not in {bars[n] for n in derivative.wrt}}
+    kept -= {bar for bar in kept if original(bar, writers) in kept and bar not in {bars[n] for n in derivative.wrt}}
     return frozenset(kept - ({bars[derivative.of]} if not program.tensor(derivative.of).shape else set()))
 
 
@@ -48,10 +48,14 @@ def _outside_loops(program: Program) -> set[str]:
 
 
 def _scattered(derivative: Derivative, writers: Writers) -> set[str]:
-    """Cotangents with a scattered contribution of other cotangents that have axes, and these."""
+    """Cotangents with a scattered contribution of other cotangents that have axes, and all that their contributions read."""
     bars = {b for b in derivative.names.values() if derivative.program.tensor(b).shape} & _outside_loops(derivative.program)
-    found = {bar: {n for w in writers.get(bar, ()) if is_scattered(w.equation) for n in _names(w.equation.body) & bars} for bar in bars}
-    return {bar for bar, read in found.items() if read}.union(*found.values())
+    found = set()
+    for bar in bars:
+        equations = [w.equation for w in writers.get(bar, ())]
+        if any(is_scattered(eq) and _names(eq.body) & bars for eq in equations):
+            found |= {bar}.union(*(_names(eq.body) & bars for eq in equations))
+    return found
 
 
 def _branches(derivative: Derivative, writers: Writers) -> set[str]:
@@ -101,11 +105,11 @@ def _of_logarithm(rights: list[sp.Expr], name: str) -> bool:
     return any(name in _names(power.base) for power in powers)
 
 
-def _copied(bar: str, kept: set[str], writers: Writers) -> bool:
-    """Whether a cotangent is that of another tensor, element by element: a residual connection hands it on."""
+def original(bar: str, writers: Writers) -> str | None:
+    """The tensor that a cotangent is a copy of, element by element, as where a residual connection hands it on; None for others."""
     found = writers.get(bar, ())
-    return len(found) == 1 and isinstance(found[0].right, Access) and found[0].right.indices == found[0].target.indices \
-        and found[0].right.name in kept
+    copied = len(found) == 1 and isinstance(found[0].right, Access) and found[0].right.indices == found[0].target.indices
+    return found[0].right.name if copied else None
 
 
 def _read_both_ways(derivative: Derivative) -> set[str]:

@@ -6,10 +6,11 @@ the adjoint program itself is taken; so are the loops of a recurrence, in fewer 
 """
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from symbp.derivation.derivation import Derivation
-from symbp.derivation.kept import is_scattered
+from symbp.derivation.kept import is_scattered, original
 from symbp.derivation.lines import is_plain_row
 from symbp.language.build import Builder
 from symbp.language.equation import Equation, Loop, Statement, walk
@@ -55,11 +56,23 @@ def textbook_program(derivation: Derivation) -> Program:
 
 
 def _scattered(derivation: Derivation, name: str) -> tuple[Equation, ...]:
-    """The contributions to a cotangent as the adjoint has them, where some are scattered: adding them up takes less than gathering."""
-    found = tuple(w.equation for w in derivation.writers.get(derivation.derivative.names[name], ()))
+    """The contributions to a cotangent as the adjoint has them, where some are scattered: adding them up takes less than gathering.
+
+    Where positions are data and a copy is read, gathering is one product of matrices.
+    """
+    bars, writers = {*derivation.derivative.names.values()}, derivation.writers
     kept = {derivation.derivative.names[n] for n in derivation.names}
-    known = all(names_read(eq.expressions) & {*derivation.derivative.names.values()} <= kept for eq in found)
+    copies = {bar: first for bar in bars - kept if (first := original(bar, writers)) in kept}
+    found = tuple(w.equation if any(p.has(Access) for p in w.equation.target.indices) else _reading(w.equation, copies)
+                  for w in writers.get(derivation.derivative.names[name], ()))
+    known = all(names_read(eq.expressions) & bars <= kept for eq in found)
     return found if known and any(map(is_scattered, found)) else ()
+
+
+def _reading(equation: Equation, others: Mapping[str, str]) -> Equation:
+    """The equation with other tensors read in the place of some."""
+    return equation.map(lambda e: e.replace(lambda a: isinstance(a, Access) and a.name in others,
+                                            lambda a: Access(others[a.name], *a.indices)))
 
 
 def _others(derivation: Derivation, builder: Builder, written: set[str]) -> list[Equation] | None:
@@ -77,8 +90,7 @@ def _without_repetition(builder: Builder) -> tuple[list[Equation], list[Tensor]]
     same: dict[str, str] = {}
     kept: list[Equation] = []
     for equation in builder.equations:
-        equation = equation.map(lambda e: e.replace(lambda a: isinstance(a, Access) and a.name in same,
-                                                    lambda a: Access(same[a.name], *a.indices)))
+        equation = _reading(equation, same)
         name = equation.target.name
         if name in helpers and len([e for e in builder.equations if e.target.name == name]) == 1:
             earlier = first.setdefault(_anonymous(equation), name)

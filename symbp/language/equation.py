@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import sympy as sp
 from sympy.core.sympify import _sympify
@@ -54,7 +55,7 @@ class Equation:
             raise LanguageError(f"{self.target}: the argmax stores {self.component}, which is none of its bound indices "
                                 f"({', '.join(i.name for i in self.over)})")
 
-    @property
+    @cached_property
     def indices(self) -> tuple[Index, ...]:
         """All indices of the equation: the target's in order of appearance, then the bound ones."""
         found = dict.fromkeys(i for e in self.target.indices for i in indices_of(e))

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import sympy as sp
 
@@ -45,12 +46,12 @@ class Program:
     def __contains__(self, name: str) -> bool:
         return name in self._by_name
 
-    @property
+    @cached_property
     def equations(self) -> tuple[Equation, ...]:
         """Every equation in order, those inside loops included."""
         return tuple(eq for eq, _ in walk(self.statements))
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[Tensor, ...]:
         """The tensors that no statement writes: inputs, parameters, states, constants."""
         written = {eq.target.name for eq in self.equations}
@@ -61,7 +62,7 @@ class Program:
         """The tensors whose gradients are wanted by default."""
         return tuple(t for t in self.tensors if t.role == "parameter")
 
-    @property
+    @cached_property
     def sizes(self) -> tuple[sp.Symbol, ...]:
         """The symbolic extents, sorted by name."""
         expressions = [e for t in self.tensors for e in (*t.shape, *t.origin)]
@@ -78,14 +79,14 @@ class Program:
         return (*(f.left - f.right + ways[f.relation] for f in said if f.relation in ways),
                 *(f.right - f.left + ways[f.relation.replace("<", ">")] for f in said if f.relation in ("<", "<=")))
 
-    @property
+    @cached_property
     def widths(self) -> tuple[type, ...]:
         """The width functions n(l), sorted by name: sizes that depend on an outer index."""
         expressions = [e for t in self.tensors for e in t.shape] + [i.extent for i in self.indices]
         found = {f.func for e in expressions for f in e.atoms(sp.core.function.AppliedUndef)}
         return tuple(sorted(found, key=lambda f: f.__name__))
 
-    @property
+    @cached_property
     def indices(self) -> tuple[Index, ...]:
         """Every index of every equation and loop, once, in order of appearance."""
         found: dict[Index, None] = {}

@@ -25,12 +25,14 @@ class Layer(Settings, ABC):
 
     two_modes: whether `build` writes other equations where `draft.mode` is "inference" than in training; parameters and
     running statistics have the same names in both.  starts: how parameters start that do not start as all others, by letter.
-    reads: whether the layer takes numbers ("float") or whole numbers ("int").
+    reads: whether the layer takes numbers ("float") or whole numbers ("int").  widths: the keys that say how wide the output is, which
+    checks make small.
     """
 
     reads: ClassVar[str] = "float"
     two_modes: ClassVar[bool] = False
     starts: ClassVar[Mapping[str, str]] = {}
+    widths: ClassVar[tuple[str, ...]] = ()
 
     type: str
     name: Identifier = ""

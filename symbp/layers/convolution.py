@@ -5,7 +5,7 @@ equation 9.6).
 """
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import sympy as sp
 
@@ -28,6 +28,8 @@ class Kernels(Layer):
     one for each axis, or [before, after] for each.  groups: channels and filters are divided into so many parts, each of which
     sees its own part only.  bias, activation, init: as for a dense layer.
     """
+
+    widths: ClassVar[tuple[str, ...]] = ("filters",)
 
     filters: Count | None = None
     kernel: Lengths

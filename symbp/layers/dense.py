@@ -1,7 +1,7 @@
 """The dense layer, z = W x + b; with `repeat`, L of them as a recurrence over layers of widths n(l)."""
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import sympy as sp
 from pydantic import Field
@@ -32,6 +32,8 @@ class Dense(Layer):
     z1[n, j] += sum(i, W1[j, i]*x[n, i])
     z1[n, j] += b1[j]
     """
+
+    widths: ClassVar[tuple[str, ...]] = ("units",)
 
     type: Literal["dense"] = "dense"
     units: Count | None = None

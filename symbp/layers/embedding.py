@@ -27,6 +27,8 @@ class Embedding(Layer):
     """
 
     type: Literal["embedding"] = "embedding"
+    widths: ClassVar[tuple[str, ...]] = ("units",)
+
     units: Count
     init: Literal["normal", "he", "xavier", "zeros"] = "normal"
     reads: ClassVar[str] = "int"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import sympy as sp
 
@@ -125,6 +125,8 @@ class Recurrent(Layer):
     truncate: k, so that the pass over time is made of parts of k steps, the last of the T steps in the last part, and gradients flow
     through the steps of a part only (truncated backpropagation through time, Williams and Peng 1990).
     """
+
+    widths: ClassVar[tuple[str, ...]] = ("units",)
 
     units: Count
     returns: Literal["last", "all"] = "last"

@@ -6,6 +6,7 @@ and decorate it with `@loss`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import sympy as sp
@@ -23,12 +24,14 @@ from symbp.settings import Count, NetworkError, Settings, exact, kinds
 class Target(Settings):
     """What a network should answer: one of `classes`, or numbers of a `shape`; left out, it is the output's shape.
 
-    encoding: a class as a row with a single 1 (`one_hot`), or as its number (`integer`).
+    encoding: a class as a row with a single 1 (`one_hot`), or as its number (`integer`).  same_as: the network answers its own input,
+    as an autoencoder does.
     """
 
     classes: Count | None = None
     shape: Annotated[list[Count], Field(min_length=1, max_length=8)] | None = None
     encoding: Literal["one_hot", "integer"] = "one_hot"
+    same_as: Literal["input"] | None = None
 
     def model_post_init(self, _context: object) -> None:
         """Refuse settings that contradict each other."""
@@ -36,6 +39,21 @@ class Target(Settings):
             raise NetworkError("a target has classes or a shape, not both; remove one of them")
         if self.encoding == "integer" and self.classes is None:
             raise NetworkError('encoding = "integer" needs the number of classes: classes = …')
+        if self.same_as is not None and (self.classes is not None or self.shape is not None):
+            raise NetworkError('same_as = "input" says that the target is the input; remove classes and shape')
+
+    def of_input(self, shape: Sequence[int] | None, tokens: int | None) -> Target:
+        """The target of a network with such an input: of the input's shape, where it is the input.
+
+        >>> Target(same_as="input").of_input([64], None).shape
+        [64]
+        """
+        if self.same_as is None:
+            return self
+        if shape is None or tokens is not None:
+            raise NetworkError('[target] same_as = "input" needs an input of numbers, with a shape'
+                               + (", but this one has tokens" if tokens is not None else ""))
+        return Target(shape=list(shape))
 
     def check(self, output: Signal) -> None:
         """Raise unless the output has the target's shape."""

@@ -207,23 +207,29 @@ def at(writer: Writer, access: Access, taken: Iterable[str] = (), rename_data: b
     others are summed over, where the solution is in range.  None when no index has the factor 1.
     """
     names = {*taken, *index_names(access)}
-    mapping: dict[sp.Basic, sp.Expr] = {}
+    marks = {i: sp.Dummy(i.name, integer=True) for i in writer.free}  # the element may have an index that the writer has, too
+    found: dict[sp.Dummy, sp.Expr] = {}
     conditions: list[sp.Expr] = []
     data: list[tuple[sp.Expr, sp.Expr]] = []
     for position, wanted in zip(writer.target.indices, access.indices):
-        unknown = [i for i in indices_of(position) if i not in mapping]
+        unknown = [i for i in indices_of(position) if marks[i] not in found]
         solved = next((i for i in reversed(unknown) if abs(position.coeff(i)) == 1), None)
+        gap = position.xreplace(marks).xreplace(found) - wanted
         if position.has(Access):
             data.append((wanted, position))
         elif not unknown:
-            gap = sp.expand(position.xreplace(mapping) - wanted)
-            conditions += [gap, -gap] if gap != 0 else []
+            conditions.append(gap)
         elif solved is None:
             return None
         else:
-            mapping[solved] = sp.expand((wanted - position.xreplace(mapping)) * position.coeff(solved) + solved)
-    left = {i: i.renamed(unused(i.name, names)) for i in writer.free if i not in mapping}
-    mapping = {i: sp.expand(value.xreplace(left)) for i, value in mapping.items()} | left
+            found[marks[solved]] = sp.expand(marks[solved] - gap * position.coeff(solved))
+    left = {i: i.renamed(unused(i.name, names)) for i in writer.free if marks[i] not in found}
+    values: dict[sp.Expr, sp.Expr] = {marks[i]: index for i, index in left.items()}
+    for mark in reversed(found):
+        values[mark] = sp.expand(found[mark].xreplace(values))
+    gaps = [sp.expand(gap.xreplace(values)) for gap in conditions]
+    conditions = [side for gap in gaps if gap != 0 for side in (gap, -gap)]
+    mapping = {i: values[mark] for i, mark in marks.items()}
     names |= index_names(*left.values())
     for index, value in mapping.items():
         conditions += _range(substitute(index.start, mapping), substitute(index.extent, mapping), value)

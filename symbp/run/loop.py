@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from symbp.emit import data_tensors, generate, values_function
+from symbp.emit import generate, values_function
 from symbp.errors import DivergedError, RunError, SymbpError
 from symbp.metrics import measure
+from symbp.module_data import data_tensors
 from symbp.netfile import Train, load
 from symbp.network import Network
 from symbp.run.checkpoint import Place, read_checkpoint, write_checkpoint

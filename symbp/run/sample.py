@@ -8,8 +8,9 @@ import numpy as np
 
 from symbp.data.characters import Text, load_text
 from symbp.data.sources import to_stderr
-from symbp.emit import data_tensors, generate
+from symbp.emit import generate
 from symbp.errors import RunError
+from symbp.module_data import data_tensors
 from symbp.netfile import load
 from symbp.run.checkpoint import read_checkpoint
 from symbp.run.finish import check_module

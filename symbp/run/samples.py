@@ -14,9 +14,10 @@ from symbp.data.characters import load_text
 from symbp.data.prepare import Augmenter, Preparation
 from symbp.data.sources import to_stderr
 from symbp.data.table import read_table
-from symbp.emit import N, data_tensors
 from symbp.errors import RunError
 from symbp.language.tensor import Tensor
+from symbp.module_data import data_tensors
+from symbp.module_text import N
 from symbp.network import Network
 from symbp.run.settings import RunSettings
 
@@ -76,7 +77,7 @@ class Samples:
         x, y = (np.take(a["train"], chosen, axis=0, out=b[:len(chosen)], mode="clip") for a, b in zip((self.x, self.y), self.buffers))
         if self.augmenter is not None:
             x[:] = self.augmenter.batch(chosen, epoch, number)
-        return x, y
+        return x, x if self.y["train"] is self.x["train"] else y
 
     def parts(self, split: str = "test") -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """A split in order, in parts that fit the cache."""
@@ -118,18 +119,22 @@ def read_samples(network: Network, settings: RunSettings) -> Samples:
     own, shape = network.extras.get("data"), tuple(int(e) for e in x.shape[1:])
     if own is not None and own.file is not None and settings.data == own.name:
         return _of_table(network, settings, shape, y)
-    found = data.load(settings.data, settings.data_dir)
+    found, how = data.load(settings.data, settings.data_dir), _preparation(network)
+    inputs = {s: found.inputs(s, shape, settings.dtype, how.scale) for s in ("train", "test")}
+    read = Samples(found.name, inputs, inputs if network.reconstructs else _labels(network, settings, found, y), settings.batch_size,
+                   _digest(found.digest(), how), Augmenter(found, how, shape, settings.dtype, settings.seed) if how.random else None)
+    check_sizes(network, read)
+    return read
+
+
+def _labels(network: Network, settings: RunSettings, found: data.Dataset, y: Tensor) -> dict[str, np.ndarray]:
+    """The targets of both splits of a set of images.  Raises `RunError` where the network's target is no class."""
     whole = y.dtype == "int"
     one = not whole and len(y.shape) == 2 and y.shape[1] == 1 and found.classes == 2
     if not whole and not one and (len(y.shape) != 2 or y.shape[1] == 1):
         raise RunError(f"the target {y.name} has the shape {y.shape}, but the labels of {found.name} are classes; give the network "
                        f"[target] classes = {found.classes}")
-    how = _preparation(network)
-    read = Samples(found.name, {s: found.inputs(s, shape, settings.dtype, how.scale) for s in ("train", "test")},
-                   {s: found.targets(s, *_classes(network, y), settings.dtype) for s in ("train", "test")}, settings.batch_size,
-                   _digest(found.digest(), how), Augmenter(found, how, shape, settings.dtype, settings.seed) if how.random else None)
-    check_sizes(network, read)
-    return read
+    return {s: found.targets(s, *_classes(network, y), settings.dtype) for s in ("train", "test")}
 
 
 def check_sizes(network: Network, samples: Samples) -> None:
@@ -164,6 +169,9 @@ def _of_table(network: Network, settings: RunSettings, shape: tuple[int, ...], y
     found = read_table(Path(settings.data_dir or ".") / own.file, own.reading(), own.name)
     for sentence in found.report:
         to_stderr(f"{own.file}: {sentence}")
+    inputs = {s: found.inputs(s, shape, settings.dtype) for s in ("train", "test")}
+    if network.reconstructs:
+        return Samples(own.name, inputs, inputs, settings.batch_size, found.digest())
     rows = tuple(int(e) for e in y.shape[1:])
     if not found.classes and (y.dtype == "int" or math.prod(rows) != 1):
         raise RunError(f"the column {found.target} of {own.file} holds one number for each row, but the target {y.name} of the network has "
@@ -173,8 +181,8 @@ def _of_table(network: Network, settings: RunSettings, shape: tuple[int, ...], y
                        f"target {y.name} of the network is one number; write [target] classes = {found.classes}")
     how = _classes(network, y) if found.classes else ("one_hot", None)
     answers = {s: found.targets(s, *how, settings.dtype) for s in ("train", "test")}
-    return Samples(own.name, {s: found.inputs(s, shape, settings.dtype) for s in ("train", "test")},
-                   {s: a if found.classes else a.reshape(len(a), *rows) for s, a in answers.items()}, settings.batch_size, found.digest())
+    return Samples(own.name, inputs, {s: a if found.classes else a.reshape(len(a), *rows) for s, a in answers.items()},
+                   settings.batch_size, found.digest())
 
 
 def _preparation(network: Network) -> Preparation:
