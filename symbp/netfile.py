@@ -7,8 +7,6 @@ Every mistake is one paragraph that names the file, the table, the key and the r
 """
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -27,10 +25,9 @@ from symbp.optim import OPTIMIZERS
 from symbp.report.text import visible
 from symbp.settings import FILE_NAME, Count, Identifier, NetworkError, Settings, place, quoted, read_typed
 from symbp.suggest import nearest
+from symbp.tomlfile import tables_of, text_of
 
-LARGEST = 1_000_000
 MOST_LAYERS = 2_000
-LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){40}""")
 
 Table = dict[str, Any]
 
@@ -144,7 +141,7 @@ def load(path: str | Path) -> Network:
     path = Path(path)
     shown = visible(str(path))
     with place(shown if len(shown) <= 300 else "…" + shown[-300:]):
-        return parse(_text(path))
+        return parse(text_of(path, "network file", 'a name = "…", an [input], [[layers]] and a [loss]'))
 
 
 def parse(text: str) -> Network:
@@ -164,7 +161,7 @@ def parse(text: str) -> Network:
     z1[n, j] += b1[j]
     L[] += sum(n, j, (-y[n, j] + z1[n, j])**2/(2*N))
     """
-    return network(_toml(text))
+    return network(tables_of(text, "network file"))
 
 
 def network(tables: Mapping[str, Any]) -> Network:
@@ -239,35 +236,3 @@ def _of_equations(contents: Contents, rest: Table) -> Network:
                 tensors[name] = Declared(**table).model_dump()
         return Network.of_equations(contents.name, written.equations, tensors, loss=written.loss, indices=written.indices,
                                     facts=written.facts, **rest)
-
-
-def _text(path: Path) -> str:
-    """The file's text; an error where there is none that can be read."""
-    try:
-        if path.is_dir():
-            raise NetworkError("this is a folder; name a network file in it")
-        with path.open("rb") as stream:
-            raw = stream.read(LARGEST + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "this is no file name"
-        raise NetworkError(f"cannot read the network file: {reason}") from None
-    if len(raw) > LARGEST:
-        raise NetworkError(f"the file is larger than {LARGEST} bytes; a network file holds tables and equations, no data")
-    if not raw.strip():
-        raise NetworkError('the file is empty; a network file has a name = "…", an [input], [[layers]] and a [loss]')
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise NetworkError(f"the file is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-
-
-def _toml(text: str) -> Mapping[str, Any]:
-    if LONG_KEY.search(text):
-        raise NetworkError("a key has more than 40 parts; a network file nests tables three deep at most")
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise NetworkError("the file is nested too deeply; a network file nests tables three deep at most") from None
-    except ValueError as error:
-        reason = ascii(str(error))[1:-1][:200]
-        raise NetworkError(f"the file is not TOML: {reason}; tables look like [input], and text stands in quotes") from None

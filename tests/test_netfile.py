@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import symbp as sb
-from symbp.netfile import LARGEST, network
+from symbp.netfile import network
+from symbp.tomlfile import LARGEST
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.toml"))
 

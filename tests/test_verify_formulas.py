@@ -161,7 +161,7 @@ def test_formulas_in_a_claim_file(tmp_path: Path, capsys: pytest.CaptureFixture[
     path.write_text(COLUMN + "[[claims]]\nid = 'BP1'\nformula = '''\\delta^{(2)} = (a^{(2)} - y) \\odot \\sigma'(a^{(2)})'''\n", encoding="utf-8")
     assert main(["verify", str(path), "--json"]) == 1
     found = json.loads(capsys.readouterr().out)[0]["verdicts"][-1]
-    assert (found["id"], found["verdict"], found["note"]) == ("BP1", "wrong", "explained by: a2 stands where z2 belongs")
+    assert (found["id"], found["verdict"], found["slips"]) == ("BP1", "wrong", ["a2 stands where z2 belongs"])
     assert r"\frac{\partial C}{\partial z^{(2)}}" in found["value"]
     assert main(["verify", str(path)]) == 1
     assert "The first mistake: BP1" in capsys.readouterr().out

@@ -5,6 +5,7 @@
     [values]      x = [0.5, 0.8]   w = [[0.1, 0.2]]
     [optimizer]   as in a network file, where the text takes steps
     [[claims]]    id = "z"   of = "z[0]"   value = "0.31"   after = 0   where = "§4.2"
+    [[not_judged]]  id = "19"   kind = "wording"   says = "…"   where = "§3.2"
 
 Instead of equations, [input], [[layers]] and [loss] describe a network as in a network file.  A claim that cannot be read
 is judged all the same: as one that nothing can be said of.
@@ -12,13 +13,12 @@ is judged all the same: as one that nothing can be said of.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -28,16 +28,18 @@ from symbp.language.conventions import Conventions
 from symbp.language.program import Program
 from symbp.language.tensor import Tensor
 from symbp.layers.equations import Extent, Reader
-from symbp.netfile import _text as text_of
 from symbp.netfile import network as network_of
 from symbp.optim import OPTIMIZERS, Optimizer
 from symbp.report.text import visible
-from symbp.settings import Identifier, NetworkError, Settings, place, read_typed
+from symbp.settings import Identifier, NetworkError, Settings, place, quoted, read_typed
+from symbp.suggest import nearest
+from symbp.tomlfile import tables_of, text_of
 from symbp.verify.printed import Printed, read
 
 MOST_STEPS, MOST_CLAIMS, DEEPEST = 1_000_000, 5_000, 8
 CLAIM = ("id", "of", "value", "after", "where", "formula")
-OWN = ("title", "source", "values", "claims")
+OWN = ("title", "source", "values", "claims", "not_judged")
+TOP = (*OWN, "name", "network", "input", "target", "layers", "loss", "optimizer", "conventions", "notation")
 
 
 class Equations(Settings):
@@ -72,6 +74,15 @@ class Claim:
     formula: str = ""
 
 
+class Unjudged(Settings):
+    """A claim of the text that no calculation can judge, and of what kind it is; the report lists it."""
+
+    id: Annotated[str, Field(max_length=80)]
+    kind: Literal["wording", "definition", "data", "framework", "other"]
+    says: Annotated[str, Field(max_length=500)]
+    where: Annotated[str, Field(max_length=200)] = ""
+
+
 @dataclass(frozen=True)
 class Text:
     """What a claim file says: the forward program, exact values, the optimiser, and the claims in the order of the text."""
@@ -86,6 +97,7 @@ class Text:
     names: Mapping[str, str] = field(default_factory=dict)
     functions: Mapping[str, str] = field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
+    not_judged: tuple[Unjudged, ...] = ()
 
 
 def load(path: str | Path) -> Text:
@@ -95,7 +107,7 @@ def load(path: str | Path) -> Text:
     """
     path = Path(path)
     with place(visible(str(path))[-300:]):
-        return parse(text_of(path))
+        return parse(text_of(path, "claim file", "a [network], [values] and [[claims]]"))
 
 
 def parse(text: str) -> Text:
@@ -114,15 +126,24 @@ def parse(text: str) -> Text:
     >>> found.claims[0].of, found.values["x"].item()
     ('y', Fraction(1, 2))
     """
-    try:
-        tables = tomllib.loads(text, parse_float=Decimal)
-    except (ValueError, RecursionError) as error:
-        raise NetworkError(f"the file is not TOML: {ascii(str(error))[1:-1][:200]}") from None
+    tables = tables_of(text, "claim file", parse_float=Decimal)
+    unknown = next((key for key in tables if key not in TOP), None)
+    if unknown is not None:
+        raise NetworkError(f"unknown key {quoted(unknown)}{nearest(unknown, TOP)}")
     values = {name: _array(name, value) for name, value in _table(tables, "values").items()}
     rest = {key: value for key, value in tables.items() if key not in OWN}
     made = _of_equations(rest, values) if "equations" in _table(rest, "network") else _of_layers(rest, values)
     heads = {key: str(tables.get(key, ""))[:300] for key in ("title", "source")}
-    return Text(**heads, **made, values=values, claims=tuple(_claims(tables.get("claims", []))))
+    return Text(**heads, **made, values=values, claims=tuple(_claims(tables.get("claims", []))),
+                not_judged=tuple(_not_judged(tables.get("not_judged", []))))
+
+
+def _not_judged(tables: Any) -> Iterator[Unjudged]:
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables) or len(tables) > MOST_CLAIMS:
+        raise NetworkError(f"what is not judged are tables [[not_judged]], at most {MOST_CLAIMS} of them")
+    for number, table in enumerate(tables, 1):
+        with place(f"[[not_judged]] {number}"):
+            yield Unjudged(**table)
 
 
 def _table(tables: Mapping[str, Any], key: str) -> dict[str, Any]:

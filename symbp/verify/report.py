@@ -69,7 +69,7 @@ class Report:
         for v in (v for v in self.verdicts if v.claim.formula):
             lines.append(f"{v.verdict:10} {v.claim.id}:  {visible(v.claim.formula)}")
             lines += [f"{'':10} derived:  {v.value}"] if v.value else []
-            lines += [f"{'':10} {visible(v.note)}"] if v.note else []
+            lines += [f"{'':10} {visible(_why(v))}"] if _why(v) else []
         return lines
 
     def markdown(self) -> str:
@@ -103,7 +103,7 @@ def _as_json(verdict: Verdict) -> dict[str, Any]:
     kind = {"formula": claim.formula} if claim.formula else {"of": claim.of, "after": claim.after,
                                                            "printed": claim.printed.text if claim.printed else None}
     return {"id": claim.id, "where": claim.where, **kind, "verdict": verdict.verdict, "value": verdict.value or None,
-            "note": verdict.note, "roots": list(verdict.roots)}
+            "note": verdict.note, "slips": list(verdict.slips), "roots": list(verdict.roots)}
 
 
 def _said(verdict: Verdict) -> str:
@@ -113,8 +113,14 @@ def _said(verdict: Verdict) -> str:
     return f"{verdict.claim.id}{where} is printed as {verdict.claim.printed.text}, but it is {verdict.value}"
 
 
+def _why(verdict: Verdict) -> str:
+    """The note, and the slips that would explain a wrong claim."""
+    explained = f"explained by: {'; or '.join(verdict.slips[:4])}" if verdict.slips else ""
+    return "; ".join(part for part in (verdict.note, explained) if part)
+
+
 def _row(verdict: Verdict) -> Sequence[str]:
     claim = verdict.claim
     right = "" if verdict.verdict in (RIGHT, UNDECIDED) else verdict.value
     shown = claim.id + (f" after {claim.after}" if claim.after and "after" not in claim.id else "")
-    return shown, claim.printed.text if claim.printed else visible(claim.formula), verdict.verdict, right, visible(verdict.note)
+    return shown, claim.printed.text if claim.printed else visible(claim.formula), verdict.verdict, right, visible(_why(verdict))

@@ -20,7 +20,7 @@ class Verdict:
 
     verdict: right, last digit off, wrong (a new mistake), inherited (follows from an earlier one), or undecided; of a formula
     right, right-if, wrong, ill-posed or undecided.  value: the right number, printed to as many digits, or the derived
-    formula.  note: why.  roots: the claims where the mistake entered.
+    formula.  note: why.  roots: the claims where the mistake entered.  slips: what would explain a wrong claim, each by itself.
     """
 
     claim: Claim
@@ -28,6 +28,7 @@ class Verdict:
     value: str = ""
     note: str = ""
     roots: tuple[str, ...] = ()
+    slips: tuple[str, ...] = ()
 
 
 def verdicts(text: Text) -> list[Verdict]:
@@ -65,11 +66,8 @@ def _of_formula(claim: Claim, formulas: Formulas) -> Verdict:
     judged = formulas.judge(claim.formula)
     if judged.verdict not in (WRONG, ILL_POSED):
         return Verdict(claim, judged.verdict, note=judged.note)
-    slips = formulas.slips(claim.formula)
-    why = [judged.note] if judged.note else []
-    if slips:
-        why.append(f"explained by: {'; or '.join(slips[:4])}")
-    return Verdict(claim, judged.verdict, formulas.derived(claim.formula), "; ".join(why), (claim.id,))
+    slips = tuple(formulas.slips(claim.formula))
+    return Verdict(claim, judged.verdict, formulas.derived(claim.formula), judged.note, (claim.id,), slips)
 
 
 def _in_order(numbers: Sequence[Recomputed]) -> Iterable[int]:
