@@ -4,6 +4,7 @@ A difference is certain.  Agreement at several random points to nine digits is t
 """
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 from collections.abc import Iterator, Mapping
@@ -98,6 +99,18 @@ class Formulas:
             if what not in found and self._relation(left, changed, str(sign), marks).verdict == RIGHT:
                 found[what] = None
         return list(found)
+
+    def subject(self, formula: str) -> tuple[str, str] | None:
+        """The derivative (of, by) that a formula is about: the one on its left, or that of the loss by what it updates; else None."""
+        try:
+            tree, marks = tree_of(formula, self.known)
+            left, meaning = tree.children[0], self._meaning(SEEDS[0], marks, None)
+            with contextlib.suppress(SymbpError):
+                return self._derivative_on(left, meaning)
+            updated = self._updated(left, tree.children[2], str(tree.children[1]), meaning)
+            return (self.text.loss, updated) if self.text.loss and self._is_parameter(updated) else None
+        except (SymbpError, IndexError, TypeError):
+            return None
 
     def derived(self, formula: str) -> str:
         """The derived formula of a derivative of the loss that stands on the left, as LaTeX; "" for anything else."""

@@ -21,6 +21,7 @@ class Verdict:
     verdict: right, last digit off, wrong (a new mistake), inherited (follows from an earlier one), or undecided; of a formula
     right, right-if, wrong, ill-posed or undecided.  value: the right number, printed to as many digits, or the derived
     formula.  note: why.  roots: the claims where the mistake entered.  slips: what would explain a wrong claim, each by itself.
+    about: the derivative (of, by) that a formula or a listing is about, for the report to derive.
     """
 
     claim: Claim
@@ -29,6 +30,7 @@ class Verdict:
     note: str = ""
     roots: tuple[str, ...] = ()
     slips: tuple[str, ...] = ()
+    about: tuple[str, str] | None = None
 
 
 def verdicts(text: Text) -> list[Verdict]:
@@ -63,11 +65,11 @@ def verdicts(text: Text) -> list[Verdict]:
 
 
 def _of_formula(claim: Claim, formulas: Formulas) -> Verdict:
-    judged = formulas.judge(claim.formula)
+    judged, about = formulas.judge(claim.formula), formulas.subject(claim.formula)
     if judged.verdict not in (WRONG, ILL_POSED):
-        return Verdict(claim, judged.verdict, note=judged.note)
+        return Verdict(claim, judged.verdict, note=judged.note, about=about)
     slips = tuple(formulas.slips(claim.formula))
-    return Verdict(claim, judged.verdict, formulas.derived(claim.formula), judged.note, (claim.id,), slips)
+    return Verdict(claim, judged.verdict, formulas.derived(claim.formula), judged.note, (claim.id,), slips, about)
 
 
 def _in_order(numbers: Sequence[Recomputed]) -> Iterable[int]:
