@@ -7,8 +7,8 @@
     [[claims]]    id = "z"   of = "z[0]"   value = "0.31"   after = 0   where = "§4.2"
     [[not_judged]]  id = "19"   kind = "wording"   says = "…"   where = "§3.2"
 
-Instead of equations, [input], [[layers]] and [loss] describe a network as in a network file.  A claim that cannot be read
-is judged all the same: as one that nothing can be said of.
+Instead of equations, [input], [[layers]] and [loss] describe a network as in a network file, at the top or inside [network].  A claim
+that cannot be read is judged all the same: as one that nothing can be said of.
 """
 from __future__ import annotations
 
@@ -39,15 +39,18 @@ from symbp.verify.printed import Printed, read
 MOST_STEPS, MOST_CLAIMS, DEEPEST = 1_000_000, 5_000, 8
 CLAIM = ("id", "of", "value", "after", "where", "formula")
 OWN = ("title", "source", "values", "claims", "not_judged")
-TOP = (*OWN, "name", "network", "input", "target", "layers", "loss", "optimizer", "conventions", "notation")
+LAYERED = ("input", "target", "layers", "loss", "optimizer", "conventions", "notation")
+TOP = (*OWN, "name", "network", *LAYERED)
 
 
 class Equations(Settings):
     """The text's network in its own symbols.
 
     parameters: what its steps change.  integers: values that are positions or classes.  names: what the text calls a derivative.
+    convention: whether samples are the columns or the rows of its matrices; the equations' indices say the rest.
     """
 
+    convention: Literal["column", "rows"] = "rows"
     equations: Annotated[list[str], Field(min_length=1, max_length=1000)]
     loss: Identifier = ""
     parameters: list[Identifier] = Field(default_factory=list)
@@ -132,7 +135,8 @@ def parse(text: str) -> Text:
         raise NetworkError(f"unknown key {quoted(unknown)}{nearest(unknown, TOP)}")
     values = {name: _array(name, value) for name, value in _table(tables, "values").items()}
     rest = {key: value for key, value in tables.items() if key not in OWN}
-    made = _of_equations(rest, values) if "equations" in _table(rest, "network") else _of_layers(rest, values)
+    made = _of_equations(rest, values) if "equations" in _table(rest, "network") else _of_layers(_at_top(rest), values)
+    made["names"] = _with_deltas(made)
     heads = {key: str(tables.get(key, ""))[:300] for key in ("title", "source")}
     return Text(**heads, **made, values=values, claims=tuple(_claims(tables.get("claims", []))),
                 not_judged=tuple(_not_judged(tables.get("not_judged", []))))
@@ -168,21 +172,54 @@ def _of_equations(tables: Mapping[str, Any], values: Mapping[str, np.ndarray]) -
         if missing is not None:
             raise NetworkError(f"the parameter {missing} has no value; add it to [values]")
         reader.read(written.equations, written.facts)
-        program = reader.program(Conventions())
+        program = reader.program(Conventions(samples=written.convention))
         if written.loss and written.loss not in program:
             raise NetworkError(f"loss = {written.loss!r}: no equation assigns it; they assign {', '.join(reader.assigned)}")
     return {"program": program, "loss": written.loss, "optimizer": _optimizer(tables), "sizes": {}, "names": written.names,
             "functions": written.functions}
 
 
+def _at_top(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of a network file that stand inside [network], at the top; its `convention` among the conventions."""
+    inner = _table(tables, "network")
+    rest = {key: value for key, value in tables.items() if key != "network"}
+    with place("[network]"):
+        unknown = next((key for key in inner if key not in (*LAYERED, "convention")), None)
+        if unknown is not None:
+            raise NetworkError(f"unknown key {quoted(unknown)}{nearest(unknown, ['equations', 'convention', *LAYERED])}")
+        twice = next((key for key in inner if key in rest), None)
+        if twice is not None:
+            raise NetworkError(f"{twice} stands here and at the top of the file; remove one of the two")
+        rest |= {key: value for key, value in inner.items() if key != "convention"}
+        if "convention" in inner:
+            conventions = _table(rest, "conventions")
+            if conventions.get("samples", inner["convention"]) != inner["convention"]:
+                raise NetworkError("convention and conventions.samples contradict each other; remove one of the two")
+            rest["conventions"] = {**conventions, "samples": inner["convention"]}
+    return rest
+
+
 def _of_layers(tables: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The program of layers; N is the number of rows of the input."""
-    network = network_of({"name": "text", **_floats(tables)})
+    """The program of layers; N is the number of rows of the input.  Where the values are those of one sample, so is the program."""
+    tables = {"name": "text", **_floats(tables)}
+    network = network_of(tables)
     first = next((t for t in network.program.inputs if t.role == "input" and t.shape), None)
     sizes = {}
-    if first is not None and first.name in values and first.shape[0].is_Symbol and values[first.name].ndim:
-        sizes = {first.shape[0].name: len(values[first.name])}
+    if first is not None and first.name in values and first.shape[0].is_Symbol:
+        if values[first.name].ndim == len(first.shape) - 1 and "samples" not in _table(tables, "conventions"):
+            return _of_layers({**tables, "conventions": {**_table(tables, "conventions"), "samples": "column"}}, values)
+        if values[first.name].ndim:
+            sizes = {first.shape[0].name: len(values[first.name])}
     return {"program": network.program, "loss": network.loss, "optimizer": network.optimizer, "sizes": sizes}
+
+
+def _with_deltas(made: Mapping[str, Any]) -> dict[str, str]:
+    """The text's names; where it names no δ, δ of a layer is the loss's derivative by z of that layer, as the field writes it."""
+    names, program, loss = dict(made.get("names", {})), made["program"], made["loss"]
+    known = {t.name for t in program.tensors}
+    if not loss or any(name.startswith("delta") for name in (*names, *known)):
+        return names
+    return names | {f"delta{name[1:]}": f"d{loss}/d{name}" for name in sorted(known) if re.fullmatch(r"z\d*", name)}
 
 
 def _optimizer(tables: Mapping[str, Any]) -> Optimizer | None:

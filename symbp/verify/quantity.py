@@ -86,8 +86,16 @@ class Quantities:
         return self._expression(text)
 
     def _element(self, match: re.Match) -> Quantity:
-        tensor = self._tensor(match["name"])
-        return Quantity(tensor.name, self._at(tensor, match["at"]))
+        name, at = self._numbered(match["name"], match["at"])
+        tensor = self._tensor(name)
+        return Quantity(tensor.name, self._at(tensor, at))
+
+    def _numbered(self, name: str, at: str | None) -> tuple[str, str | None]:
+        """`z[3]` is z3 where nothing is called z; further indices are those of its element."""
+        first, _, rest = (at or "").partition(",")
+        if name in self.text.program or f"{name}{first.strip()}" not in self.text.program or not first.strip():
+            return name, at
+        return f"{name}{first.strip()}", rest
 
     def _tensor(self, name: str) -> Tensor:
         known = [t.name for t in self.text.program.tensors]
@@ -98,6 +106,8 @@ class Quantities:
     def _at(self, tensor: Tensor, indices: str | None) -> tuple[int, ...]:
         at = tuple(int(k) for k in (indices or "").split(",") if k.strip())
         shape = [self.text.sizes.get(str(e), e) for e in tensor.shape]
+        if not at and all(e == 1 for e in shape):
+            return (0,) * len(shape)
         if len(at) != len(shape):
             raise LanguageError(f"{tensor.name} has the shape {_shown(shape)}, so {tensor.name}[{','.join(map(str, at))}] is no number "
                                 f"of it; give {len(shape)} indices, counted from 0")
