@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from symbp.derivation import Derivation
     from symbp.report.write import Written
     from symbp.run import Result
+    from symbp.verify.audit import Audit
 
 FORMATS = ("pdf", "html", "tex", "md", "json")
+VERDICTS = ("text", *FORMATS)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -99,7 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--plot-format", choices=("png", "svg"), default="png", help="what kind of pictures (default: png)")
     verify = _command(commands, "verify", _verify, "say which numbers of a text are right, which are wrong, and where the first mistake is")
     verify.add_argument("claims", metavar="CLAIMS", nargs="+", help="claim files, or folders of them")
-    verify.add_argument("--format", choices=("text", "md"), default="text", help="how to print the verdicts (default: text)")
+    verify.add_argument("--format", choices=VERDICTS, default="text", help="how to print the verdicts (default: text)")
+    verify.add_argument("--out", metavar="FILE", help="write into this file (default: the terminal; a PDF: NAME.pdf in this folder)")
+    verify.add_argument("--errata", action="store_true", help="in a document, leave out what is right")
     _command(commands, "doctor", _doctor, "show what is installed")
     return parser
 
@@ -317,21 +321,29 @@ def _data(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from symbp.verify import verify
-    paths = [p for name in options.claims for p in (sorted(Path(name).glob("*.toml")) if Path(name).is_dir() else [Path(name)])]
-    if not paths:
-        raise SymbpError(f"there is no claim file in {', '.join(options.claims)}; claim files end in .toml")
-    reports, failed = [], False
-    for path in paths:
-        try:
-            reports.append(verify(path))
-        except SymbpError as error:
-            failed = bool(_fail(str(error)))
-    if options.json:
-        print(json.dumps([report.to_json() for report in reports], indent=2))
+    from symbp.verify.audit import audit
+    from symbp.verify.terminal import progress, show
+    found = audit(options.claims, each=progress(sys.stderr))
+    for error in found.bad.values():
+        _fail(error)
+    kind = "json" if options.json else options.format
+    if kind == "text" and options.out is None:
+        show(found, sys.stdout)
     else:
-        print("\n\n".join(report.markdown() if options.format == "md" else report.text() for report in reports))
-    return 2 if failed else 0 if all(report.holds for report in reports) else 1
+        _write_verdicts(found, kind, options)
+    return found.code
+
+
+def _write_verdicts(found: Audit, kind: str, options: argparse.Namespace) -> None:
+    """A document on the terminal or in a file; a PDF always goes into one."""
+    from symbp.verify.write import as_text, write
+    stem = Path(options.claims[0]).stem if len(found.reports) == 1 else "verdicts"
+    path = options.out or (f"{stem or 'verdicts'}.pdf" if kind == "pdf" else None)
+    if path is None:
+        sys.stdout.write(as_text(found, kind, options.errata))
+    else:
+        write(found, kind, options.errata, Path(path))
+        print(f"wrote {path}", file=sys.stderr)
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -33,8 +33,8 @@ def derivation_report(d: Derivation, certificate: CheckReport | None = None) -> 
 
     certificate: what the ladder of certainty said of its gradients; a failure is printed under the title.
     """
-    count = _Counter()
-    sections = [_given(d), _forward(d, count), *_backward(d, count), *_updates(d, count), *_inference(d, count), _summary(d)]
+    count = Counter()
+    sections = [given_section(d), forward_section(d, count), *_backward(d, count), *_updates(d, count), *_inference(d, count), _summary(d)]
     warning: Parts = ()
     if certificate is not None:
         sections.append(evidence_section(certificate, lambda name: Math(_gradient_latex(d, name))))
@@ -58,7 +58,7 @@ def _gradient_latex(d: Derivation, name: str) -> str:
     return rf"\partial {_symbol(d, of)} / \partial {_symbol(d, name)}"
 
 
-class _Counter:
+class Counter:
     """Numbers the formulas of a document."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class _Counter:
         return str(self.last)
 
 
-def _given(d: Derivation) -> Section:
+def given_section(d: Derivation) -> Section:
     """The tensors with their shapes, the conventions and the facts."""
     shown = [t for t in d.forward.tensors if not t.auxiliary and not t.next_of]
     rows = tuple((Math(_symbol(d, t.name)), Math(shape_latex(d, t)), ROLE_WORDS[t.role]) for t in shown)
@@ -122,7 +122,7 @@ def _facts(d: Derivation, facts: tuple) -> Parts:
     return tuple(parts)
 
 
-def _forward(d: Derivation, count: _Counter) -> Section:
+def forward_section(d: Derivation, count: Counter) -> Section:
     """The forward equations in closed form, in index and in matrix form; and the helpers that occur in steps."""
     items: list[Item] = []
     for target, right in d.forward_lines():
@@ -147,7 +147,7 @@ def _worth(form: MatrixForm | None) -> bool:
     return form is not None and bool(form.target.indices)
 
 
-def _backward(d: Derivation, count: _Counter) -> list[Section]:
+def _backward(d: Derivation, count: Counter) -> list[Section]:
     """A section for each cotangent and gradient, in the order of the backward pass."""
     opening: Parts = ("Each line follows from the chain rule; the steps are equalities.",)
     if d.program.tensor(d.of).shape:
@@ -155,10 +155,10 @@ def _backward(d: Derivation, count: _Counter) -> list[Section]:
         seed, of = Access(d.derivative.names[d.of], *axes), Access(d.of, *axes)
         total = Math(d.writer.doprint(Reduce("sum", seed * of, axes)))
         opening += (" A bar marks the derivative of ", total, ", for any ", Math(d.writer.doprint(seed)), ".")
-    return [Section("Backward pass", (Paragraph(opening),)), *(_cotangent(d, name, count) for name in d.names)]
+    return [Section("Backward pass", (Paragraph(opening),)), *(gradient_section(d, name, count) for name in d.names)]
 
 
-def _cotangent(d: Derivation, name: str, count: _Counter) -> Section:
+def gradient_section(d: Derivation, name: str, count: Counter) -> Section:
     """The steps of each case; the last of them is the result, which is quoted by its number."""
     items: list[Item] = []
     for line in d[name].lines:
@@ -206,7 +206,7 @@ def _row(line: Line, step: Step) -> StepRow:
                    facts=_facts(d, step.facts), note=note)
 
 
-def _updates(d: Derivation, count: _Counter) -> list[Section]:
+def _updates(d: Derivation, count: Counter) -> list[Section]:
     """The optimiser's equations, where the source has an optimiser: elementwise, so that the matrix form says it all."""
     program, lines = d.update_lines()
     forms = [matrix_form(target, right, program) or Writer(program).equation(target, right) for target, right in lines]
@@ -214,7 +214,7 @@ def _updates(d: Derivation, count: _Counter) -> list[Section]:
     return [Section("Parameter update", formulas)] if lines else []
 
 
-def _inference(d: Derivation, count: _Counter) -> list[Section]:
+def _inference(d: Derivation, count: Counter) -> list[Section]:
     """The next values of running statistics, and what inference calculates in another way."""
     said = "Each step of training moves them; no derivative goes through them."
     sections = [_assigned(d.writer, "Running statistics", said, d.running_lines(), count)]
@@ -224,7 +224,7 @@ def _inference(d: Derivation, count: _Counter) -> list[Section]:
     return [section for section in sections if section is not None]
 
 
-def _assigned(printer: Writer, title: str, said: str, lines: list[tuple[Access, sp.Expr]], count: _Counter) -> Section | None:
+def _assigned(printer: Writer, title: str, said: str, lines: list[tuple[Access, sp.Expr]], count: Counter) -> Section | None:
     """A section of a sentence and equations; None where there are no equations."""
     formulas = tuple(Formula(printer.equation(target, right), count.next()) for target, right in lines)
     return Section(title, (Paragraph((said,)), *formulas)) if formulas else None

@@ -144,6 +144,12 @@ def formula_numbers(report: Report) -> frozenset[str]:
     return frozenset(n for n in [*(item.number for item in items if isinstance(item, Formula)), *labels] if n is not None)
 
 
+def contents_depth(report: Report, most: int = 40) -> int:
+    """The deepest level of headings of which a table of contents has at most so many lines; at least 1."""
+    levels = [min(max(section.level, 1), 3) for section in report.sections]
+    return max((depth for depth in (1, 2, 3) if depth == 1 or sum(level <= depth for level in levels) <= most), default=1)
+
+
 def chains(rows: tuple[StepRow, ...]) -> list[tuple[StepRow, ...]]:
     """Return the steps in groups, in each of which every step goes on from the result of the one above it."""
     groups: list[list[StepRow]] = []

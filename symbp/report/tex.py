@@ -27,6 +27,7 @@ from symbp.report.model import (
     Steps,
     Table,
     chains,
+    contents_depth,
     formula_numbers,
 )
 from symbp.report.texchars import pdf_string, tex_math, tex_text
@@ -81,7 +82,7 @@ def to_tex(report: Report) -> str:
     known = formula_numbers(report)
     document.append(NoEscape(_title(report, known)))
     if len(report.sections) >= _CONTENTS_FROM:
-        document.append(NoEscape("\\tableofcontents\n"))
+        document.append(NoEscape(f"\\setcounter{{tocdepth}}{{{contents_depth(report)}}}\n\\tableofcontents\n"))
     for section in report.sections:
         document.append(_section(section, known))
     if report.meta:

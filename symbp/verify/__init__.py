@@ -12,9 +12,12 @@ Stage: claim file → verdicts → report.
     formulas.py    both sides of a formula at random points
     slips.py       one change that makes a wrong formula right
     verdict.py     right, wrong here, inherited, last digit off, undecided
-    report.py      the verdicts as text, Markdown and JSON
+    report.py      the verdicts on one file; audit.py: on several
+    terminal.py    as a table; document.py: as a document, with what shows it (proof.py) and formulas as they stand (quoting.py)
+    write.py       the document in a format
 """
+from symbp.verify.audit import Audit, audit
 from symbp.verify.report import Report, verify
 from symbp.verify.verdict import Verdict
 
-__all__ = ["Report", "Verdict", "verify"]
+__all__ = ["Audit", "Report", "Verdict", "audit", "verify"]

@@ -162,7 +162,7 @@ class Quantities:
         known = self.derivatives.get(of)
         if known is None or by and by not in known:
             wanted = [*self._sources.get(of, []), *([by] if by else [])]
-            name, forward = self._scalar(of)
+            name, forward = self.scalar(of)
             derivative = adjoint(forward, name, dict.fromkeys(wanted))
             new = derivative.program.statements[derivative.given:]
             tensors = derivative.program.tensors[len(forward.tensors):]
@@ -170,7 +170,7 @@ class Quantities:
             known = self.derivatives[of] = derivative.names
         return known
 
-    def _scalar(self, of: str) -> tuple[str, Program]:
+    def scalar(self, of: str) -> tuple[str, Program]:
         """A tensor without axes that holds the element `of`, and the program with it."""
         match = ELEMENT.fullmatch(of)
         if match["at"] is None:

@@ -1,18 +1,18 @@
-"""The verdicts on a text as a table for the terminal, as Markdown, and as JSON."""
+"""The verdicts on one claim file: counts, the first mistake, what hangs on it, and the same as JSON."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from symbp.report.text import visible
-from symbp.verify.claimfile import load
+from symbp.verify.claimfile import Text, Unjudged, load
 from symbp.verify.formulas import ILL_POSED, RIGHT_IF
-from symbp.verify.verdict import INHERITED, RIGHT, UNDECIDED, WRONG, Verdict, verdicts
+from symbp.verify.verdict import INHERITED, RIGHT, WRONG, Verdict, verdicts
 
-HEADER = ("claim", "printed", "verdict", "right value", "why")
+GOOD, MISTAKES = (RIGHT, RIGHT_IF), (WRONG, ILL_POSED)
+MOST_SLIPS = 4
 
 
 @dataclass(frozen=True)
@@ -20,69 +20,65 @@ class Report:
     """The verdicts on one claim file, in the order of the text."""
 
     path: str
-    title: str
-    source: str
+    content: Text
     verdicts: tuple[Verdict, ...]
+
+    @property
+    def title(self) -> str:
+        """The text's title, or the file's name."""
+        return visible(self.content.title).strip() or Path(self.path).name
+
+    @property
+    def source(self) -> str:
+        """Where the text is."""
+        return visible(self.content.source).strip()
+
+    @property
+    def not_judged(self) -> tuple[Unjudged, ...]:
+        """What no calculation can judge."""
+        return self.content.not_judged
 
     @property
     def holds(self) -> bool:
         """Whether every claim was judged and is right, if only under a convention that is named."""
-        return all(v.verdict in (RIGHT, RIGHT_IF) for v in self.verdicts)
+        return all(v.verdict in GOOD for v in self.verdicts)
 
     @property
     def summary(self) -> str:
-        """How many claims got which verdict."""
+        """How many claims got which verdict.
+
+        >>> verify("examples/claims/pub-deepml-134-ce.toml").summary
+        '2 claims: 1 right, 1 wrong'
+        """
         counts = Counter(v.verdict for v in self.verdicts)
-        return f"{len(self.verdicts)} claims: " + ", ".join(f"{n} {what}" for what, n in counts.most_common())
+        parts = [f"{n} {what}" for what, n in counts.most_common()]
+        parts += [f"{len(self.not_judged)} more of kinds that are not judged"] if self.not_judged else []
+        return f"{len(self.verdicts)} claim{'s' * (len(self.verdicts) != 1)}: " + ", ".join(parts)
 
     @property
     def first(self) -> Verdict | None:
         """The first new mistake."""
-        return next((v for v in self.verdicts if v.verdict in (WRONG, ILL_POSED)), None)
+        return next((v for v in self.verdicts if v.verdict in MISTAKES), None)
 
     @property
     def opening(self) -> list[str]:
         """The first mistake and what hangs on each, in sentences."""
-        lines = [f"The first mistake: {_said(self.first)}."] if self.first else []
+        lines = [f"The first mistake: {said(self.first)}."] if self.first else []
         for wrong in (v for v in self.verdicts if v.verdict == WRONG):
-            hanging = [v.claim.id for v in self.verdicts if v.verdict == INHERITED and wrong.claim.id in v.roots]
+            hanging = self.hanging(wrong)
             if hanging:
-                lines.append(f"On {wrong.claim.id} hang {', '.join(hanging)}.")
+                lines.append(f"On {wrong.claim.id} hang{'s' * (len(hanging) == 1)} {', '.join(v.claim.id for v in hanging)}.")
         return lines
 
-    def text(self) -> str:
-        """The first mistake, a table of the numbers, and the formulas."""
-        heads = [line for line in (self.title, self.source) if line]
-        parts = [[*map(visible, heads), *self.opening], self._table(), self._formulas(), [self.summary]]
-        return "\n\n".join("\n".join(part) for part in parts if part)
-
-    def _table(self) -> list[str]:
-        """The numbers, in columns."""
-        rows = [_row(v) for v in self.verdicts if not v.claim.formula]
-        rows = [HEADER, *rows] if rows else []
-        widths = [max(len(row[k]) for row in rows) for k in range(len(HEADER) - 1)] if rows else []
-        return ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths)), row[-1]]).rstrip() for row in rows]
-
-    def _formulas(self) -> list[str]:
-        """The formulas, what is wrong with each below it."""
-        lines = []
-        for v in (v for v in self.verdicts if v.claim.formula):
-            lines.append(f"{v.verdict:10} {v.claim.id}:  {visible(v.claim.formula)}")
-            lines += [f"{'':10} derived:  {v.value}"] if v.value else []
-            lines += [f"{'':10} {visible(_why(v))}"] if _why(v) else []
-        return lines
-
-    def markdown(self) -> str:
-        """The same as Markdown, fit to send to an author."""
-        rows = [HEADER, tuple("---" for _ in HEADER), *map(_row, self.verdicts)]
-        table = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-        head = [f"# {visible(self.title) or self.path}", *([visible(self.source)] if self.source else [])]
-        return "\n\n".join([*head, *self.opening, "\n".join(table), self.summary]) + "\n"
+    def hanging(self, wrong: Verdict) -> list[Verdict]:
+        """The claims that inherit a mistake."""
+        return [v for v in self.verdicts if v.verdict == INHERITED and wrong.claim.id in v.roots]
 
     def to_json(self) -> dict[str, Any]:
         """The same for programs."""
-        return {"file": self.path, "title": self.title, "source": self.source, "holds": self.holds,
-                "verdicts": [_as_json(v) for v in self.verdicts]}
+        return {"file": self.path, "title": self.title, "source": self.source, "holds": self.holds, "summary": self.summary,
+                "first_mistake": self.first.claim.id if self.first else None, "verdicts": [_as_json(v) for v in self.verdicts],
+                "not_judged": [u.model_dump() for u in self.not_judged]}
 
 
 def verify(path: str | Path) -> Report:
@@ -95,7 +91,37 @@ def verify(path: str | Path) -> Report:
     ('a2[1]', '0.6627', '0.6615')
     """
     text = load(path)
-    return Report(str(path), text.title, text.source, tuple(verdicts(text)))
+    return Report(visible(str(path)), text, tuple(verdicts(text)))
+
+
+def why(verdict: Verdict) -> str:
+    """The note, and the slips that would explain a wrong claim."""
+    slips = verdict.slips[:MOST_SLIPS]
+    explained = f"explained by: {'; or '.join(slips)}" if slips else ""
+    return visible("; ".join(part for part in (verdict.note, explained) if part))
+
+
+def corrected(verdict: Verdict) -> str:
+    """The right value or formula, where it is not the printed one."""
+    return "" if verdict.verdict in (*GOOD, "undecided") else verdict.value
+
+
+def claimed(verdict: Verdict) -> str:
+    """What the text says: the digits, or the formula."""
+    claim = verdict.claim
+    return claim.printed.text if claim.printed else visible(claim.formula)
+
+
+def said(verdict: Verdict) -> str:
+    """A mistake in a sentence.
+
+    >>> said(verify("examples/claims/pub-deepml-134-ce.toml").first)
+    'loss (reasoning) is printed as 0.4463, but it is 0.4338'
+    """
+    where = f" ({verdict.claim.where})" if verdict.claim.where else ""
+    if not verdict.claim.printed:
+        return f"{verdict.claim.id}{where}, {claimed(verdict)}, is {verdict.verdict}"
+    return f"{verdict.claim.id}{where} is printed as {verdict.claim.printed.text}, but it is {verdict.value}"
 
 
 def _as_json(verdict: Verdict) -> dict[str, Any]:
@@ -104,23 +130,3 @@ def _as_json(verdict: Verdict) -> dict[str, Any]:
                                                            "printed": claim.printed.text if claim.printed else None}
     return {"id": claim.id, "where": claim.where, **kind, "verdict": verdict.verdict, "value": verdict.value or None,
             "note": verdict.note, "slips": list(verdict.slips), "roots": list(verdict.roots)}
-
-
-def _said(verdict: Verdict) -> str:
-    where = f" ({verdict.claim.where})" if verdict.claim.where else ""
-    if verdict.claim.formula:
-        return f"{verdict.claim.id}{where}, {visible(verdict.claim.formula)}, is {verdict.verdict}"
-    return f"{verdict.claim.id}{where} is printed as {verdict.claim.printed.text}, but it is {verdict.value}"
-
-
-def _why(verdict: Verdict) -> str:
-    """The note, and the slips that would explain a wrong claim."""
-    explained = f"explained by: {'; or '.join(verdict.slips[:4])}" if verdict.slips else ""
-    return "; ".join(part for part in (verdict.note, explained) if part)
-
-
-def _row(verdict: Verdict) -> Sequence[str]:
-    claim = verdict.claim
-    right = "" if verdict.verdict in (RIGHT, UNDECIDED) else verdict.value
-    shown = claim.id + (f" after {claim.after}" if claim.after and "after" not in claim.id else "")
-    return shown, claim.printed.text if claim.printed else visible(claim.formula), verdict.verdict, right, visible(_why(verdict))

@@ -1,0 +1,116 @@
+"""What shows that a verdict is right: the text's equations, numbered, and the derivation of each derivative that is claimed.
+
+Stage: text + verdicts → sections of a document, and the number of the formula that a claim goes back to.
+"""
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from symbp.derivation.derivation import Derivation
+from symbp.errors import SymbpError
+from symbp.language.tensor import Tensor
+from symbp.report.derivation import Counter, forward_section, given_section, gradient_section, jacobian_latex
+from symbp.report.model import Formula, Item, Paragraph, Section, Steps
+from symbp.verify.claimfile import Claim, Text
+from symbp.verify.quantity import Quantities
+from symbp.verify.verdict import Verdict
+
+Subject = tuple[str, ...]
+"""What a claim is about: a tensor, ("z3",), or a derivative, ("J", "w3")."""
+
+
+@dataclass
+class Proof:
+    """The equations and the derivations; `numbers` says which formula shows a subject."""
+
+    given: list[Section] = field(default_factory=list)
+    derivations: list[Section] = field(default_factory=list)
+    numbers: dict[Subject, str] = field(default_factory=dict)
+
+
+def subjects(text: Text, verdicts: Iterable[Verdict]) -> dict[str, Subject]:
+    """What each claim is about, by its id, where that is known.
+
+    >>> from symbp.verify import verify
+    >>> report = verify("examples/claims/seed-002-4.4.toml")
+    >>> found = subjects(report.content, report.verdicts)
+    >>> found["z3"], found["dJ/dw3[0]"], found["002-17"]
+    (('z3',), ('J', 'w3'), ('J', 'z2'))
+    """
+    quantities, found = Quantities(text), {}
+    for verdict in verdicts:
+        with contextlib.suppress(SymbpError):
+            about = verdict.about or (_of_number(verdict.claim, quantities, text) if verdict.claim.of else None)
+            if about:
+                found[verdict.claim.id] = about
+    return found
+
+
+def _of_number(claim: Claim, quantities: Quantities, text: Text) -> Subject:
+    quantity = quantities.find(claim.of)
+    if claim.after and not quantity.of and text.loss and text.program.tensor(quantity.tensor).role == "parameter":
+        return text.loss, quantity.tensor
+    return (quantity.of, quantity.by) if quantity.of else (quantity.tensor,)
+
+
+def prove(text: Text, wanted: Iterable[Subject], count: Counter) -> Proof:
+    """The equations of a text, and the derivations of the derivatives among the subjects wanted, numbered by `count`."""
+    proof, by = Proof(), dict[str, list[str]]()
+    for subject in dict.fromkeys(wanted):
+        if len(subject) == 2:
+            by.setdefault(subject[0], []).append(subject[1])
+    derivations = list(_derivations(text, by))
+    first = next((d for _, d in derivations), None) or _any(text)
+    if first is not None:
+        numbers = [str(count.last + 1 + k) for k in range(len(first.forward_lines()))]
+        proof.numbers |= {(target.name,): number for (target, _), number in zip(first.forward_lines(), numbers)}
+        proof.given = [replace(given_section(first), title="What is given"), replace(forward_section(first, count), title="The equations")]
+    for of, derivation in derivations:
+        for name in derivation.names:
+            section = gradient_section(derivation, name, count)
+            proof.derivations.append(_with_jacobian(derivation, name, section))
+            if number := _number(section):
+                proof.numbers[of, name] = number
+    return proof
+
+
+def _derivations(text: Text, by: Mapping[str, list[str]]) -> Iterator[tuple[str, Derivation]]:
+    quantities = Quantities(text)
+    for of, names in by.items():
+        with contextlib.suppress(SymbpError):
+            name, program = quantities.scalar(of) if "[" in of else (of, text.program)
+            yield of, Derivation(program, name, tuple(dict.fromkeys(names)))
+
+
+def _any(text: Text) -> Derivation | None:
+    """Some derivation of a text in which no derivative is claimed: its forward lines are what is shown."""
+    computed = [t for t in text.program.tensors if text.program.definition(t.name) and t.dtype == "float"]
+    given = [t for t in text.program.inputs if t.dtype == "float"]
+    with contextlib.suppress(SymbpError, IndexError):
+        return Derivation(text.program, _last(computed).name, (given[0].name,))
+    return None
+
+
+def _last(tensors: list[Tensor]) -> Tensor:
+    return tensors[-1]
+
+
+def _with_jacobian(derivation: Derivation, name: str, section: Section) -> Section:
+    """The steps; and for a value with axes the derivative's elements, which are what a text prints."""
+    if not derivation.program.tensor(derivation.of).shape or name not in derivation.wrt:
+        return section
+    elements: list[Item] = [Formula(jacobian_latex(derivation, *entry)) for entry in derivation.jacobian(name)]
+    said: list[Item] = [Paragraph(("Element by element:",))] if elements else []
+    return replace(section, items=(*section.items, *said, *elements))
+
+
+def _number(section: Section) -> str:
+    """The number of the first result in a section."""
+    for item in section.items:
+        if isinstance(item, Formula) and item.number:
+            return item.number
+        if isinstance(item, Steps) and (labels := [row.label for row in item.rows if row.label]):
+            return labels[0]
+    return ""
