@@ -10,6 +10,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--format", choices=VERDICTS, default="text", help="how to print the verdicts (default: text)")
     verify.add_argument("--out", metavar="FILE", help="write into this file (default: the terminal; a PDF: NAME.pdf in this folder)")
     verify.add_argument("--errata", action="store_true", help="in a document, leave out what is right")
+    verify.add_argument("--run-code", action="store_true", help="run the code that the claims are about, in a process with limits")
     _command(commands, "doctor", _doctor, "show what is installed")
     return parser
 
@@ -322,8 +324,12 @@ def _data(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     from symbp.verify.audit import audit
+    from symbp.verify.report import verify
+    from symbp.verify.sandbox import WARNING
     from symbp.verify.terminal import progress, show
-    found = audit(options.claims, each=progress(sys.stderr))
+    if options.run_code:
+        print(f"symbp: --run-code: {WARNING}", file=sys.stderr)
+    found = audit(options.claims, partial(verify, run_code=options.run_code), each=progress(sys.stderr))
     for error in found.bad.values():
         _fail(error)
     kind = "json" if options.json else options.format

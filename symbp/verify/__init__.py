@@ -10,6 +10,8 @@ Stage: claim file → verdicts → report.
     latex.py       a formula as books print it → syntax tree
     meaning.py     what its symbols and products mean over arrays; shapes.py: matrices as books mean them
     formulas.py    both sides of a formula at random points
+    code.py        a person's function beside what is derived: listing.py (read), binding.py (names), layouts.py, known.py (right values)
+    sandbox.py     calls it in a process with limits, guarded.py
     slips.py       one change that makes a wrong formula right
     verdict.py     right, wrong here, inherited, last digit off, undecided
     report.py      the verdicts on one file; audit.py: on several

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -34,10 +34,11 @@ from symbp.report.text import visible
 from symbp.settings import Identifier, NetworkError, Settings, place, quoted, read_typed
 from symbp.suggest import nearest
 from symbp.tomlfile import tables_of, text_of
+from symbp.verify.listing import Code
 from symbp.verify.printed import Printed, read
 
 MOST_STEPS, MOST_CLAIMS, DEEPEST = 1_000_000, 5_000, 8
-CLAIM = ("id", "of", "value", "after", "where", "formula")
+CLAIM = ("id", "of", "value", "after", "where", "formula", *Code.model_fields)
 OWN = ("title", "source", "values", "claims", "not_judged")
 LAYERED = ("input", "target", "layers", "loss", "optimizer", "conventions", "notation")
 TOP = (*OWN, "name", "network", *LAYERED)
@@ -63,7 +64,7 @@ class Equations(Settings):
 
 @dataclass(frozen=True)
 class Claim:
-    """One printed number: its place in the file, what it is of, the digits, and after how many updates; or a formula.
+    """One printed number: its place in the file, what it is of, the digits, and after how many updates; or a formula, or code.
 
     problem: why it cannot be judged, where that is known from the file alone.
     """
@@ -75,6 +76,12 @@ class Claim:
     where: str = ""
     problem: str = ""
     formula: str = ""
+    code: Code | None = None
+
+    @property
+    def stated(self) -> str:
+        """The formula, or how code is called; "" for a number."""
+        return self.formula or (self.code.title if self.code else "")
 
 
 class Unjudged(Settings):
@@ -88,7 +95,10 @@ class Unjudged(Settings):
 
 @dataclass(frozen=True)
 class Text:
-    """What a claim file says: the forward program, exact values, the optimiser, and the claims in the order of the text."""
+    """What a claim file says: the forward program, exact values, the optimiser, and the claims in the order of the text.
+
+    folder: where the file lies, and the code that it names.
+    """
 
     title: str
     source: str
@@ -101,6 +111,7 @@ class Text:
     functions: Mapping[str, str] = field(default_factory=dict)
     claims: tuple[Claim, ...] = ()
     not_judged: tuple[Unjudged, ...] = ()
+    folder: Path = Path()
 
 
 def load(path: str | Path) -> Text:
@@ -110,7 +121,7 @@ def load(path: str | Path) -> Text:
     """
     path = Path(path)
     with place(visible(str(path))[-300:]):
-        return parse(text_of(path, "claim file", "a [network], [values] and [[claims]]"))
+        return replace(parse(text_of(path, "claim file", "a [network], [values] and [[claims]]")), folder=path.parent)
 
 
 def parse(text: str) -> Text:
@@ -290,6 +301,9 @@ def _claim(number: int, table: Any) -> Iterator[Claim]:
     if isinstance(formula, str) and not {"of", "value", "after"} & {*table}:
         yield Claim(name if "id" in table else f"formula {number}", "", None, where=where, formula=formula)
         return
+    if {"python", "code"} & {*table}:
+        yield _code(name if "id" in table else f"code {number}", where, table)
+        return
     if not isinstance(of, str) or "value" not in table or formula is not None:
         problem = 'a claim of a number has the keys of = "…" and value = "…", that of a formula the key formula = "…"'
     elif unknown is not None:
@@ -305,6 +319,14 @@ def _claim(number: int, table: Any) -> Iterator[Claim]:
             yield Claim(name + suffix, of + suffix, _printed(entry), after, where)
         except SymbpError as error:
             yield Claim(name + suffix, of + suffix, None, after, where, str(error))
+
+
+def _code(name: str, where: str, table: dict[str, Any]) -> Claim:
+    """A claim of code."""
+    try:
+        return Claim(name, "", None, where=where, code=Code(**_floats({k: v for k, v in table.items() if k not in ("id", "where")})))
+    except SymbpError as error:
+        return Claim(name, "", None, where=where, problem=str(error))
 
 
 def _entries(value: Any, at: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Any]]:

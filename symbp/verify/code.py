@@ -135,12 +135,12 @@ class Check:
         return [self.text.program.tensor(name) for name in dict.fromkeys(names) if name]
 
     def _swaps(self) -> list[Way]:
-        """Other tensors in the place of a single argument that was bound by its name."""
-        if len(self.arguments) != 1 or self.code.arguments:
+        """Other tensors in the place of a single argument: σ′ as a(1 − a) is right of an activation."""
+        if len(self.arguments) != 1:
             return []
         (name, quantity), = self.arguments.items()
         tensors = {t.name: t for t in self.text.program.tensors if t.dtype == "float"}
-        own = tensors.get(quantity)
+        own = tensors.get(quantity) if isinstance(quantity, str) else None
         others = [n for n, t in tensors.items() if own is not None and n != quantity and t.shape == own.shape]
         return [Way(instead=(name, other)) for other in others[:MOST_SWAPS]]
 
@@ -266,11 +266,11 @@ def _leaves(values: Sequence[Any]) -> list[Any]:
     return found
 
 
-def judge(code: Code, text: Text, folder: Path | None, run_code: bool) -> Checked:
-    """The verdict on a claim of code; without `run_code` it is read, but not run."""
+def judge(code: Code, text: Text, run_code: bool) -> Checked:
+    """The verdict on a claim of code; without `run_code` it is not run."""
     if not run_code:
         return Checked(UNDECIDED, NOT_RUN)
     try:
-        return Check(text, code, folder).result()
+        return Check(text, code, text.folder).result()
     except SymbpError as error:
         return Checked(UNDECIDED, str(error))

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy import ascontiguousarray, float64, frombuffer, shape
 
 NAMESPACES = 0x10000000 | 0x40000000 | 0x20000000 | 0x08000000
 """CLONE_NEWUSER, NEWNET, NEWPID and NEWIPC."""
@@ -206,8 +207,8 @@ def _explained(error: BaseException, job: dict) -> dict:
 def _decoded(value: Any, results: dict[str, Any]) -> Any:
     """A value of the job: an array, a number, a dictionary, or what an earlier function answered."""
     if "array" in value:
-        shape, kind, data = value["array"]
-        return np.frombuffer(base64.b64decode(data), dtype=kind).reshape(shape).copy()
+        axes, kind, data = value["array"]
+        return frombuffer(base64.b64decode(data), dtype=kind).reshape(axes).copy()
     if "number" in value:
         return value["number"]
     if "result" in value:
@@ -217,7 +218,7 @@ def _decoded(value: Any, results: dict[str, Any]) -> Any:
     return {name: _decoded(entry, results) for name, entry in value["dict"].items()}
 
 
-def _encoded(value: Any, depth: int = 0, *, frombuffer: Any = np.ascontiguousarray, b64: Any = base64.b64encode) -> Any:
+def _encoded(value: Any, depth: int = 0) -> Any:
     """A result: numbers and arrays, in lists and dictionaries; of anything else its kind."""
     if value is None or depth > DEEPEST:
         return None
@@ -228,13 +229,13 @@ def _encoded(value: Any, depth: int = 0, *, frombuffer: Any = np.ascontiguousarr
     if isinstance(value, (tuple, list)) and not _is_numbers(value):
         return {"list": [_encoded(v, depth + 1) for v in value[:200]]}
     try:
-        array = frombuffer(value)
+        array = ascontiguousarray(value)
     except (TypeError, ValueError):
         return {"kind": type(value).__name__}
     if array.dtype.kind not in "biuf" or array.size > MOST_ELEMENTS:
         return {"kind": f"{type(value).__name__} of {array.dtype} and shape {array.shape}"}
-    array = array.reshape(np.shape(value)).astype(np.float64)
-    return {"array": [list(array.shape), "<f8", b64(array.tobytes()).decode("ascii")]}
+    array = array.reshape(shape(value)).astype(float64)
+    return {"array": [list(array.shape), "<f8", base64.b64encode(array.tobytes()).decode("ascii")]}
 
 
 def _is_numbers(value: Any) -> bool:

@@ -49,6 +49,11 @@ class Code(Settings):
         return self.python.partition("::")[0]
 
     @property
+    def title(self) -> str:
+        """How a report calls it."""
+        return self.python or f"listing {self.function}".rstrip()
+
+    @property
     def wanted(self) -> str:
         """The name of the function, or "" for the last."""
         return self.python.partition("::")[2] or self.function

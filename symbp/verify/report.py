@@ -81,8 +81,10 @@ class Report:
                 "not_judged": [u.model_dump() for u in self.not_judged]}
 
 
-def verify(path: str | Path) -> Report:
+def verify(path: str | Path, run_code: bool = False) -> Report:
     """Judge every claim of a claim file.
+
+    run_code: whether code that it names or holds is run, in a process of its own (`symbp.verify.sandbox.WARNING`).
 
     Raises `NetworkError`, one paragraph, where the file as a whole cannot be read.
 
@@ -91,7 +93,7 @@ def verify(path: str | Path) -> Report:
     ('a2[1]', '0.6627', '0.6615')
     """
     text = load(path)
-    return Report(visible(str(path)), text, tuple(verdicts(text)))
+    return Report(visible(str(path)), text, tuple(verdicts(text, run_code)))
 
 
 def why(verdict: Verdict) -> str:
@@ -107,9 +109,9 @@ def corrected(verdict: Verdict) -> str:
 
 
 def claimed(verdict: Verdict) -> str:
-    """What the text says: the digits, or the formula."""
+    """What the text says: the digits, or the formula, or the name of code."""
     claim = verdict.claim
-    return claim.printed.text if claim.printed else visible(claim.formula)
+    return claim.printed.text if claim.printed else visible(claim.stated)
 
 
 def said(verdict: Verdict) -> str:
@@ -126,7 +128,7 @@ def said(verdict: Verdict) -> str:
 
 def _as_json(verdict: Verdict) -> dict[str, Any]:
     claim = verdict.claim
-    kind = {"formula": claim.formula} if claim.formula else {"of": claim.of, "after": claim.after,
-                                                           "printed": claim.printed.text if claim.printed else None}
+    number = {"of": claim.of, "after": claim.after, "printed": claim.printed.text if claim.printed else None}
+    kind = {"formula": claim.formula} if claim.formula else {"code": claim.stated} if claim.code else number
     return {"id": claim.id, "where": claim.where, **kind, "verdict": verdict.verdict, "value": verdict.value or None,
             "note": verdict.note, "slips": list(verdict.slips), "roots": list(verdict.roots)}

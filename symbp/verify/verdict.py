@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from symbp.verify.claimfile import Claim, Text
+from symbp.verify.code import judge
 from symbp.verify.formulas import ILL_POSED, Formulas
 from symbp.verify.printed import Printed
 from symbp.verify.recompute import Bounds, Recomputed, recompute
@@ -33,8 +34,8 @@ class Verdict:
     about: tuple[str, str] | None = None
 
 
-def verdicts(text: Text) -> list[Verdict]:
-    """The verdict on each claim, in the order of the text.
+def verdicts(text: Text, run_code: bool = False) -> list[Verdict]:
+    """The verdict on each claim, in the order of the text; code is called only if `run_code`.
 
     >>> from symbp.verify.claimfile import parse
     >>> text = parse('''[network]
@@ -60,6 +61,9 @@ def verdicts(text: Text) -> list[Verdict]:
         if text.claims[k].formula and formulas is not None:
             judged[k] = _of_formula(text.claims[k], formulas)
             continue
+        if text.claims[k].code is not None:
+            judged[k] = _of_code(text.claims[k], text, run_code)
+            continue
         judged[k] = _verdict(text.claims[k], numbers[k], {j: judged[j] for j in numbers[k].used if j in judged})
     return [judged[k] for k in range(len(numbers))]
 
@@ -70,6 +74,11 @@ def _of_formula(claim: Claim, formulas: Formulas) -> Verdict:
         return Verdict(claim, judged.verdict, note=judged.note, about=about)
     slips = tuple(formulas.slips(claim.formula))
     return Verdict(claim, judged.verdict, formulas.derived(claim.formula), judged.note, (claim.id,), slips, about)
+
+
+def _of_code(claim: Claim, text: Text, run_code: bool) -> Verdict:
+    checked = judge(claim.code, text, run_code)
+    return Verdict(claim, checked.verdict, note=checked.note, roots=(claim.id,) if checked.verdict in (WRONG, ILL_POSED) else ())
 
 
 def _in_order(numbers: Sequence[Recomputed]) -> Iterable[int]:
