@@ -215,7 +215,7 @@ def _short(verdict: Verdict) -> Inline:
     claim = verdict.claim
     if claim.printed:
         return claim.printed.text
-    return quoted(claim.formula) if claim.formula else visible(claim.of)
+    return quoted(claim.formula) if claim.formula else visible(claim.stated or claim.of)
 
 
 def _name(verdict: Verdict) -> str:
