@@ -1,7 +1,7 @@
 """Numbers with a bound on their error, for the oracle: a printed number as the interval that it may stand for.
 
 Balls of python-flint where it is installed, else intervals of mpmath.  Every operation encloses all results that the
-operands' numbers can have.
+operands' numbers can have.  With labels, a number also tells what it was calculated from.
 """
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from symbp.errors import LanguageError
 from symbp.language.functions import equal, step
 from symbp.numbers import Numbers
 
-DIGITS = 60
+DIGITS, LARGEST = 60, 20_000
 UNARY = {sp.exp: "exp", sp.log: "log", sp.sin: "sin", sp.cos: "cos", sp.erf: "erf"}
 
 
@@ -164,42 +164,66 @@ def enclosures() -> Enclosures:
     return Balls() if find_spec("flint") else Intervals()
 
 
-class Traces(Numbers):
-    """Sets of labels instead of numbers: what the oracle leaves is where each value comes from."""
+class Labelled(Numbers):
+    """Enclosures with labels, which tell the printed numbers that a value was calculated from.
 
-    def __init__(self) -> None:
-        join = [_each(lambda *xs: Trace().union(*xs), arity) for arity in (1, 2)]
-        self.functions = {**dict.fromkeys((*UNARY, sp.Abs), join[0]), sp.Pow: join[1], step: join[1], equal: join[1]}
+    >>> numbers = Labelled(enclosures())
+    >>> two, zero = (numbers.mark(Fraction(n), Fraction(n), label) for n, label in ((2, "two"), (0, "zero")))
+    >>> sorted((two + zero).labels), sorted((two * zero).labels)
+    (['two', 'zero'], ['zero'])
+    """
+
+    def __init__(self, inner: Enclosures) -> None:
+        self.inner = inner
+        self.functions = {f: _each(_joined(g), 2 if f in (sp.Pow, step, equal) else 1) for f, g in inner.functions.items()}
+
+    def mark(self, low: Fraction, high: Fraction, label: object) -> Mark:
+        """All numbers from low to high, under a label."""
+        return Mark(self.inner.between(low, high), frozenset((label,)))
 
     def apply(self, function: type, arguments: list) -> Any:
-        """An operation on arrays of traces."""
+        """An operation on arrays of marks."""
         return super().apply(function, [np.asarray(a, dtype=object) for a in arguments])
 
-    def constant(self, value: sp.Expr) -> Trace:
+    def constant(self, value: sp.Expr) -> Mark:
         """A constant comes from nowhere."""
-        return Trace()
+        return Mark(self.inner.constant(value))
 
     def convert(self, array: np.ndarray) -> np.ndarray:
         """Values that are given come from nowhere."""
-        return np.asarray(_each(lambda x: x if isinstance(x, Trace) else Trace(), 1)(np.asarray(array, dtype=object)), dtype=object)
+        return np.asarray(_each(lambda x: x if isinstance(x, Mark) else Mark(self.inner.number(x)), 1)(np.asarray(array, dtype=object)),
+                          dtype=object)
 
-    def greater(self, a: Any, b: Any) -> bool:
-        """Nothing is compared: the first of a window is taken."""
-        return False
+    def greater(self, a: Mark, b: Mark) -> bool:
+        """Whether the middle of a is above that of b."""
+        return self.inner.greater(a.value, b.value)
+
+    def bounds(self, x: Mark) -> tuple[Fraction, Fraction]:
+        """The smallest and the largest number."""
+        return self.inner.bounds(x.value)
 
 
-class Trace(frozenset):
-    """A set of labels that sums and products join."""
+class Mark:
+    """An enclosure with its labels."""
 
-    def __add__(self, other: Trace) -> Trace:
-        return Trace(self | other)
+    __slots__ = ("value", "labels")
 
-    def __mul__(self, other: Trace) -> Trace:
-        return Trace(self | other)
+    def __init__(self, value: Any, labels: frozenset = frozenset()) -> None:
+        self.value, self.labels = value, labels
 
-    def union(self, *others: frozenset) -> Trace:
-        """The union as a trace."""
-        return Trace(frozenset(self).union(*others))
+    def __add__(self, other: Mark) -> Mark:
+        return Mark(self.value + other.value, self.labels | other.labels)
+
+    def __mul__(self, other: Mark) -> Mark:
+        """The product; where one factor is 0, the other's labels tell nothing."""
+        for zero in (self, other):
+            if zero.value == 0:
+                return zero
+        return Mark(self.value * other.value, self.labels | other.labels)
+
+
+def _joined(function: Callable) -> Callable:
+    return lambda *marks: Mark(function(*(m.value for m in marks)), frozenset().union(*(m.labels for m in marks)))
 
 
 def _each(function: Callable, arity: int) -> Callable:
@@ -209,10 +233,14 @@ def _each(function: Callable, arity: int) -> Callable:
 def _fraction(end: Any) -> Fraction:
     """The exact value of a ball without radius."""
     mantissa, exponent = end.man_exp()
+    if abs(int(exponent)) > LARGEST:
+        raise LanguageError("a number beyond all bounds")
     return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
 
 
 def _mp_fraction(end: Any) -> Fraction:
     """The exact value of one end of an interval."""
     sign, mantissa, exponent, _ = end._mpi_[0]
+    if abs(exponent) > LARGEST or not mantissa and exponent:
+        raise LanguageError("a number beyond all bounds")
     return Fraction((-1) ** sign * int(mantissa)) * Fraction(2) ** exponent

@@ -6,10 +6,21 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from symbp.errors import SymbpError
+from symbp.report.text import visible
 
-LONGEST, LARGEST_EXPONENT = 60, 300
-DECIMAL = re.compile(r"(?P<sign>[+-]?)(?=\.?\d)(?P<whole>\d*)(?:\.(?P<part>\d*))?(?:[eE](?P<exponent>[+-]?\d{1,4}))?")
-RATIO = re.compile(r"(?P<above>[+-]?\d+)/(?P<below>\d+)")
+LONGEST, LARGEST_EXPONENT, EXACT = 60, 300, 10**20
+DECIMAL = re.compile(r"(?P<sign>[+-]?)(?=\.?\d)(?P<whole>\d*)(?:\.(?P<part>\d*))?(?:[eE](?P<exponent>[+-]?\d{1,4}))?(?P<percent>%?)",
+                     re.ASCII)
+RATIO = re.compile(r"(?P<sign>[+-]?)(?P<above>\d+)/(?P<below>\d+)", re.ASCII)
+POWER = re.compile(r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+))\s*(?:×|\\times|\\cdot|·|⋅|\*)\s*10\s*(?:\^|\*\*)\s*"
+                   r"(?:\{\s*(?P<braced>[+-]?\d+)\s*\}|\((?P<round>[+-]?\d+)\)|(?P<bare>[+-]?\d+))", re.ASCII)
+TEN = re.compile(r"(?P<sign>[+-]?)10\s*\^\s*(?:\{\s*(?P<braced>[+-]?\d+)\s*\}|(?P<bare>[+-]?\d+))", re.ASCII)
+FRAC = re.compile(r"(?P<sign>[+-]?)\\[dt]?frac\s*\{(?P<above>[+-]?\d+)\}\s*\{(?P<below>\d+)\}", re.ASCII)
+ABOUT = re.compile(r"^(?:\\approx|\\simeq|\\sim|≈|≃|~|=)\s*")
+ON = re.compile(r"\s*(?:\.\.\.|…|\\ldots|\\dots)$")
+SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+Bounds = tuple[Fraction, Fraction]
+SHAPES = "valid are 0.6627, -12, 5.0e-05, 1.2×10^{-3}, 1/3 and 97.5%"
 
 
 @dataclass(frozen=True)
@@ -31,54 +42,144 @@ class Printed:
 
     @property
     def rounded(self) -> tuple[Fraction, Fraction]:
-        """The numbers that round to these digits, both ways of rounding a half admitted."""
-        return self.value - self.unit / 2, self.value + self.unit / 2
+        """The numbers that round to these digits, both ways of rounding a half admitted.
+
+        A small whole number stands for what is near it, so that 0 is not the rounding of 0.4.
+
+        >>> read("7").rounded, read("0").rounded
+        ((Fraction(13, 2), Fraction(15, 2)), (Fraction(-1, 200), Fraction(1, 200)))
+        """
+        reach = self.unit / 2
+        if self.unit == 1 and "." not in self.text:
+            reach = min(reach, max(abs(self.value) / 10, Fraction(1, 200)))
+        return self.value - reach, self.value + reach
+
+    @property
+    def decimals(self) -> bool:
+        """Whether there is a point, behind which what follows may have been cut off."""
+        return "." in self.text.removesuffix("...") or bool(re.search(r"[eE]|10\s*[\^*]", self.text))
+
+    @property
+    def digits(self) -> int:
+        """How many digits count."""
+        if TEN.fullmatch(self.text):
+            return 1
+        return len(re.sub(r"[eE].*|(?:×|\\times|\\cdot|·|⋅|\*).*|\D", "", self.text).lstrip("0"))
 
     def cuts(self, number: Fraction) -> bool:
         """Whether a number gives these decimals when what follows is cut off."""
-        beyond = abs(number) - abs(self.value)
-        return "." in self.text and 0 <= beyond < self.unit and (number < 0) == self.text.startswith("-")
+        beyond, slack = abs(number) - abs(self.value), self.unit / EXACT
+        return self.decimals and -slack <= beyond < self.unit - slack and (number < 0) == self.text.startswith("-")
 
     def nearly(self, number: Fraction) -> bool:
         """Whether decimals miss a number by one in the last place; with a single digit that is no small slip."""
-        digits = re.sub(r"[eE].*|\D", "", self.text).lstrip("0")
-        return "." in self.text and len(digits) > 1 and abs(self.value - number) <= self.unit * Fraction(3, 2)
+        return self.decimals and self.digits > 1 and abs(self.value - number) <= self.unit * Fraction(3, 2)
+
+    @property
+    def coarser(self) -> Printed | None:
+        """A whole number whose zeros at the end may be no digits: 650 for 645.6; None for any other."""
+        found = re.fullmatch(r"[+-]?[1-9]\d*[1-9](0+)", self.text)
+        return Printed(self.text, self.value, Fraction(10 ** len(found[1]))) if found else None
 
     def like(self, number: Fraction) -> str:
         """Another number, printed to as many digits as this one.
 
-        >>> read("5.0e-05").like(Fraction(1, 30000)), read("0.66").like(Fraction(2, 3))
-        ('3.3e-05', '0.67')
+        >>> read("5.0e-05").like(Fraction(1, 30000)), read("0.66").like(Fraction(2, 3)), read("1.2×10^{-3}").like(Fraction(1, 300))
+        ('3.3e-05', '0.67', '3.3×10^{-3}')
         """
         if not self.unit:
-            return str(number)
-        exponent = re.search(r"[eE]([+-]?\d+)", self.text)
-        scale = Fraction(10) ** (int(exponent[1]) if exponent else 0)
-        digits = len(re.match(r"[+-]?\d*\.?(\d*)", self.text)[1])
+            return str(number) if len(str(number)) < 24 else _plain(number, 12)
+        ending = _ending(self.text)
+        digits = len(found[1]) if (found := re.match(r"[+-]?\d*\.(\d*)", self.text)) else 0
         steps = round(number / self.unit)
         whole, part = divmod(abs(steps), 10**digits) if digits else (abs(steps), 0)
         text = f"{'-' if steps < 0 else ''}{whole}" + (f".{part:0{digits}d}" if digits else "")
-        return text + (exponent[0] if exponent and scale else "")
+        return text + ending
+
+
+def _ending(text: str) -> str:
+    """What stands behind the digits and scales them."""
+    if TEN.fullmatch(text):
+        return "×" + text.lstrip("+-")
+    found = re.search(r"[eE][+-]?\d+$|\s*(?:×|\\times|\\cdot|·|⋅|\*)\s*10.*$|%$", text)
+    return found[0] if found else ""
+
+
+def _plain(number: Fraction, digits: int) -> str:
+    """A number in so many significant digits.
+
+    >>> _plain(Fraction(1, 3), 4)
+    '0.3333'
+    """
+    return f"{float(number):.{digits}g}"
 
 
 def read(text: str) -> Printed:
-    """Read a number as books print it: 0.6627, -12, 5.0e-05, 1/3.
+    """Read a number as books print it: 0.6627, -12, 5.0e-05, 1.2×10^{-3}, 1/3, 97.5%, ≈ 0.65.
 
     Raises `SymbpError` for anything else, such as a comma between thousands, which may also be a decimal comma.
+
+    >>> read("1.2 × 10^{-3}").value, read("97.5%").unit, read(r"-\\frac{3}{8}").value
+    (Fraction(3, 2500), Fraction(1, 1000), Fraction(-3, 8))
     """
-    bare = text.strip().replace("\N{MINUS SIGN}", "-")
+    bare = text.strip().strip("$").strip().replace("\N{MINUS SIGN}", "-").replace("\\%", "%")
     if len(bare) > LONGEST:
-        raise SymbpError(f"the number {bare[:20]}… has {len(bare)} characters; {LONGEST} are the most")
-    ratio, decimal = RATIO.fullmatch(bare), DECIMAL.fullmatch(bare)
+        raise SymbpError(f"the number {visible(bare[:20])}… has {len(bare)} characters; {LONGEST} are the most")
+    bare = re.sub(r"10([⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+)$", lambda m: "10^{" + m[1].translate(SUPERSCRIPT) + "}", ABOUT.sub("", bare))
+    bare = re.sub(r"^([+-])\s+", r"\1", ON.sub("", bare)).replace(" %", "%")
+    ratio = RATIO.fullmatch(bare) or FRAC.fullmatch(bare)
     if ratio and int(ratio["below"]):
-        return Printed(bare, Fraction(int(ratio["above"]), int(ratio["below"])), Fraction(0))
+        value = Fraction(int(ratio["above"]), int(ratio["below"]))
+        return Printed(bare, -value if ratio["sign"] == "-" else value, Fraction(0))
+    power, ten, decimal = POWER.fullmatch(bare), TEN.fullmatch(bare), DECIMAL.fullmatch(bare)
+    if power:
+        decimal = DECIMAL.fullmatch(power["number"])
+    elif ten:
+        decimal = DECIMAL.fullmatch(ten["sign"] + "1")
     if decimal is None:
-        hint = "; write it without commas, with a point before the decimals" if "," in bare else ""
-        raise SymbpError(f"{text!r} is no number that can be read{hint}; valid are 0.6627, -12, 5.0e-05 and 1/3")
-    exponent = int(decimal["exponent"] or 0)
+        raise SymbpError(_unread(text, bare))
+    exponent = next(int(e) for e in (*(m[k] for m in (power, ten) if m for k in ("braced", "bare") if m[k]),
+                                     *([power["round"]] if power and power["round"] else ()), decimal["exponent"] or 0) if e is not None)
     if abs(exponent) > LARGEST_EXPONENT:
         raise SymbpError(f"the number {bare} has an exponent beyond ±{LARGEST_EXPONENT}")
+    return _decimal(bare, decimal, exponent)
+
+
+def _decimal(bare: str, decimal: re.Match, exponent: int) -> Printed:
     part = decimal["part"] or ""
-    unit = Fraction(10) ** (exponent - len(part))
+    unit = Fraction(10) ** (exponent - len(part) - 2 * bool(decimal["percent"]))
     value = int(decimal["whole"] + part) * unit
     return Printed(bare, -value if decimal["sign"] == "-" else value, unit)
+
+
+def _unread(text: str, bare: str) -> str:
+    """Why a text is no number, and what would be right."""
+    hint = ""
+    if "," in bare:
+        hint = "; write it without commas, with a point before the decimals"
+    elif re.search(r"10[-−]\d", bare):
+        hint = "; write a power of ten as 10^{-3}"
+    elif bare.lower().lstrip("+-") in ("nan", "inf", "infinity", r"\infty", "∞"):
+        hint = "; it is not finite"
+    return f"{visible(text)[:80]!r} is no number that can be read{hint}; {SHAPES}"
+
+
+def agrees(printed: Printed, value: Bounds) -> str | None:
+    """"rounded" or "cut" where the digits stand for the value, "" where they do not, None where that is not known.
+
+    >>> [agrees(read(text), (Fraction(2, 3), Fraction(2, 3))) for text in ("0.67", "0.66", "0.65")]
+    ['rounded', 'cut', '']
+    """
+    low, high = printed.rounded
+    slack = (printed.unit or max(1, abs(printed.value))) / EXACT
+    if low - slack <= value[0] and value[1] <= high + slack:
+        return "rounded"
+    cuts = [printed.cuts(end) for end in value]
+    if all(cuts):
+        return "cut"
+    return None if overlap((low, high), value) or cuts[0] != cuts[1] else ""
+
+
+def overlap(a: Bounds, b: Bounds) -> bool:
+    """Whether two ranges have a number in common."""
+    return a[0] <= b[1] and b[0] <= a[1]

@@ -1,38 +1,32 @@
 """Calculates what is claimed again: exactly from the text's inputs, and from the digits that the text prints before.
 
-Stage: text + quantities → for each claim what the digits should be.  Four runs of the same program: exact numbers; every
-printed number taken at its digits; every printed number as the interval that rounds to them; and labels instead of numbers,
-which tell the printed numbers that a line was calculated from.
+Stage: text + quantities → for each claim what the digits should be.  The same program runs on exact numbers; on the printed numbers
+at their digits, with labels that tell what a line was calculated from; and, for what neither explains, in the other ways of
+calculating and on the intervals that round to the printed digits.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from symbp.arrays import lower
-from symbp.derivation.derivation import Derivation
-from symbp.derivation.options import Options
-from symbp.derivation.program import textbook_program
 from symbp.errors import LanguageError, SymbpError
 from symbp.interpret import interpret
-from symbp.language.program import Program
 from symbp.numbers import Numbers
 from symbp.passes.prune import prune
-from symbp.passes.stabilise import stabilise
-from symbp.printing.numpy import NumpyPrinter
-from symbp.spelling import spell
 from symbp.verify.claimfile import Text
-from symbp.verify.enclosures import Trace, Traces, enclosures
-from symbp.verify.quantity import Quantities, Quantity
+from symbp.verify.enclosures import Enclosures, Labelled, Mark, enclosures
+from symbp.verify.longrun import Bounded, long_run
+from symbp.verify.printed import Bounds, agrees
+from symbp.verify.quantity import Quantities
+from symbp.verify.visits import Visit, needs, rows_of, visits_of
+from symbp.verify.ways import KINDS, Way, plain, textbook
+from symbp.verify.wording import IllPosed, Quantity
 
-Bounds = tuple[Fraction, Fraction]
-
-MANY_STEPS = 100
-FLOAT_ERROR = Fraction(1, 10**9)
+FEW_STEPS, MOST_TYPOS = 30, 6
 
 
 @dataclass
@@ -40,169 +34,248 @@ class Recomputed:
     """One claim's numbers, each with its error bounds.
 
     exact: from the text's inputs.  points: from the digits printed before, one for each way of writing the line.  ranges: the
-    same from the intervals that round to those digits.  used: the claims that the line was calculated from.
-    problem: why there is no number.
+    same from the intervals that round to those digits.  spared: the same as points, one printed number left out of account each.
+    used: the claims that the line was calculated from.  problem: why there is no number; ill_posed: whether that is the claim's fault.
+    turned: whether it stands in a table that is laid out transposed.  same: earlier claims of the same number.
     """
 
     exact: Bounds | None = None
     points: list[Bounds] = field(default_factory=list)
     ranges: list[Bounds] = field(default_factory=list)
+    spared: dict[int, Bounds] = field(default_factory=dict)
     used: frozenset[int] = frozenset()
     problem: str = ""
+    ill_posed: bool = False
+    turned: bool = False
+    same: tuple[int, ...] = ()
 
 
 def recompute(text: Text) -> list[Recomputed]:
     """What each claim's number should be, in the order of the claims."""
     found = [Recomputed(problem=claim.problem) for claim in text.claims]
-    quantities, where = Quantities(text), {}
-    for k, claim in enumerate(text.claims):
-        if claim.printed is not None:
-            try:
-                where[k] = quantities.find(claim.of)
-            except SymbpError as error:
-                found[k].problem = str(error)
-    last = max((text.claims[k].after for k in where), default=0)
-    if last and not (text.loss and text.optimizer):
-        for k in [k for k in where if text.claims[k].after]:
-            del where[k]
-            found[k].problem = "a number after an update needs a loss in [network] and an [optimizer]"
-        last = 0
-    programs = [_Way(text, quantities.program, quantities, last > 0, where.values())]
-    if text.loss and any(q.of == text.loss for q in where.values()) or last:
-        programs += [way for kind in ("folded", "kept") if (way := _textbook(text, kind, last > 0, where.values())) is not None]
-    _without_missing(text, programs[0], where, found)
-    _run_all(text, programs, where, found, last)
+    if any(claim.printed is not None for claim in text.claims):
+        _Run(text, found).run()
     return found
 
 
-class _Way:
-    """One way of writing the calculation: a program with its update, and where it holds each quantity."""
+class _Run:
+    """All runs on one text: where each claim's number lies, and when it is calculated."""
 
-    def __init__(self, text: Text, program: Program, quantities: Quantities | None, updates: bool, wanted: Iterable[Quantity],
-                 bars: Mapping[str, str] | None = None) -> None:
-        self.bars, self.next, self.start = bars, {}, {}
-        if updates:
-            gradients = quantities.adjoint(text.loss) if quantities is not None else bars
-            program = quantities.program if quantities is not None else program
-            made = text.optimizer.update(program, {t.name: gradients[t.name] for t in text.program.parameters})
-            program = made.extended()
-            self.next = {t.next_of: t.name for t in made.tensors if t.next_of}
-            self.start = {t.name: np.array(Fraction(repr(made.values.get(t.name, 0)))) for t in made.tensors
-                          if not t.next_of and not program.definition(t.name) and not t.shape}
-            self.start |= {t.name: np.full(tuple(int(e) for e in t.shape), Fraction(0)) for t in made.tensors
-                           if t.role == "state" and t.shape}
-        self.program = program
-        targets = [name for q in wanted if (name := self.locate(q)) is not None]
-        self.program = prune(program, dict.fromkeys([*targets, *self.next.values()]))
+    def __init__(self, text: Text, found: list[Recomputed]) -> None:
+        self.text, self.found = text, found
+        self.where: dict[int, Quantity] = {}
+        self.visits: dict[int, list[Visit]] = {}
+        self.far: dict[int, Bounded] = {}
+        self.exact: Enclosures = enclosures()
 
-    def locate(self, quantity: Quantity) -> str | None:
-        """The tensor that holds a quantity here."""
-        if self.bars is None:
-            return quantity.tensor
-        name = quantity.tensor
-        if quantity.of:
-            name = self.bars.get(quantity.by, "")
-        return name if name in self.program else None
+    def run(self) -> None:
+        """Fill in what is found."""
+        quantities = self._quantities()
+        self._locate(quantities)
+        way = plain(quantities)
+        self._drop(way)
+        if not self.where:
+            return
+        way = way.only(self.where.values(), self.last > 0)
+        self._long(way)
+        for k, value in self._all(way, self.exact, {}).items():
+            self.found[k].exact = self._bounds(value)
+        self._repeated()
+        printed = {k: self.text.claims[k].printed for k in self.where}
+        marks = Labelled(self.exact)
+        for k, mark in self._all(way, marks, {k: marks.mark(p.value, p.value, k) for k, p in printed.items()}).items():
+            self.found[k].used = mark.labels - {k}
+            if (bounds := self._bounds(mark.value)) is not None:
+                self.found[k].points.append(bounds)
+        if any(self._open(k) for k in self.where):
+            self._harder(way, quantities)
 
+    def _harder(self, way: Way, quantities: Quantities) -> None:
+        """The runs for what neither the inputs nor the printed digits explain."""
+        ways, printed = [way], {k: self.text.claims[k].printed for k in self.where}
+        if self.text.loss:
+            made = (textbook(self.text, quantities, kind, [*self.where.values()]) for kind in KINDS)
+            ways += [other.only(self.where.values(), self.last > 0) for other in made if other is not None]
+        points = {k: self.exact.between(p.value, p.value) for k, p in printed.items()}
+        ranges = {k: self.exact.between(*p.rounded) for k, p in printed.items()}
+        for other in ways:
+            self._collect(other, points if other is not way else {}, "points")
+            self._collect(other, ranges, "ranges")
+        if any(self.found[k].same for k in self.where):
+            self._collect(way, dict(reversed(points.items())), "points")
+        suspects = {j for k in self.where if self._open(k) for j in self.found[k].used if not self._holds(j)}
+        for j in sorted(suspects)[:MOST_TYPOS]:
+            for k, value in self._all(way, self.exact, {i: p for i, p in points.items() if i != j}).items():
+                if j in self.found[k].used and (bounds := self._bounds(value)) is not None:
+                    self.found[k].spared[j] = bounds
 
-def _textbook(text: Text, kind: str, updates: bool, wanted: Iterable[Quantity]) -> _Way | None:
-    """The derivation's own lines, with σ′(z) kept or folded into the printed activations."""
-    wanted = [q for q in wanted if q.of in ("", text.loss)]
-    by = dict.fromkeys([*(t.name for t in text.program.parameters), *(q.by for q in wanted if q.of)])
-    try:
-        derivation = Derivation(text.program, text.loss, by, Options(activation_derivatives=kind))
-        program = textbook_program(derivation)
-        bars = {name: bar for name, bar in derivation.derivative.names.items() if program.definition(bar)} | dict(derivation.gradients)
-        return _Way(text, program, None, updates, [q for q in wanted if q.of and q.by in bars or q.tensor in text.program], bars)
-    except (LanguageError, KeyError):
-        return None
+    def _repeated(self) -> None:
+        """Note which claims are of one number."""
+        seen: dict[tuple, list[int]] = {}
+        for k, quantity in self.where.items():
+            earlier = seen.setdefault((quantity.tensor, quantity.at, *self.visits[k]), [])
+            self.found[k].same = tuple(earlier)
+            earlier.append(k)
 
+    def _collect(self, way: Way, printed: Mapping[int, Any], kind: str) -> None:
+        for k, value in self._all(way, self.exact, printed).items() if printed else ():
+            if (bounds := self._bounds(value)) is not None:
+                getattr(self.found[k], kind).append(bounds)
 
-def _without_missing(text: Text, way: _Way, where: dict[int, Quantity], found: list[Recomputed]) -> None:
-    """Take out the claims that need a value that the file does not give."""
-    given = {*text.values, *way.start}
-    missing = {t.name for t in way.program.inputs} - given
-    for k in list(where) if missing else []:
-        needs = sorted({t.name for t in prune(way.program, [where[k].tensor]).inputs} & missing)
-        if needs or text.claims[k].after and missing:
-            found[k].problem = f"[values] has no value for {', '.join(needs or sorted(missing))}, which this number needs"
-            del where[k]
-    if missing:
-        way.program = prune(way.program, dict.fromkeys([*(q.tensor for q in where.values()),
-                                                        *(way.next.values() if any(text.claims[k].after for k in where) else ())]))
+    def _holds(self, k: int) -> bool:
+        exact = self.found[k].exact
+        return exact is not None and bool(agrees(self.text.claims[k].printed, exact))
 
+    def _open(self, k: int) -> bool:
+        """Whether neither the inputs nor the printed digits give a claim's number."""
+        found = self.found[k]
+        return found.exact is not None and not self._holds(k) and not any(agrees(self.text.claims[k].printed, p) for p in found.points)
 
-def _run_all(text: Text, ways: Sequence[_Way], where: Mapping[int, Quantity], found: list[Recomputed], last: int) -> None:
-    numbers = enclosures()
-    if last > MANY_STEPS:
-        for k, value in _float_run(text, ways[0], where, last).items():
-            found[k].exact = value
-        return
-    for k, value in _run(text, ways[0], where, numbers, {}, last).items():
-        found[k].exact = numbers.bounds(value)
-    masks = [(text.claims[k].printed.value,) * 2 for k in where], [text.claims[k].printed.rounded for k in where]
-    for way in ways:
-        for kind, ends in zip(("points", "ranges"), masks):
-            printed = {k: numbers.between(*pair) for k, pair in zip(where, ends)}
-            for k, value in _run(text, way, where, numbers, printed, last).items():
-                try:
-                    getattr(found[k], kind).append(numbers.bounds(value))
-                except LanguageError:
-                    continue
-        for k, labels in _run(text, way, where, Traces(), {k: Trace((k,)) for k in where}, last).items():
-            found[k].used |= labels
+    # what is claimed, and when
 
-
-def _run(text: Text, way: _Way, where: Mapping[int, Quantity], numbers: Numbers, printed: Mapping[int, Any], last: int) -> dict[int, Any]:
-    """Each claim's value, all reads of claimed elements taking the printed ones; empty where the numbers break."""
-    values: dict[str, Any] = {**text.values, **way.start}
-    found: dict[int, Any] = {}
-    for after in range(last + 1):
-        here = {k: name for k, q in where.items() if text.claims[k].after == after and (name := way.locate(q)) in way.program}
+    def _quantities(self) -> Quantities:
+        """The program of all claims; without the optimiser's update where that has no derivative."""
+        stepping = any(c.after or c.epochs or c.mean == "epoch" for c in self.text.claims) or self.text.optimizer is not None
         try:
-            given = {t.name: values[t.name] for t in way.program.inputs}
-            arrays = interpret(way.program, given, text.sizes, numbers=numbers, facts=False,
-                               instead=_masks(way, text, where, here, printed, numbers))
-        except (LanguageError, ArithmeticError, ValueError):
-            return found
-        found |= {k: arrays[name][where[k].at] for k, name in here.items()}
-        values |= {old: arrays[new] for old, new in way.next.items()}
-    return found
+            return Quantities(self.text, steps=stepping)
+        except SymbpError as error:
+            self.stuck = str(error)
+            return Quantities(self.text)
+
+    stuck = "a number after an update needs a loss in [network] and an [optimizer]"
+
+    def _locate(self, quantities: Quantities) -> None:
+        """Find each claim's quantity, a table's all together."""
+        tables: dict[tuple[int, str, int, int | None], list[int]] = {}
+        for k, claim in enumerate(self.text.claims):
+            if claim.printed is not None:
+                tables.setdefault((claim.table, claim.quantity, claim.after, claim.epochs), []).append(k)
+        for members in tables.values():
+            try:
+                self._table(quantities, members)
+            except SymbpError as error:
+                for k in members:
+                    self._refuse(k, str(error), isinstance(error, IllPosed))
+        for k in list(self.where):
+            self._visits(k, quantities)
+
+    def _table(self, quantities: Quantities, members: Sequence[int]) -> None:
+        first = self.text.claims[members[0]]
+        if not first.shape:
+            self.where |= {k: quantities.find(self.text.claims[k].quantity) for k in members}
+            return
+        places, turned = quantities.table(first.quantity, first.shape)
+        strides = [int(np.prod(first.shape[axis + 1:])) for axis in range(len(first.shape))]
+        for k in members:
+            self.where[k] = places[sum(i * s for i, s in zip(self.text.claims[k].at, strides))]
+            self.found[k].turned = turned
+
+    def _visits(self, k: int, quantities: Quantities) -> None:
+        claim = self.text.claims[k]
+        problem, visits = visits_of(self.text, claim, self.where[k].lag)
+        if not problem and max(v.step for v in visits) and quantities.update is None:
+            problem = self.stuck
+        if problem:
+            self._refuse(k, problem)
+        else:
+            self.visits[k] = visits
+
+    def _refuse(self, k: int, problem: str, ill_posed: bool = False) -> None:
+        self.where.pop(k, None)
+        self.found[k].problem, self.found[k].ill_posed = problem, ill_posed
+
+    def _drop(self, way: Way) -> None:
+        """Refuse the claims that need a value that the file does not give."""
+        given = {*self.text.values, *way.start}
+        for k in list(self.where) if needs(self.text, way.program, given) else ():
+            stepping = [*way.next.values()] if max(v.step for v in self.visits[k]) else []
+            if problem := needs(self.text, prune(way.program, [self.where[k].tensor, *stepping]), given):
+                self._refuse(k, problem)
+
+    @property
+    def last(self) -> int:
+        """The last step that a claim looks at."""
+        return max((v.step for k in self.where for v in self.visits[k]), default=0)
+
+    # runs
+
+    def _long(self, way: Way) -> None:
+        """The states before steps that are too many for the oracle."""
+        wanted = {v.step for k in self.where for v in self.visits[k] if v.step > FEW_STEPS}
+        if not wanted:
+            return
+        self.far = long_run(way, lambda step: rows_of(self.text, Visit(step)), wanted, self.text.sizes)
+        for k in list(self.where):
+            if any(v.step in wanted and v.step not in self.far for v in self.visits[k]):
+                self._refuse(k, "the numbers grow beyond all bounds before that step")
+
+    def _all(self, way: Way, numbers: Numbers, printed: Mapping[int, Any]) -> dict[int, Any]:
+        """Each claim's value, all reads of claimed elements taking the printed ones; left out where the numbers break."""
+        parts: dict[int, dict[Visit, Any]] = {k: {} for k in self.where}
+        near = [v.step for k in self.where for v in self.visits[k] if v.step <= FEW_STEPS]
+        values: dict[str, Any] = {**self.text.values, **way.start}
+        for step in range(max(near, default=-1) + 1):
+            arrays = self._step(way, numbers, printed, step, values, parts)
+            if arrays is None:
+                break
+            values |= {old: arrays[new] for old, new in way.next.items()}
+        for step, state in self.far.items():
+            between = np.vectorize(lambda pair: self._between(numbers, pair), otypes=[object])
+            named = {name if way.place is None else way.place[name]: between(array) for name, array in state.items()}
+            self._step(way, numbers, printed, step, {**self.text.values, **way.start, **named}, parts)
+        return {k: _mean(list(part.values()), numbers) for k, part in parts.items() if len(part) == len(self.visits[k])}
+
+    def _between(self, numbers: Numbers, pair: Bounds) -> Any:
+        ball = self.exact.between(*pair)
+        return Mark(ball) if isinstance(numbers, Labelled) else ball
+
+    def _step(self, way: Way, numbers: Numbers, printed: Mapping[int, Any], step: int, values: Mapping[str, Any],
+              parts: dict[int, dict[Visit, Any]]) -> Mapping[str, np.ndarray] | None:
+        """One step's run for the sample that it takes, and those for other samples that a claim asks for; None where numbers break."""
+        arrays = None
+        asked = {v for k in self.where for v in self.visits[k] if v.step == step}
+        for visit in sorted(asked | {Visit(step)}, key=lambda v: -1 if v.sample is None else v.sample):
+            here = {k: name for k, q in self.where.items() if visit in self.visits[k] and (name := way.locate(q)) is not None}
+            if visit.sample is not None and not here:
+                continue
+            try:
+                given = {**values, **rows_of(self.text, visit, keep=values)}
+                found = interpret(way.program, {t.name: given[t.name] for t in way.program.inputs}, self.text.sizes, numbers=numbers,
+                                  facts=False, instead=self._masks(way, here, printed, numbers))
+            except (LanguageError, ArithmeticError, ValueError):
+                if visit.sample is None:
+                    return None
+                continue
+            for k, name in here.items():
+                parts[k][visit] = found[name][self.where[k].at]
+            arrays = found if visit.sample is None else arrays
+        return arrays
+
+    def _masks(self, way: Way, here: Mapping[int, str], printed: Mapping[int, Any],
+               numbers: Numbers) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """For each tensor with claimed elements which they are, and their printed values."""
+        masks: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        for k in (k for k in printed if k in here):
+            tensor = way.program.tensor(here[k])
+            if tensor.dtype == "int" or len(self.visits[k]) > 1:
+                continue
+            if tensor.name not in masks:
+                shape = tuple(self.text.sizes.get(str(e), 0) or int(e) for e in tensor.shape)
+                masks[tensor.name] = np.zeros(shape, dtype=bool), numbers.zeros(shape)
+            masks[tensor.name][0][self.where[k].at] = True
+            masks[tensor.name][1][self.where[k].at] = printed[k]
+        return masks
+
+    def _bounds(self, value: Any) -> Bounds | None:
+        try:
+            return self.exact.bounds(value)
+        except LanguageError:
+            return None
 
 
-def _masks(way: _Way, text: Text, where: Mapping[int, Quantity], here: Mapping[int, str], printed: Mapping[int, Any],
-           numbers: Numbers) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """For each tensor with claimed elements which they are, and their printed values; those of the text's inputs stay."""
-    masks: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for k, name in here.items() if printed else ():
-        tensor = way.program.tensor(name)
-        if tensor.dtype == "int":
-            continue
-        if name not in masks:
-            shape = tuple(text.sizes.get(str(e), 0) or int(e) for e in tensor.shape)
-            masks[name] = np.zeros(shape, dtype=bool), numbers.zeros(shape)
-        masks[name][0][where[k].at] = True
-        masks[name][1][where[k].at] = printed[k]
-    return masks
-
-
-def _float_run(text: Text, way: _Way, where: Mapping[int, Quantity], last: int) -> dict[int, Bounds]:
-    """Many steps in double precision by the lines of generated code; a bound on the error is assumed, not proved."""
-    program = stabilise(way.program)
-    names = spell(program)
-    code = compile("\n".join(NumpyPrinter(names).lines(lower(program))), "lines", "exec")
-    space: dict[str, Any] = {"np": np, "dtype": np.float64, **text.sizes}
-    values = {**text.values, **way.start}
-    space |= {names[t.name]: values[t.name].astype(np.int64 if t.dtype == "int" else np.float64) for t in program.inputs}
-    found: dict[int, Bounds] = {}
-    times = {text.claims[k].after for k in where}
-    for after in range(last + 1):
-        exec(code, space)  # noqa: S102 - lines that were made here from equations
-        for k, quantity in where.items() if after in times else ():
-            if text.claims[k].after == after:
-                value = float(np.asarray(space[names[quantity.tensor]])[quantity.at])
-                if np.isfinite(value):
-                    error = FLOAT_ERROR * max(1, abs(Fraction(value)))
-                    found[k] = Fraction(value) - error, Fraction(value) + error
-        space |= {names[old]: space[names[new]] for old, new in way.next.items()}
-    return found
+def _mean(values: Sequence[Any], numbers: Numbers) -> Any:
+    """The mean of a number over several visits."""
+    total = values[0]
+    for value in values[1:]:
+        total = total + value
+    return total * numbers.convert(np.array(Fraction(1, len(values)))).item() if len(values) > 1 else total
