@@ -28,7 +28,7 @@ def test_the_first_mistake_stands_above_the_table(capsys: pytest.CaptureFixture[
     """By hand: σ(0.67) = 1/(1 + e^-0.67) = 1/1.51171 = 0.66150."""
     assert main(["verify", SEED]) == 1
     out = capsys.readouterr().out
-    assert out.index("The first mistake: a2[1] is printed as 0.6627, but it is 0.6615") < out.index("the text says") < out.index("45 claims")
+    assert out.index("The first mistake: a2[1] is printed as 0.6627, but it is 0.6615") < out.index("the text says") < out.index("49 claims")
     assert "\x1b" not in out and "On a3 hangs J." in out
 
 

@@ -2,18 +2,19 @@
 
 Stage: claim file → verdicts → report.
 
-    claimfile.py   TOML → program, values, claims
+    claimfile.py   TOML → values (draws.py: from a seed), program (textnet.py) and claims (claims.py)
     printed.py     the digits of a text, and the numbers that they stand for
-    quantity.py    what a claim is of: an element, a derivative, an expression
-    recompute.py   its value, exactly and from the digits printed before
-    enclosures.py  numbers with error bounds, and labels, for the oracle
+    quantity.py    what a claim is of: an element, a derivative, an expression (wording.py, expressions.py)
+    recompute.py   its value, exactly and from the digits printed before: when (visits.py), and in which ways a text calculates (ways.py)
+    enclosures.py  numbers with error bounds, and labels, for the oracle; longrun.py: many steps in floating point
+    numbers.py     printed digits beside recomputed ones → verdict (outcome.py)
     latex.py       a formula as books print it → syntax tree
     meaning.py     what its symbols and products mean over arrays; shapes.py: matrices as books mean them
     formulas.py    both sides of a formula at random points
     code.py        a person's function beside what is derived: listing.py (read), binding.py (names), layouts.py, known.py (right values)
     sandbox.py     calls it in a process with limits, guarded.py
     slips.py       one change that makes a wrong formula right
-    verdict.py     right, wrong here, inherited, last digit off, undecided
+    verdict.py     the verdicts on all claims, each behind what it was calculated from
     report.py      the verdicts on one file; audit.py: on several
     terminal.py    as a table; document.py: as a document, with what shows it (proof.py) and formulas as they stand (quoting.py)
     write.py       the document in a format

@@ -96,6 +96,8 @@ def parse(text: str) -> Text:
     ('y', Fraction(1, 2))
     """
     tables = tables_of(text, "claim file", parse_float=Decimal)
+    for key in ("network", "values"):
+        _table(tables, key)
     cases = tables.get("cases", [])
     if not isinstance(cases, list) or len(cases) > MOST_CASES or not all(isinstance(case, dict) for case in cases):
         raise NetworkError(f"cases are tables [[cases]], at most {MOST_CASES} of them")
