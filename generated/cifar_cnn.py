@@ -37,23 +37,23 @@ chain rule; the number behind a line of code is that of its equation.
     (29)  db4[q] = sum(n, delta4[n, q])
     (30)  dW4[q, k] = sum(n, r_6[n, k]*delta4[n, q])
     (31)  dm_3[n, f_2, i_5, j_5] = sum(q, W4[q, 16*f_2 + 4*i_5 + j_5]*delta4[n, q])
-    (32)  da3[n, f_2, 2*i_5 + m_3_argmax_r_5[n, f_2, i_5, j_5], 2*j_5 + m_3_argmax_s_5[n, f_2, i_5, j_5]] = dm_3[n, f_2,
-              i_5, j_5]
+    (32)  da3[n, f_2, 2*i_5 + m_3_argmax_r_5[n, f_2, i_5, j_5], 2*j_5 + m_3_argmax_s_5[n, f_2, i_5, j_5]] += dm_3[n,
+              f_2, i_5, j_5]
     (33)  delta3[n, f_2, i_4, j_4] = step(z3[n, f_2, i_4, j_4], 0)*da3[n, f_2, i_4, j_4]
     (34)  db3[f_2] = sum(n, i_4, j_4, delta3[n, f_2, i_4, j_4])
     (35)  dK3[f_2, f_1, r_4, s_4] = sum(n, i_4, j_4 where i_4 + r_4 - 1 >= 0 and -i_4 - r_4 + 8 >= 0 and j_4 + s_4 - 1
               >= 0 and -j_4 - s_4 + 8 >= 0, m_2[n, f_1, i_4 + r_4 - 1, j_4 + s_4 - 1]*delta3[n, f_2, i_4, j_4])
-    (36)  dm_2[n, f_1, i_4 + r_4 - 1, j_4 + s_4 - 1] = sum(f_2 where i_4 + r_4 - 1 >= 0 and -i_4 - r_4 + 8 >= 0 and j_4
+    (36)  dm_2[n, f_1, i_4 + r_4 - 1, j_4 + s_4 - 1] += sum(f_2 where i_4 + r_4 - 1 >= 0 and -i_4 - r_4 + 8 >= 0 and j_4
               + s_4 - 1 >= 0 and -j_4 - s_4 + 8 >= 0, K3[f_2, f_1, r_4, s_4]*delta3[n, f_2, i_4, j_4])
-    (37)  da2[n, f_1, 2*i_3 + m_2_argmax_r_3[n, f_1, i_3, j_3], 2*j_3 + m_2_argmax_s_3[n, f_1, i_3, j_3]] = dm_2[n, f_1,
-              i_3, j_3]
+    (37)  da2[n, f_1, 2*i_3 + m_2_argmax_r_3[n, f_1, i_3, j_3], 2*j_3 + m_2_argmax_s_3[n, f_1, i_3, j_3]] += dm_2[n,
+              f_1, i_3, j_3]
     (38)  delta2[n, f_1, i_2, j_2] = step(z2[n, f_1, i_2, j_2], 0)*da2[n, f_1, i_2, j_2]
     (39)  db2[f_1] = sum(n, i_2, j_2, delta2[n, f_1, i_2, j_2])
     (40)  dK2[f_1, f, r_2, s_2] = sum(n, i_2, j_2 where i_2 + r_2 - 1 >= 0 and -i_2 - r_2 + 16 >= 0 and j_2 + s_2 - 1 >=
               0 and -j_2 - s_2 + 16 >= 0, m[n, f, i_2 + r_2 - 1, j_2 + s_2 - 1]*delta2[n, f_1, i_2, j_2])
-    (41)  dm[n, f, i_2 + r_2 - 1, j_2 + s_2 - 1] = sum(f_1 where i_2 + r_2 - 1 >= 0 and -i_2 - r_2 + 16 >= 0 and j_2 +
+    (41)  dm[n, f, i_2 + r_2 - 1, j_2 + s_2 - 1] += sum(f_1 where i_2 + r_2 - 1 >= 0 and -i_2 - r_2 + 16 >= 0 and j_2 +
               s_2 - 1 >= 0 and -j_2 - s_2 + 16 >= 0, K2[f_1, f, r_2, s_2]*delta2[n, f_1, i_2, j_2])
-    (42)  da1[n, f, 2*i_1 + m_argmax_r_1[n, f, i_1, j_1], 2*j_1 + m_argmax_s_1[n, f, i_1, j_1]] = dm[n, f, i_1, j_1]
+    (42)  da1[n, f, 2*i_1 + m_argmax_r_1[n, f, i_1, j_1], 2*j_1 + m_argmax_s_1[n, f, i_1, j_1]] += dm[n, f, i_1, j_1]
     (43)  delta1[n, f, i, j] = step(z1[n, f, i, j], 0)*da1[n, f, i, j]
     (44)  db1[f] = sum(n, i, j, delta1[n, f, i, j])
     (45)  dK1[f, c, r, s] = sum(n, i, j where i + r - 1 >= 0 and -i - r + 32 >= 0 and j + s - 1 >= 0 and -j - s + 32 >=

@@ -101,8 +101,8 @@ chain rule; the number behind a line of code is that of its equation.
     (89)  delta9[n, f_4, i_4, j_4] = dc10[n, f_4, i_4, j_4] - sum(n', i_4', j_4', dc10[n', f_4, i_4', j_4'])/(64*N)
     (90)  dK9[f_4, f_3, r_5, s_4] = sum(n, i_4, j_4 where i_4 + r_5 - 1 >= 0 and -i_4 - r_5 + 8 >= 0 and j_4 + s_4 - 1
               >= 0 and -j_4 - s_4 + 8 >= 0, a8[n, f_3, i_4 + r_5 - 1, j_4 + s_4 - 1]*delta9[n, f_4, i_4, j_4])
-    (91)  da8[n, f_3, i_4 + r_5 - 1, j_4 + s_4 - 1] = sum(f_4 where i_4 + r_5 - 1 >= 0 and -i_4 - r_5 + 8 >= 0 and j_4 +
-              s_4 - 1 >= 0 and -j_4 - s_4 + 8 >= 0, K9[f_4, f_3, r_5, s_4]*delta9[n, f_4, i_4, j_4])
+    (91)  da8[n, f_3, i_4 + r_5 - 1, j_4 + s_4 - 1] += sum(f_4 where i_4 + r_5 - 1 >= 0 and -i_4 - r_5 + 8 >= 0 and j_4
+              + s_4 - 1 >= 0 and -j_4 - s_4 + 8 >= 0, K9[f_4, f_3, r_5, s_4]*delta9[n, f_4, i_4, j_4])
     (92)  dy8[n, f_3, i_3, j_3] = step(y8[n, f_3, i_3, j_3], 0)*da8[n, f_3, i_3, j_3]
     (93)  dgamma8[f_3] = sum(n, i_3, j_3, xhat8[n, f_3, i_3, j_3]*dy8[n, f_3, i_3, j_3])
     (94)  dxhat8[n, f_3, i_3, j_3] = gamma8[f_3]*dy8[n, f_3, i_3, j_3]
@@ -112,8 +112,9 @@ chain rule; the number behind a line of code is that of its equation.
     (97)  delta7[n, f_3, i_3, j_3] = dc8[n, f_3, i_3, j_3] - sum(n', i_3', j_3', dc8[n', f_3, i_3', j_3'])/(64*N)
     (98)  dK7[f_3, f_2, r_4, s_3] = sum(n, i_3, j_3 where 2*i_3 + r_4 - 1 >= 0 and 2*j_3 + s_3 - 1 >= 0, a6[n, f_2,
               2*i_3 + r_4 - 1, 2*j_3 + s_3 - 1]*delta7[n, f_3, i_3, j_3])
-    (99)  da6[n, f_2, 2*i_5 + r_6, 2*j_5 + s_5] = sum(f_5, K11[f_5, f_2, r_6, s_5]*delta11[n, f_5, i_5, j_5]) + sum(f_3
-              where 2*i_3 + r_4 - 1 >= 0 and 2*j_3 + s_3 - 1 >= 0, K7[f_3, f_2, r_4, s_3]*delta7[n, f_3, i_3, j_3])
+    (99)  da6[n, f_2, 2*i_5 + r_6, 2*j_5 + s_5] += sum(f_5, K11[f_5, f_2, r_6, s_5]*delta11[n, f_5, i_5, j_5]);  da6[n,
+              f_2, 2*i_3 + r_4 - 1, 2*j_3 + s_3 - 1] += sum(f_3 where 2*i_3 + r_4 - 1 >= 0 and 2*j_3 + s_3 - 1 >= 0,
+              K7[f_3, f_2, r_4, s_3]*delta7[n, f_3, i_3, j_3])
     (100) dr_3[n, f_2, i_2, j_2] = step(r_3[n, f_2, i_2, j_2], 0)*da6[n, f_2, i_2, j_2]
     (101) dresidual1_gamma[f_2] = sum(n, i_2, j_2, dr_3[n, f_2, i_2, j_2]*xhat6[n, f_2, i_2, j_2])
     (102) dxhat6[n, f_2, i_2, j_2] = residual1_gamma[f_2]*dr_3[n, f_2, i_2, j_2]
@@ -123,7 +124,7 @@ chain rule; the number behind a line of code is that of its equation.
     (105) delta5[n, f_2, i_2, j_2] = dc6[n, f_2, i_2, j_2] - sum(n', i_2', j_2', dc6[n', f_2, i_2', j_2'])/(256*N)
     (106) dK5[f_2, f_1, r_2, s_2] = sum(n, i_2, j_2 where i_2 + r_2 - 1 >= 0 and -i_2 - r_2 + 16 >= 0 and j_2 + s_2 - 1
               >= 0 and -j_2 - s_2 + 16 >= 0, a4[n, f_1, i_2 + r_2 - 1, j_2 + s_2 - 1]*delta5[n, f_2, i_2, j_2])
-    (107) da4[n, f_1, i_2 + r_2 - 1, j_2 + s_2 - 1] = sum(f_2 where i_2 + r_2 - 1 >= 0 and -i_2 - r_2 + 16 >= 0 and j_2
+    (107) da4[n, f_1, i_2 + r_2 - 1, j_2 + s_2 - 1] += sum(f_2 where i_2 + r_2 - 1 >= 0 and -i_2 - r_2 + 16 >= 0 and j_2
               + s_2 - 1 >= 0 and -j_2 - s_2 + 16 >= 0, K5[f_2, f_1, r_2, s_2]*delta5[n, f_2, i_2, j_2])
     (108) dy4[n, f_1, i_1, j_1] = step(y4[n, f_1, i_1, j_1], 0)*da4[n, f_1, i_1, j_1]
     (109) dgamma4[f_1] = sum(n, i_1, j_1, xhat4[n, f_1, i_1, j_1]*dy4[n, f_1, i_1, j_1])
@@ -134,8 +135,9 @@ chain rule; the number behind a line of code is that of its equation.
     (113) delta3[n, f_1, i_1, j_1] = dc4[n, f_1, i_1, j_1] - sum(n', i_1', j_1', dc4[n', f_1, i_1', j_1'])/(256*N)
     (114) dK3[f_1, f, r_1, s_1] = sum(n, i_1, j_1 where i_1 + r_1 - 1 >= 0 and -i_1 - r_1 + 16 >= 0 and j_1 + s_1 - 1 >=
               0 and -j_1 - s_1 + 16 >= 0, a2[n, f, i_1 + r_1 - 1, j_1 + s_1 - 1]*delta3[n, f_1, i_1, j_1])
-    (115) da2[n, f_2, i_2, j_2] = dr_3[n, f_2, i_2, j_2] + sum(f_1 where i_1 + r_1 - 1 >= 0 and -i_1 - r_1 + 16 >= 0 and
-              j_1 + s_1 - 1 >= 0 and -j_1 - s_1 + 16 >= 0, K3[f_1, f, r_1, s_1]*delta3[n, f_1, i_1, j_1])
+    (115) da2[n, f_2, i_2, j_2] = dr_3[n, f_2, i_2, j_2];  da2[n, f, i_1 + r_1 - 1, j_1 + s_1 - 1] += sum(f_1 where i_1
+              + r_1 - 1 >= 0 and -i_1 - r_1 + 16 >= 0 and j_1 + s_1 - 1 >= 0 and -j_1 - s_1 + 16 >= 0, K3[f_1, f, r_1,
+              s_1]*delta3[n, f_1, i_1, j_1])
     (116) dy2[n, f, i, j] = step(y2[n, f, i, j], 0)*da2[n, f, i, j]
     (117) dgamma2[f] = sum(n, i, j, xhat2[n, f, i, j]*dy2[n, f, i, j])
     (118) dxhat2[n, f, i, j] = gamma2[f]*dy2[n, f, i, j]

@@ -29,13 +29,13 @@ chain rule; the number behind a line of code is that of its equation.
     (24)  db3[q] = sum(n, delta3[n, q])
     (25)  dW3[q, k] = sum(n, r_4[n, k]*delta3[n, q])
     (26)  dm_2[n, f_1, i_3, j_3] = sum(q, W3[q, 16*f_1 + 4*i_3 + j_3]*delta3[n, q])
-    (27)  da2[n, f_1, 2*i_3 + m_2_argmax_r_3[n, f_1, i_3, j_3], 2*j_3 + m_2_argmax_s_3[n, f_1, i_3, j_3]] = dm_2[n, f_1,
-              i_3, j_3]
+    (27)  da2[n, f_1, 2*i_3 + m_2_argmax_r_3[n, f_1, i_3, j_3], 2*j_3 + m_2_argmax_s_3[n, f_1, i_3, j_3]] += dm_2[n,
+              f_1, i_3, j_3]
     (28)  delta2[n, f_1, i_2, j_2] = step(z2[n, f_1, i_2, j_2], 0)*da2[n, f_1, i_2, j_2]
     (29)  db2[f_1] = sum(n, i_2, j_2, delta2[n, f_1, i_2, j_2])
     (30)  dK2[f_1, f, r_2, s_2] = sum(n, i_2, j_2, m[n, f, i_2 + r_2, j_2 + s_2]*delta2[n, f_1, i_2, j_2])
-    (31)  dm[n, f, i_2 + r_2, j_2 + s_2] = sum(f_1, K2[f_1, f, r_2, s_2]*delta2[n, f_1, i_2, j_2])
-    (32)  da1[n, f, 2*i_1 + m_argmax_r_1[n, f, i_1, j_1], 2*j_1 + m_argmax_s_1[n, f, i_1, j_1]] = dm[n, f, i_1, j_1]
+    (31)  dm[n, f, i_2 + r_2, j_2 + s_2] += sum(f_1, K2[f_1, f, r_2, s_2]*delta2[n, f_1, i_2, j_2])
+    (32)  da1[n, f, 2*i_1 + m_argmax_r_1[n, f, i_1, j_1], 2*j_1 + m_argmax_s_1[n, f, i_1, j_1]] += dm[n, f, i_1, j_1]
     (33)  delta1[n, f, i, j] = step(z1[n, f, i, j], 0)*da1[n, f, i, j]
     (34)  db1[f] = sum(n, i, j, delta1[n, f, i, j])
     (35)  dK1[f, c, r, s] = sum(n, i, j, x[n, c, i + r, j + s]*delta1[n, f, i, j])

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from symbp.arrays import lower
 from symbp.arrays.nodes import Assign, Fill, For, Statement
 from symbp.language.program import Program
+from symbp.module_equations import equation_texts
 from symbp.module_text import WIDTH, broken_line
-from symbp.passes.closed import closed
 from symbp.passes.needless import without_needless
 from symbp.passes.prune import prune
 from symbp.targets import Target
@@ -28,16 +28,13 @@ class Code:
         self.printer = target.printer(self.names)
         self.known = dict(known or {})
         self._lowered: dict[tuple[str, ...], tuple[Statement, ...]] = {}
-        self.texts = {name: self._text(name) for name in dict.fromkeys(eq.target.name for eq in program.equations)}
+        self.texts = {name: self._spelled(text) for name, text in equation_texts(program).items()}
         fresh = [text for text in self.texts.values() if text not in self.known]
         numbers = {**self.known, **{text: k for k, text in enumerate(fresh, len(self.known) + 1)}}
         self.numbers = {name: numbers[text] for name, text in self.texts.items()}
 
-    def _text(self, name: str) -> str:
-        """The equation of a tensor, with the names of the code."""
-        group = self.program.definition(name)
-        right = str(closed(group)) if group[0].op == "sum" else str(closed(group)).replace("^", " ")
-        text = f"{group[0].target} = {right}"
+    def _spelled(self, text: str) -> str:
+        """The equations of a tensor, with the names of the code."""
         for old in sorted(self.names, key=len, reverse=True):
             text = text.replace(f"{old}[", f"{self.names[old]}[") if self.names[old] != old else text
         return text.replace("[]", "")

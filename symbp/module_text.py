@@ -54,12 +54,13 @@ def wrapped(names: Sequence[str], value: str) -> list[str]:
 
 
 def broken_line(line: str) -> list[str]:
-    """An assignment that is too long for a line, in brackets on several.
+    """An assignment or a call that is too long for a line, on several: the value of an assignment in brackets.
 
     >>> broken_line("x = " + " + ".join("abcdefgh" * 2 for _ in range(8)))[0]
     'x = (abcdefghabcdefgh + abcdefghabcdefgh + abcdefghabcdefgh + abcdefghabcdefgh +'
     """
     if len(line) <= WIDTH:
         return [line]
-    head, sign, value = re.split(r" ([-+|]?=) ", line, maxsplit=1)
-    return textwrap.wrap(f"{head} {sign} ({value})", WIDTH - 30, subsequent_indent="    ", break_long_words=False)
+    parts = re.split(r" ([-+|]?=) ", line, maxsplit=1)
+    text = line if len(parts) == 1 else "{} {} ({})".format(*parts)
+    return textwrap.wrap(text, WIDTH - 30, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)

@@ -64,6 +64,18 @@ def test_between_convolutions() -> None:
     compare(network_of(layers, [2, 6, 7]), forward)
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_padded_maxima_between_convolutions(whole: bool) -> None:
+    layers = [Convolution(type="conv2d", filters=2, kernel=2), MaxPool(kernel=3, stride=2, padding=1), Convolution(type="conv2d", filters=2, kernel=1)]
+
+    def forward(torch: Any, v: dict[str, Any]) -> Any:
+        F = torch.nn.functional
+        return F.conv2d(F.max_pool2d(F.conv2d(v["x"], v["K1"], v["b1"]), 3, 2, 1), v["K2"], v["b2"])
+
+    network = network_of(layers, [2, 6, 7])
+    compare(network, forward, drawn(network, whole=whole))
+
+
 def test_tied_maxima_share_or_the_first_has_all() -> None:
     found = {}
     for ties in ("first", "split"):

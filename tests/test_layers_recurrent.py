@@ -167,6 +167,38 @@ def test_the_first_losses_are_those_of_a_twin(dtype: str, reach: float, tmp_path
         assert float(module.train_step(params, state, x, np.eye(4)[labels])) == pytest.approx(loss.item(), rel=reach)
 
 
+# the reset gate before the product
+
+def reset_before(v: dict[str, torch.Tensor], returns: str) -> torch.Tensor:
+    """The unit of the paper, step by step: g = tanh(W x + U (r h) + b)."""
+    h, states = torch.zeros((len(v["x"]), v["U1"].shape[-1]), dtype=torch.float64), []
+    for t in range(v["x"].shape[1]):
+        z = torch.einsum("gkj,nj->gnk", v["W1"], v["x"][:, t]) + v["b1"][:, None]
+        r, u = (torch.sigmoid(z[q] + h @ v["U1"][q].T) for q in (0, 1))
+        h = (1 - u) * torch.tanh(z[2] + (r * h) @ v["U1"][2].T) + u * h
+        states.append(h)
+    return h if returns == "last" else torch.stack(states, dim=1)
+
+
+@pytest.mark.parametrize("returns", ["last", "all"])
+def test_a_reset_before_the_product(returns: str, tmp_path: Path) -> None:
+    net = network("gru", reset="before", returns=returns, optimizer=sb.Adam())
+    assert [p.name for p in net.parameters] == ["W1", "b1", "U1"]
+    values = sample(net)
+    v = {k: torch.tensor(a, requires_grad=True) for k, a in values.items()}
+    loss = ((reset_before(v, returns) - v["y"])**2).sum() / (2 * len(v["x"]))
+    loss.backward()
+    derived, module = adjoint(net.program, net.loss), module_of(generate(net), tmp_path, "net")
+    found = interpret(derived.program, values, {"N": len(values["x"])})
+    params = {name: values[name].copy() for name, *_ in module.PARAMETERS}
+    value, grads = module.loss_and_grads(params, values["x"], values["y"])
+    assert float(found[net.loss]) == pytest.approx(loss.item(), rel=1e-12) and value == pytest.approx(loss.item(), rel=1e-12)
+    for name in params:
+        for gradient in (found[derived.names[name]], grads[name]):
+            np.testing.assert_allclose(gradient, v[name].grad.numpy(), rtol=1e-10, atol=1e-12, err_msg=name)
+    _same_bits(module, params, values)
+
+
 # truncated backpropagation through time
 
 def truncated(kind: str, v: dict[str, torch.Tensor], parts: list[int], returns: str) -> torch.Tensor:
@@ -242,6 +274,13 @@ def test_a_small_program_keeps_one_row_more_than_steps() -> None:
 
 
 # the text
+
+def test_the_header_says_which_rows_a_loop_writes_and_sums_over_its_steps() -> None:
+    header = generate(sb.parse(CLASSIFIER)).split('"""')[1]
+    for line in ("h1[0, n, k] = 0;  h1[t + 1, n, k] = o1[t, n, k]*s1[t, n, k]", "dh1[6, n, k] = sum(s, W2[s, k]*delta2[n, s]);  dh1[t, n, q] =",
+                 "dW1[r, k, j] = sum(t, n, x[n, t, j]*delta1[t, n, r, k])"):
+        assert line in header, header
+
 
 def test_generated_code_reads_like_a_persons() -> None:
     source = generate(sb.parse(CLASSIFIER))

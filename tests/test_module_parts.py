@@ -1,6 +1,8 @@
 """What a generated module is made of: names, starts, accuracy, pruning, operation counts."""
 from __future__ import annotations
 
+import ast
+
 import numpy as np
 import pytest
 from test_arrays_lower import run
@@ -11,6 +13,8 @@ from symbp.arrays.cost import operations
 from symbp.initial import Start, starts
 from symbp.language import Equation, Index, Program, Tensor, is_binary, size, sums_to_one
 from symbp.metrics import accuracy
+from symbp.module_equations import equation_texts
+from symbp.module_text import broken_line
 from symbp.netfile import parse
 from symbp.passes.prune import prune
 from symbp.spelling import TAKEN, identifier, spell
@@ -34,6 +38,23 @@ def test_cotangents_are_called_as_they_are_printed() -> None:
     program = symbp.derive(symbp.load("examples/mnist_mlp.toml")).program
     names = spell(program)
     assert (names["z2_bar"], names["W1_bar"], names["p_bar"]) == ("delta2", "dW1", "dp")
+
+
+# the header
+
+def test_the_header_tells_assignments_from_sums_of_contributions() -> None:
+    i, u, m = Index("i", 3), Index("u", 2), Index("m", 4, part=True)
+    x, y, z = Tensor("x", (4, 3), role="input"), Tensor("y", (4,)), Tensor("z", (12,))
+    program = Program((x, y, z), (Equation(y[i + u], x[m, i], over=(m,)), Equation(z[3 * m + i], x[m, i])))
+    assert equation_texts(program) == {"y": "y[i + u] += sum(m, x[m, i])", "z": "z[i + 3*m] = x[m, i]"}
+
+
+def test_long_assignments_and_calls_are_broken() -> None:
+    call, value = "np.add.at(target, (" + ", ".join(["np.arange(N)[:, None]"] * 8) + "), value)", " + ".join(["abcdefghijkl"] * 12)
+    for line in (call, f"z += {value}"):
+        broken = broken_line(line)
+        assert len(broken) > 1 and all(len(part) <= 120 for part in broken)
+        assert ast.dump(ast.parse(" ".join(broken))) == ast.dump(ast.parse(line))
 
 
 # how parameters start

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import sympy as sp
+
 from symbp.derivation.derivation import Derivation
 from symbp.derivation.kept import is_scattered, original
 from symbp.derivation.lines import is_plain_row
@@ -17,7 +19,7 @@ from symbp.language.equation import Equation, Loop, Statement, walk
 from symbp.language.index import Index
 from symbp.language.names import NameSupply
 from symbp.language.program import Program
-from symbp.language.tensor import Access, Tensor, names_read
+from symbp.language.tensor import Access, Tensor, accesses, names_read
 from symbp.passes.condense import condense
 from symbp.passes.fold import open_definitions
 from symbp.passes.normal import shortest
@@ -45,6 +47,7 @@ def textbook_program(derivation: Derivation) -> Program:
             line = derivation[name].lines[0]
             builder.assign(line.target, line.right, label=name)
     builder.equations, builder.tensors = _without_repetition(builder)
+    builder.equations = _in_parts(derivation.program, builder)
     forward = derivation.forward
     written = {eq.target.name for eq in builder.equations} - {t.name for t in builder.tensors}
     bars = [t for t in derivation.program.tensors if t.name in written]
@@ -101,6 +104,23 @@ def _without_repetition(builder: Builder) -> tuple[list[Equation], list[Tensor]]
     return kept, [t for t in builder.tensors if t.name not in same]
 
 
+def _in_parts(program: Program, builder: Builder, first: int = 0) -> list[Equation]:
+    """The equations from the first on, with an index that stands alone on a longer axis as one that may run over a part of it.
+
+    So does what a layer of three units hands to a concatenation: of `z_bar[n, j] = c_bar[n, j]` the j has another name.
+    """
+    tensors = {t.name: t for t in (*program.tensors, *builder.tensors)}
+    parts: dict[Index, Index] = {}
+    found = []
+    for equation in builder.equations[first:]:
+        short = [i for a in accesses(sp.Tuple(*equation.expressions)) for i, e in zip(a.indices, tensors[a.name].extents(a))
+                 if isinstance(i, Index) and not i.part and sp.expand(e - i.extent).is_positive]
+        for i in short:
+            parts.setdefault(i, Index(builder.names.another(i.name), i.extent, i.start, part=True))
+        found.append(equation.map(lambda e, short=short: e.xreplace({i: parts[i] for i in short})))
+    return found
+
+
 def _anonymous(equation: Equation) -> tuple:
     """What an equation says, whatever its indices and its target are called."""
     renamed = {i: i.renamed(f"_{k}") for k, i in enumerate(equation.indices)}
@@ -128,7 +148,7 @@ def _with_loops(derivation: Derivation) -> Program:
     for name in names:
         before = len(builder.equations)
         builder.assign(derivation[name].lines[0].target, derivation[name].lines[0].right, label=name)
-        lines[bars[name]] = builder.equations[before:]
+        lines[bars[name]] = _in_parts(program, builder, before)
     last = {eq.target.name: eq for eq in program.equations}
     statements: list[Statement] = []
     for statement in program.statements:

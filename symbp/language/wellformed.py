@@ -187,14 +187,14 @@ def _check_target(program: Program, equation: Equation, loops: tuple[Loop, ...])
 
 def _check_single(equation: Equation, loops: tuple[Loop, ...]) -> None:
     """A maximum writes each element once: the target's axes determine every index that is not bound."""
-    fixed = {i for position in equation.target.indices for i in _determined(position)}
+    fixed = {i for position in equation.target.indices for i in determined(position)}
     for index in (*(loop.index for loop in loops), *equation.indices):
         if index not in fixed and index not in equation.over:
             raise LanguageError(f"in `{equation}`: {equation.target} may be written for several {index.name}, but a maximum is written "
                                 f"once; give {equation.target.name} an axis for {index.name}, or bind it")
 
 
-def _determined(position: sp.Expr) -> set[Index]:
+def determined(position: sp.Expr) -> set[Index]:
     """The indices that the value of an index expression determines: a mixed-radix number such as 4*g + f with f < 4."""
     parts = coefficients(position)
     reach = sp.S.Zero

@@ -3,7 +3,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from symbp.language import Tensor
+import sympy as sp
+
+from symbp.language import Index, Tensor
 from symbp.language.functions import sigmoid, tanh
 from symbp.language.tensor import Access
 from symbp.layers.base import layer
@@ -40,7 +42,7 @@ class GRU(Recurrent):
         r = σ(z + v),  u = σ(z + v),  g = tanh(z + r v)
         h[t+1] = (1 − u) g + u h[t]
 
-    reset: "after" the product with U, as above, or "before" it, as in the paper: g = tanh(z + U (r h)).
+    reset: "after" the product with U, as above, or "before" it, as in the paper, without the second bias d: g = tanh(z + U (r h)).
     """
 
     type: Literal["gru"] = "gru"
@@ -51,11 +53,27 @@ class GRU(Recurrent):
         old, new = cell.state("h")
         gates = cell.draft.index(3, "q")
         z = cell.preactivation(cell.draft.notation.preactivation, None, gates)
-        v = cell.preactivation("v", old, gates, inputs=False)
-        r, u = (cell.element(letter, sigmoid(_gate(cell, z, k) + _gate(cell, v, k))) for k, letter in enumerate("ru"))
-        g = cell.element("g", tanh(_gate(cell, z, 2) + r * _gate(cell, v, 2)))
+        r, u, candidate = (self._after if self.reset == "after" else self._before)(cell, z, gates, old)
+        g = cell.element("g", tanh(_gate(cell, z, 2) + candidate))
         cell.write(new, (1 - u) * g + u * old)
         return new
+
+    def _after(self, cell: Cell, z: Tensor, gates: Index, old: Access) -> tuple[sp.Expr, ...]:
+        """Both gates, and r v of the candidate, where v = U h + d."""
+        v = cell.preactivation("v", old, gates, inputs=False)
+        r, u = self._gates(cell, z, v)
+        return r, u, r * _gate(cell, v, 2)
+
+    def _before(self, cell: Cell, z: Tensor, gates: Index, old: Access) -> tuple[sp.Expr, ...]:
+        """Both gates, and U (r h) of the candidate."""
+        U, both = cell.parameter("U", gates, cell.units, cell.before).name, cell.draft.index(2, "q", part=True)
+        v = cell.product("v", lambda *at: Access(U, *at), old, both)
+        r, u = self._gates(cell, z, v)
+        return r, u, cell.product("w", lambda *at: Access(U, 2, *at), cell.element("s", r * old))[(cell.t, *cell.x.batch, cell.units)]
+
+    def _gates(self, cell: Cell, z: Tensor, v: Tensor) -> tuple[Access, Access]:
+        """Reset and update."""
+        return tuple(cell.element(letter, sigmoid(_gate(cell, z, k) + _gate(cell, v, k))) for k, letter in enumerate("ru"))
 
 
 def _gate(cell: Cell, z: Tensor, gate: int) -> Access:

@@ -5,6 +5,7 @@ The states have one row more than there are steps: h[0] = 0 and h[t+1] = f(h[t],
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -114,6 +115,12 @@ class Cell:
         if self.biased:
             self.write(at, self.parameter(self.draft.notation.bias if inputs else "d", *gates, self.units))
         return z
+
+    def product(self, letter: str, weight: Callable[..., Access], state: Access, *gates: Index) -> Tensor:
+        """Σ over the units of a state's element times its weight, at the gates, the unit and the state's unit."""
+        made, m = self.rows(letter, *gates, self.units), self.before
+        self.write(made[(self.t, *self.x.batch, *gates, self.units)], weight(*gates, self.units, m) * state.xreplace({self.units: m}), m)
+        return made
 
 
 class Recurrent(Layer):
