@@ -155,10 +155,12 @@ class _Emitter:
         return text
 
     def _context(self) -> dict[str, Any]:
-        return {**self._head(), **self._functions(), **self._defaults()}
+        functions = self._functions()
+        bodies = [line for body in ("forward", "training", "planned", "evaluation") for line in functions[body]]
+        return {**self._head(bodies), **functions, **self._defaults()}
 
-    def _head(self) -> dict[str, Any]:
-        """What stands above the functions."""
+    def _head(self, functions: Sequence[str]) -> dict[str, Any]:
+        """What stands above the functions, whose lines are given."""
         update, first = update_lines(self.network, self.target), starts(self.network)
         erf = any("erf(" in line for line in self.code.readable(self.network.loss, *self.gradients.values()))
         modules, lines, helpers = self.target.erf if erf else ((), (), ())
@@ -166,7 +168,7 @@ class _Emitter:
             "name": self.network.name, "title": self.network.title or self.network.name, "version": __version__,
             "equations": self._equations(), "notes": self._notes(), "helpers": helpers, "target": self.target,
             **self._running(),
-            "imports": sorted({"argparse", *modules, *(("math",) if "math" in names_in(update.lines) else ()), "os", "sys"}),
+            "imports": sorted({"argparse", *modules, *(("math",) if "math" in names_in([*functions, *update.lines]) else ()), "os", "sys"}),
             "libraries": [*self.target.imports, *lines],
             "kernels": self.target.kernels([*self.planned()[2], *update.kernels]),
             "generator": ["rng = np.random.default_rng(seed)"] if any(s.kind not in ("zeros", "ones") for s in first.values()) else [],

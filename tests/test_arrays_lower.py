@@ -1,6 +1,7 @@
 """The array statements of every program, run by NumPy, against the oracle."""
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ LOWERED = {name: make for name, make in CASES.items() if name != "symbolic depth
 
 def run(program: Program, values: Mapping[str, np.ndarray], sizes: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """All arrays of a program after its lowered source was run."""
-    names: dict[str, Any] = {**{k: np.array(v) for k, v in values.items()}, **sizes, "np": np, "dtype": np.float64,
+    names: dict[str, Any] = {**{k: np.array(v) for k, v in values.items()}, **sizes, "np": np, "math": math, "dtype": np.float64,
                              "erf": erf}
     exec("\n".join(NumpyPrinter().lines(lower(program))), names)  # noqa: S102 - the source that is under test
     return {t.name: np.asarray(names[t.name]) for t in program.tensors}
@@ -36,7 +37,7 @@ def run_planned(program: Program, draws: Sequence[Mapping[str, np.ndarray]], siz
     """All arrays after the planned lines were run for each draw on the same buffers, which hold anything at first."""
     plan = PlannedPrinter(NumpyPrinter())
     lines = compile("\n".join(plan.lines(lower(program))), "planned", "exec")
-    names: dict[str, Any] = {**sizes, "np": np, "dtype": np.float64, "erf": erf}
+    names: dict[str, Any] = {**sizes, "np": np, "math": math, "dtype": np.float64, "erf": erf}
     buffers = plan.buffers.values()
     for buffer, text in zip(buffers, allocations(buffers, NumpyPrinter())):
         names[buffer.name] = eval(text, names)  # noqa: S307 - the source that is under test

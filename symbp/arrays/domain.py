@@ -72,26 +72,31 @@ def _without_implied(equation: Equation, size_facts: tuple[sp.Expr, ...]) -> Equ
     return equation if kept == equation.domain else replace(equation, domain=kept)
 
 
-def margins(position: sp.Expr, extent: sp.Expr, origin: sp.Expr, fixed: Iterable[Index]) -> tuple[int, int] | None:
+def margins(position: sp.Expr, extent: sp.Expr, origin: sp.Expr, fixed: Iterable[Index],
+            size_facts: tuple[sp.Expr, ...] = ()) -> tuple[int, int] | None:
     """How far a position leaves its axis (before, after) when all its indices run over their ranges; None when not a number,
-    or when that differs from one value of a loop's index to the next.
+    when that differs from one value of a loop's index to the next, and for a number outside.
 
     >>> i, u = Index("i", 5), Index("u", 3)
     >>> margins(i + u - 1, sp.Integer(5), sp.Integer(0), ())
     (1, 1)
+    >>> margins(i, sp.Symbol("N", integer=True, positive=True), sp.Integer(0), ()) is None
+    True
     """
     fixed = set(fixed)
-    if position.has(Access) or isinstance(position, Index) or not position.atoms(Index) - fixed:
+    if position.has(Access):
         return 0, 0
     low, high = position, position
     for index in position.atoms(Index):
         least, most = (index.start, index.last) if position.coeff(index) > 0 else (index.last, index.start)
         low, high = low.xreplace({index: least}), high.xreplace({index: most})
-    before, after = sp.expand(origin - low), sp.expand(high - (origin + extent - 1))
+    sides = [sp.expand(origin - low), sp.expand(high - (origin + extent - 1))]
+    before, after = (sp.S.Zero if not side.is_Integer and implies(size_facts, -side) else side for side in sides)
     if not (before.is_Integer and after.is_Integer):
         return None
     found = max(int(before), 0), max(int(after), 0)
-    return None if found != (0, 0) and position.atoms(Index) & fixed else found
+    moves = position.atoms(Index) and not position.atoms(Index) & fixed
+    return found if moves or found == (0, 0) else None
 
 
 def guards(access: Access, tensor: Tensor) -> set[sp.Expr]:

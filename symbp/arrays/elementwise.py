@@ -211,7 +211,9 @@ def join(op: str, left: Node, right: Node, axes: Axes) -> Node:
 
 def negated(node: Node) -> Node:
     """Minus the node."""
-    return number(-node.value) if isinstance(node, Number) else apply("negative", (as_float(node),), node.axes)
+    if isinstance(node, Number):
+        return number(-node.value)
+    return apply("negative", (node if node.dtype == "int" else as_float(node),), node.axes, "int" if node.dtype == "int" else "float")
 
 
 def split_factors(factors: Sequence[sp.Expr], fixed: frozenset[Index]) -> tuple[sp.Expr, list[sp.Expr], list[sp.Expr]]:

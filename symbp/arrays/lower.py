@@ -148,10 +148,12 @@ class _Lowering:
                 return
         if is_first and new:
             yield from self._begun(first.tensor)
+        stored = 0
         if is_first and first.is_plain:
-            yield from lowered[0].store(first, self._sum(found, first.axes, fixed), False, "=")
-            return
-        for item, target in zip(lowered, targets):
+            same = [eq for eq in found if eq.target == found[0].target]
+            stored = len(same) if found[:len(same)] == same else 1
+            yield from lowered[0].store(first, self._sum(found[:stored], first.axes, fixed), False, "=")
+        for item, target in zip(lowered[stored:], targets[stored:]):
             new = target.tensor.name not in self.made
             self.made.add(target.tensor.name)
             yield from item.store(target, item.value(), new)
@@ -256,8 +258,12 @@ class _OfEquation:
         return all(p.kind != "take" for p in found) and None not in self._margins(access)
 
     def _margins(self, access: Access) -> tuple[tuple[int, int] | None, ...]:
+        """How far an access leaves its tensor where the domain does not hold; a program without one was shown to stay inside."""
+        if not self.equation.domain:
+            return ((0, 0),) * len(access.indices)
         tensor = self.program.tensor(access.name)
-        return tuple(margins(p, e, o, self.fixed) for p, e, o in zip(access.indices, tensor.extents(access), tensor.origin))
+        return tuple(margins(p, e, o, self.fixed, self.program.size_facts)
+                     for p, e, o in zip(access.indices, tensor.extents(access), tensor.origin))
 
     def _vanishes(self, condition: sp.Expr) -> bool:
         """Whether the body is the operator's identity outside the condition when what it reads there is filled with that."""
@@ -276,15 +282,21 @@ class _OfEquation:
         if self.equation.op == "max" and self._is_over_few_taps():
             return self._of_taps()
         if self.equation.op != "sum":
-            return self._extremum(elementwise(body))
-        after = tuple(c for c in self.left if not indices_of(c) or not set(indices_of(c)) & set(self.over))
-        before = tuple(c for c in self.left if c not in after)
+            before, after = self._sides()
+            node = self._extremum(elementwise(body), before)
+            return self._masked(node, after, number(0)) if after else node
+        before, after = self._sides()
         if before:
             node = self._masked(elementwise(body), before, number(0))
             node = self._summed(node)
         else:
             node = as_float(Sums(elementwise, self.free, self.over)(body))
         return self._masked(node, after, number(0)) if after else node
+
+    def _sides(self) -> tuple[tuple[sp.Expr, ...], tuple[sp.Expr, ...]]:
+        """The conditions on what is folded, and those that say which elements are written at all."""
+        after = tuple(c for c in self.left if not {*indices_of(c)} & {*self.over})
+        return tuple(c for c in self.left if c not in after), after
 
     def _summed(self, node: Node) -> Node:
         """The sum of a masked value over the bound indices."""
@@ -295,13 +307,16 @@ class _OfEquation:
 
     def _masked(self, node: Node, conditions: tuple[sp.Expr, ...], fill: Node) -> Node:
         """The value where all conditions hold, the operator's identity elsewhere."""
-        mask: Node | None = None
+        whole = node.dtype == "int" and fill.dtype == "int"
+        return apply("where", (self._mask(conditions), node if whole else as_float(node), fill), self.axes, "int" if whole else "float")
+
+    def _mask(self, conditions: tuple[sp.Expr, ...]) -> Node:
+        """Where all conditions hold."""
+        found = []
         for condition in conditions:
             less = sp.Add(*(t for t in sp.Add.make_args(condition) if t.could_extract_minus_sign()))
-            holds = apply("greater_equal", (self._integer(condition - less), self._integer(-less)), self.axes, "bool")
-            mask = holds if mask is None else apply("logical_and", (mask, holds), self.axes, "bool")
-        assert mask is not None
-        return apply("where", (mask, as_float(node), fill), self.axes)
+            found.append(apply("greater_equal", (self._integer(condition - less), self._integer(-less)), self.axes, "bool"))
+        return reduce(lambda a, b: apply("logical_and", (a, b), self.axes, "bool"), found)
 
     def _integer(self, expression: sp.Expr) -> Node:
         """An index expression as an integer array."""
@@ -322,11 +337,10 @@ class _OfEquation:
                  for values in product(*ranges)]
         return reduce(lambda a, b: apply("maximum", (a, b), self.axes), found)
 
-    def _extremum(self, node: Node) -> Node:
-        """max or argmax over the bound indices, lexicographic in their order."""
-        least = number(-sp.oo)
-        if self.left:
-            node = self._masked(node, self.left, least)
+    def _extremum(self, node: Node, conditions: tuple[sp.Expr, ...]) -> Node:
+        """max or argmax over the bound indices where the conditions hold, lexicographic in their order."""
+        if conditions:
+            node = self._masked(node, conditions, number(-sp.oo))
         missing = tuple(i for i in self.over if i not in node.axes)
         kept = tuple(a for a in self.axes if a in node.axes and a not in self.over)
         if self.equation.op == "max":
@@ -391,12 +405,14 @@ class _OfEquation:
             not any(last.index in w.axes for w in others)
 
     def _arrays(self, access: Access, tensor: Tensor) -> tuple[Node, ...]:
-        """Integer arrays for all positions, kept inside the axes where a mask hides what lies outside."""
+        """Integer arrays for all positions, kept inside the axes where the domain does not hold; data that lie outside elsewhere stay."""
         found = []
-        for position, origin, extent in zip(access.indices, tensor.origin, tensor.shape):
+        for position, origin, extent, widths in zip(access.indices, tensor.origin, tensor.shape, self._margins(access)):
             node = self._integer(position - origin)
-            if self.equation.domain and not isinstance(position, Index):
+            if widths != (0, 0):
                 node = apply("clip", (node, number(0), number(extent - 1)), self.axes, "int")
+            elif self.equation.domain and position.has(Access) and not isinstance(position, Access):
+                node = apply("where", (self._mask(self.equation.domain), node, number(0)), self.axes, "int")
             found.append(node)
         return tuple(found)
 
@@ -414,7 +430,7 @@ class _OfEquation:
 
     def store(self, target: Target, value: Node, new: bool, op: str = "") -> tuple[Statement, ...]:
         """The statements that write the value into an array, which is new or there."""
-        op = op or ("+=" if self.equation.op == "sum" else "=")
+        op = op or ("+=" if self.equation.op == "sum" or self._sides()[1] else "=")
         if any(p.kind == "take" for p in target.where):
             where = self._arrays(target.access, target.tensor)
             axes = tuple(a for a in self.free if any(a in w.axes for w in where) or a in value.axes)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 
 import sympy as sp
 
+from symbp.language.functions import expand_definitions, step
 from symbp.language.index import Index
 
 Axes = tuple[Index | None, ...]
@@ -258,8 +259,14 @@ def joint(labels: tuple[Index, ...]) -> Index:
 
 
 def number(value: sp.Expr | int | float) -> Number:
-    """A scalar node."""
-    value = sp.S(value) if isinstance(value, (int, float)) else value
+    """A scalar node; functions of numbers are numbers.
+
+    >>> from symbp.language.functions import relu
+    >>> number(relu(sp.Rational(2, 3))).value
+    2/3
+    """
+    value = sp.S(value) if isinstance(value, (int, float)) else expand_definitions(value)
+    value = value.replace(lambda e: isinstance(e, step) and e.args[0].is_number, lambda e: step(e.args[0].evalf(), e.args[1]))
     return Number((), "int" if value.is_integer else "float", value)
 
 

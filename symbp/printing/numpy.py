@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import sympy as sp
+from sympy.printing.str import StrPrinter
 
 from symbp.arrays.nodes import (
     Apply,
@@ -89,12 +90,16 @@ class NumpyPrinter:
         elif isinstance(statement, Fill):
             yield f"{self.name(statement.name)} = {self.zeros(statement)}"
         elif isinstance(statement, Assign):
-            yield f"{self.name(statement.name)} = {self(statement.value)}"
+            yield f"{self.name(statement.name)} = {self.constant(statement.value)}"
         elif isinstance(statement, Store):
             keys = f"[{self.keys(statement.keys)}]" if statement.keys or statement.op == "=" else ""
             yield f"{self.name(statement.name)}{keys} {statement.op} {self(statement.value)}"
         else:
             yield self.scatter(statement)
+
+    def constant(self, value: Node) -> str:
+        """What a name is given: a mere number becomes an array without axes, which has a dtype and can be subscripted."""
+        return f"{self.module}.full((), {self(value)}, {self.dtype})" if isinstance(value, Number) else self(value)
 
     def zeros(self, fill: Fill) -> str:
         """A new array of zeros, or one that others fill."""
@@ -233,6 +238,9 @@ class NumpyPrinter:
 
         >>> NumpyPrinter().number(sp.Rational(1, 2)), NumpyPrinter().number(sp.Symbol("N") - 1)
         ('0.5', 'N - 1')
+        >>> N = sp.Symbol("N", integer=True, positive=True)
+        >>> NumpyPrinter().number(sp.floor((N - 3) / 2) + 1), NumpyPrinter().number(1 / sp.sqrt(N))
+        ('((N - 3) // 2) + 1', '1/math.sqrt(N)')
         """
         if value.is_Rational and not value.is_Integer:
             return repr(float(value)) if sp.Rational(repr(float(value))) == value else f"{value.p} / {value.q}"
@@ -241,7 +249,37 @@ class NumpyPrinter:
         value = value.xreplace({i: sp.Symbol(self.index(i), integer=True) for i in value.atoms(Index)})
         if not value.free_symbols and not value.is_Integer:
             return repr(float(value))
-        return str(value).replace("floor", "int")
+        return SIZES.doprint(value)
+
+
+class _Sizes(StrPrinter):
+    """Expressions in sizes as Python: whole numbers divided by `//`, functions from `math`."""
+
+    def _print_floor(self, node: sp.Expr) -> str:
+        above, below = sp.fraction(sp.together(node.args[0]))
+        return f"(({self.doprint(above)}) // {below})"
+
+    def _print_Function(self, node: sp.Expr) -> str:  # noqa: N802 - the name that SymPy's printers look for
+        return f"math.{type(node).__name__.lower()}({self.stringify(node.args, ', ')})"
+
+    def _print_Pow(self, node: sp.Expr, rational: bool = False) -> str:  # noqa: N802
+        if node.base == sp.E:
+            return f"math.exp({self.doprint(node.exp)})"
+        return super()._print_Pow(node, rational).replace("sqrt(", "math.sqrt(")
+
+    def _print_Abs(self, node: sp.Expr) -> str:  # noqa: N802
+        return f"abs({self.doprint(node.args[0])})"
+
+    def _print_Pi(self, node: sp.Expr) -> str:  # noqa: N802
+        return "math.pi"
+
+    def _print_Exp1(self, node: sp.Expr) -> str:  # noqa: N802
+        return "math.e"
+
+    _print_exp = _print_Function  # noqa: N815
+
+
+SIZES = _Sizes()
 
 
 class HostPrinter(NumpyPrinter):
