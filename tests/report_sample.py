@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from symbp.certify.result import FAILED, NOT_RUN, PASSED, RungResult
-from symbp.report.model import Evidence, EvidenceRow, Formula, Math, Paragraph, Ref, Report, Section, StepRow, Steps, Table
+from symbp.report.model import Evidence, EvidenceRow, Formula, Listing, Math, Paragraph, Ref, Report, Section, StepRow, Steps, Table
 
 HOSTILE = (r"""\input{/etc/passwd} 100% of $x_1$ & #2 <script>alert("1")</script> ~^ 中文 😀 ﬁ x² ½ Σσ' `a` *b* [c](d) """
            "| {e} \x07\x00\u202e")
@@ -89,6 +89,7 @@ def rich_report() -> Report:
         _backward(), _evidence(), Section("Steps that do not fit on a line", (_long_steps(),), level=2),
         Section("Names that nobody should choose: " + HOSTILE, (
             Paragraph((HOSTILE, " stays text, and so does the missing reference ", Ref("99"), ".")),
+            Listing("def f(x):\n\treturn x  # " + HOSTILE + "\n\n    ```\n"),
             Table(("name", "value"), (
                 (HOSTILE, Math(r"\left\lfloor \frac{H - U + 2p}{s} \right\rfloor + 1")), ("naïve café – Łódź", "‘quoted’ … x² → y")),)))),
         {"symbp": "0.1", "facts": "Σ_k t[n,k] = 1, p > 0", "seed": "0"},

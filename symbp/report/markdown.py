@@ -16,6 +16,7 @@ from symbp.report.model import (
     Formula,
     Inline,
     Item,
+    Listing,
     Math,
     Paragraph,
     Parts,
@@ -28,7 +29,7 @@ from symbp.report.model import (
     chains,
     formula_numbers,
 )
-from symbp.report.text import visible
+from symbp.report.text import visible, visible_line
 
 _NAMED = {r"\,": r"\thinspace", r"\:": r"\medspace", r"\;": r"\thickspace", r"\!": r"\negthinspace", r"\{": r"\lbrace", r"\}": r"\rbrace",
           r"\|": r"\Vert", r"\\": r"\cr", "<": r"\lt", ">": r"\gt", "*": r"\ast", "|": r"\vert", "~": r"\ ", "[": r"\lbrack",
@@ -116,7 +117,16 @@ def _item(item: Item, known: frozenset[str]) -> str:
         return _display(item.latex, item.number) + note
     if isinstance(item, Steps):
         return "\n\n".join(_chain(rows, known) for rows in chains(item.rows))
+    if isinstance(item, Listing):
+        return _listing(item)
     return _table(evidence_table(item) if isinstance(item, Evidence) else item, known)
+
+
+def _listing(item: Listing) -> str:
+    """A fence that is longer than any in the lines."""
+    text = "\n".join(visible_line(line) for line in item.lines)
+    fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", text)), default=0))
+    return f"{fence}\n{text}\n{fence}"
 
 
 def _subtitle(parts: Parts, known: frozenset[str]) -> str:

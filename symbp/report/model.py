@@ -97,7 +97,20 @@ class Evidence:
     rows: tuple[EvidenceRow, ...]
 
 
-Item: TypeAlias = Paragraph | Formula | Steps | Table | Evidence
+@dataclass(frozen=True)
+class Listing:
+    """Lines of a program, printed as they stand."""
+
+    kind: ClassVar[str] = "listing"
+    text: str
+
+    @property
+    def lines(self) -> list[str]:
+        """Its lines without trailing space, tabs as four spaces."""
+        return [line.rstrip().expandtabs(4) for line in self.text.strip("\n").split("\n")]
+
+
+Item: TypeAlias = Paragraph | Formula | Steps | Table | Evidence | Listing
 
 
 @dataclass(frozen=True)

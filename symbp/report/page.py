@@ -8,7 +8,7 @@ from symbp.report.evidence import evidence_table
 from symbp.report.layout import Row, chain_rows, formula_rows
 from symbp.report.mathml import mathml
 from symbp.report.model import Formula, Inline, Math, Parts, Ref, Report, StepRow, chains, contents_depth, formula_numbers
-from symbp.report.text import anchor, visible
+from symbp.report.text import anchor, visible, visible_line
 from symbp.resources import templates_dir
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def to_html(report: Report) -> str:
     known = formula_numbers(report)
     environment = _environment()
     environment.filters |= {"inline": partial(_inline, known=known), "text": visible, "math": _math, "formula": _formula,
-                            "chains": _chains, "anchor": anchor, "evidence": evidence_table}
+                            "chains": _chains, "anchor": anchor, "evidence": evidence_table, "line": visible_line}
     return environment.get_template("report.html.j2").render(report=report, depth=contents_depth(report))
 
 

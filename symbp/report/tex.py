@@ -17,6 +17,7 @@ from symbp.report.model import (
     Formula,
     Inline,
     Item,
+    Listing,
     Math,
     Paragraph,
     Parts,
@@ -31,7 +32,7 @@ from symbp.report.model import (
     formula_numbers,
 )
 from symbp.report.texchars import pdf_string, tex_math, tex_text
-from symbp.report.text import anchor
+from symbp.report.text import anchor, visible_line
 
 if TYPE_CHECKING:
     import pylatex
@@ -59,6 +60,13 @@ _PREAMBLE = r"""
 \AddToHook{env/equation*/before}{\nogap}
 \AddToHook{env/align/before}{\nogap}
 \AddToHook{env/align*/before}{\nogap}
+% a heading stands on the page of what it is about
+\makeatletter
+\newcommand{\room}{\if@nobreak\else\par\vskip0pt plus 8\baselineskip\penalty-100\vskip0pt plus -8\baselineskip\fi}
+\makeatother
+\AddToHook{cmd/section/before}{\room}
+\AddToHook{cmd/subsection/before}{\room}
+\AddToHook{cmd/subsubsection/before}{\room}
 % a character that this font does not have, as its code point
 \newcommand{\codepoint}[1]{{\scriptsize\textsf{[U+#1]}}\allowbreak}
 % the heading of a step: number, rule, what it uses
@@ -134,7 +142,16 @@ def _item(item: Item, known: frozenset[str]) -> str:
         return _formula(item, known)
     if isinstance(item, Steps):
         return "\n\n".join(_chain(rows, known) for rows in chains(item.rows))
+    if isinstance(item, Listing):
+        return _listing(item)
     return _table(evidence_table(item) if isinstance(item, Evidence) else item, known)
+
+
+def _listing(item: Listing) -> str:
+    """Lines in typewriter; what is too long for the page goes on, further in, on the next."""
+    lines = [r"\mbox{}" + "~" * (len(line) - len(line.lstrip())) + tex_text(visible_line(line.lstrip())) for line in item.lines]
+    apart = "\\par\\nointerlineskip\\vspace{1pt}\\hangindent=6em\n"
+    return rf"{{\footnotesize\ttfamily\raggedright\hangindent=6em {apart.join(lines)}\par}}"
 
 
 def _inline(parts: Parts, known: frozenset[str], display: bool = False) -> str:

@@ -31,6 +31,15 @@ def visible(text: str) -> str:
     return "".join(c if _shows(c) else code_point(c) for c in one_line)
 
 
+def visible_line(line: str) -> str:
+    """The same for a line of a program, whose spaces count.
+
+    >>> visible_line("  a\x1b")
+    '  a[U+001B]'
+    """
+    return "".join(c if _shows(c) else code_point(c) for c in line)
+
+
 def anchor(prefix: str, name: str) -> str:
     """Return a name for a link target, made of letters, digits and hyphens only; 6 and 6' are two targets.
 

@@ -12,13 +12,13 @@ import numpy as np
 
 from symbp import __version__
 from symbp.report.derivation import Counter
-from symbp.report.model import Formula, Inline, Item, Math, Paragraph, Parts, Ref, Section, Table
+from symbp.report.model import Formula, Inline, Item, Listing, Math, Paragraph, Parts, Ref, Section, Table
 from symbp.report.model import Report as Document
 from symbp.report.text import visible
 from symbp.verify.audit import Audit
 from symbp.verify.formulas import RIGHT_IF, SEEDS
 from symbp.verify.proof import Proof, Subject, prove, subjects
-from symbp.verify.quoting import quoted
+from symbp.verify.quoting import quoted, source_of
 from symbp.verify.report import GOOD, MISTAKES, Report, corrected
 from symbp.verify.verdict import INHERITED, UNDECIDED, Verdict
 
@@ -102,7 +102,7 @@ class _File:
 
     def _mistake(self, verdict: Verdict, proof: Proof, about: dict[str, Subject]) -> Iterator[Item]:
         """What the text says, what is right, why, what hangs on it, and the slips that would explain it."""
-        yield from _says(verdict)
+        yield from _says(verdict, self.report)
         by = _shown_by(verdict, proof, about)
         if verdict.claim.printed and verdict.value:
             yield Paragraph(("It is ", verdict.value, *((", by ", *by) if by else ()), "."))
@@ -156,7 +156,7 @@ class _File:
 
     def _proof(self, proof: Proof) -> Iterator[Section]:
         """What is assumed, and the derivations."""
-        for section in proof.given if proof.derivations or not self.errata else ():
+        for section in proof.given if self.report.first or not self.errata else ():
             named = {"What is given": "What is assumed"}.get(section.title, section.title)
             values = tuple(_values(self.report)) if section.title == "What is given" else ()
             yield replace(section, title=named, level=self.level, items=(*section.items, *values))
@@ -194,13 +194,17 @@ def _digits(value: np.ndarray) -> str:
     return f"{float(number):.12g}" if Fraction(f"{float(number):.12g}") == number else str(number)
 
 
-def _says(verdict: Verdict) -> Iterator[Item]:
+def _says(verdict: Verdict, report: Report) -> Iterator[Item]:
     """What the text says, as a quotation."""
     claim = verdict.claim
     if claim.printed:
         of = f"{claim.of} = " if claim.of else ""
         after = f" after {claim.after} update{'s' * (claim.after != 1)}" if claim.after else ""
         yield Paragraph((f"The text prints {visible(of)}{claim.printed.text[:MOST_DIGITS]}{after}.",))
+    elif claim.code is not None:
+        source = source_of(claim.code, report.content.folder)
+        yield Paragraph((f"The text's code, {visible(claim.stated)}" + (":" if source else "."),))
+        yield from ([Listing(source)] if source else [])
     else:
         yield Paragraph(("The text says:",))
         yield from _quoted(verdict)
@@ -233,5 +237,7 @@ def _one(parts: Parts) -> Inline:
 
 
 def _sentence(note: str) -> str:
+    """A note as a sentence; a name at its start keeps its letters."""
     text = visible(note).strip().rstrip(".")
-    return text[:1].upper() + text[1:] + "."
+    first = text.split(" ")[0]
+    return (text[:1].upper() + text[1:] if first.isalpha() and first.islower() and len(first) > 1 else text) + "."

@@ -14,7 +14,8 @@ from symbp.language.tensor import Tensor
 from symbp.report.derivation import Counter, forward_section, given_section, gradient_section, jacobian_latex
 from symbp.report.model import Formula, Item, Paragraph, Section, Steps
 from symbp.verify.claimfile import Claim, Text
-from symbp.verify.quantity import Quantities
+from symbp.verify.listing import Code
+from symbp.verify.quantity import QUOTIENT, Quantities
 from symbp.verify.verdict import Verdict
 
 Subject = tuple[str, ...]
@@ -42,7 +43,8 @@ def subjects(text: Text, verdicts: Iterable[Verdict]) -> dict[str, Subject]:
     quantities, found = Quantities(text), {}
     for verdict in verdicts:
         with contextlib.suppress(SymbpError):
-            about = verdict.about or (_of_number(verdict.claim, quantities, text) if verdict.claim.of else None)
+            claim = verdict.claim
+            about = verdict.about or (_of_number(claim, quantities, text) if claim.of else _of_code(claim.code, quantities, text))
             if about:
                 found[verdict.claim.id] = about
     return found
@@ -53,6 +55,24 @@ def _of_number(claim: Claim, quantities: Quantities, text: Text) -> Subject:
     if claim.after and not quantity.of and text.loss and text.program.tensor(quantity.tensor).role == "parameter":
         return text.loss, quantity.tensor
     return (quantity.of, quantity.by) if quantity.of else (quantity.tensor,)
+
+
+def _of_code(code: Code | None, quantities: Quantities, text: Text) -> Subject:
+    """The first derivative that a function answers or uses in an update, else the first value."""
+    returns = [] if code is None else code.returns.values() if isinstance(code.returns, dict) else \
+        [code.returns] if isinstance(code.returns, str) else code.returns or []
+    found: list[Subject] = []
+    for quantity in (*returns, *(code.changes.values() if code else ())):
+        with contextlib.suppress(SymbpError):
+            name, _, after = quantity.partition(" after ")
+            found.append((text.loss, name.strip()) if after else _whole(name, quantities))
+    return max(found, key=len, default=())
+
+
+def _whole(name: str, quantities: Quantities) -> Subject:
+    """A tensor, or the derivative that a name stands for."""
+    match = QUOTIENT.fullmatch(quantities.text.names.get(name, name))
+    return (match["of"].strip(), match["by"].strip()) if match else (quantities.whole(name),)
 
 
 def prove(text: Text, wanted: Iterable[Subject], count: Counter) -> Proof:

@@ -1,17 +1,23 @@
-r"""A claim's formula as it can be printed: as mathematics where TeX is sure to set it, else as the text that it is.
+r"""A claim's formula as it can be printed: as mathematics where TeX is sure to set it, else as the text that it is; and its code.
 
 Only known commands get through, so that a claim file can neither break a report nor reach anything with one.
 """
 from __future__ import annotations
 
+import ast
+import contextlib
 import itertools
 import re
+import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 
+from symbp.errors import SymbpError
 from symbp.report.model import Inline, Math
 from symbp.report.text import visible
+from symbp.verify.listing import Code, read
 
-LONGEST = 600
+LONGEST, MOST_LINES = 600, 60
 _GREEK = ("alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi "
           "varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega")
 _SIGNS = ("partial nabla odot circ ast cdot cdots ldots dots times div pm mp top intercal leftarrow gets to rightarrow sum prod frac tfrac "
@@ -36,6 +42,20 @@ def quoted(formula: str) -> Inline:
     """
     plain = visible(formula).strip().strip("$").replace(r"\bm", r"\boldsymbol").rstrip()
     return Math(_apart(_WORD.sub(r"{\\mathrm{\1}}", plain))) if _is_safe(plain) else visible(formula)
+
+
+def source_of(code: Code, folder: Path) -> str:
+    """The function that a claim of code names, as it stands, or the listing; "" where it cannot be read."""
+    with contextlib.suppress(SymbpError, SyntaxError, ValueError, RecursionError):
+        source = read(folder / code.file) if code.file else code.code
+        *owner, name = code.wanted.split(".")
+        body = ast.parse(source).body
+        if owner:
+            body = next(n.body for n in body if isinstance(n, ast.ClassDef) and n.name == owner[0])
+        found = next((n for n in body if isinstance(n, ast.FunctionDef) and n.name == name), None)
+        lines = source.splitlines()[found.lineno - 1:found.end_lineno] if found else [] if code.file else source.splitlines()
+        return textwrap.dedent("\n".join([*lines[:MOST_LINES], *["…"] * (len(lines) > MOST_LINES)]))
+    return ""
 
 
 def _is_safe(latex: str) -> bool:
