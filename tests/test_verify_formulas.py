@@ -10,7 +10,7 @@ from symbp.cli import main
 from symbp.errors import SymbpError
 from symbp.verify.claimfile import parse
 from symbp.verify.formulas import Formulas
-from symbp.verify.latex import tree_of
+from symbp.verify.latex import read_formula
 
 COLUMN = r'''
 [network]
@@ -103,7 +103,7 @@ SLIPS = [
     (r"\delta^{(2)} = (a^{(2)} - y) \odot \sigma'(a^{(2)})", "a2 stands where z2 belongs"),
     (r"\delta^{(2)} = (a^{(2)} - y) \odot \sigma(z^{(2)})", "σ stands where σ' belongs"),
     (r"\delta^{(2)} = a^{(2)} - y", "the factor σ'(z2) is missing"),
-    (r"\delta^{(2)} = (a^{(2)} - y) \odot \sigma'(z^{(2)}) \odot \sigma'(z^{(2)})", "a factor is too many"),
+    (r"\delta^{(2)} = (a^{(2)} - y) \odot \sigma'(z^{(2)}) \odot \sigma'(z^{(2)})", "an activation derivative is too many"),
     (r"\delta^{(1)} = W^{(2)} \delta^{(2)} \odot \sigma'(z^{(1)})", "W2 should be transposed, or not be"),
     (r"\delta^{(1)} = W^{(1)T} \delta^{(2)} \odot \sigma'(z^{(1)})", "W1 stands where W2 belongs"),
     (r"\frac{\partial C}{\partial W^{(2)}} = \delta^{(2)} (a^{(2)})^T", "a2 stands where a1 belongs"),
@@ -128,14 +128,21 @@ def test_a_mean_over_the_batch_that_is_missing(rows: Formulas) -> None:
 
 
 @pytest.mark.parametrize(("formula", "words"), [
-    (r"\delta^{(1)} = q \delta^{(2)}", "nothing is called q"), (r"a = = b", "cannot be read at `= b`"), ("", "cannot be read at its end"),
-    (r"\delta^{(2)}", "cannot be read at its end"), ("x" * 3000, "3000 characters"), ("(" * 100 + "x" + ")" * 100 + " = x", "nested 100 deep"),
-    (r"\frac{\partial a^{(1)}}{\partial z^{(1)}} = x", "is no number"), (r"\delta^{(2)} = \sum_r x", "how far the index r"),
+    (r"a = = b", "cannot be read at `= b`"), ("", "cannot be read at its end"), (r"\delta^{(2)}", "states nothing"),
+    ("x" * 5000, "5000 characters"), ("(" * 100 + "x" + ")" * 100 + " = x", "nested 100 deep"), (r"\delta^{(2)} \propto x", "is proportional to"),
+    (r"\delta^{(2)} = \sum_r 3", "how far the index r"), (r"\delta^{(2)} = \foo x", r"the command \foo is not known"), (r"x = p(y | x)", "conditional"),
+    (r"\nabla C = x", "by what ∇ differentiates"), (r"C = \partial x", "∂ stands alone"), (r"x = \frac{1}{2", "cannot be read at its end"),
 ])
 def test_what_cannot_be_judged_is_undecided(column: Formulas, formula: str, words: str) -> None:
-    """Never a guess: the place, or the name with the nearest ones."""
+    """Never a guess: the place, or what is missing."""
     judged = column.judge(formula)
     assert judged.verdict == "undecided" and words in judged.note, judged
+
+
+def test_an_unknown_name_is_ill_posed(column: Formulas) -> None:
+    """The nearest names are offered."""
+    judged = column.judge(r"\delta^{(1)} = W^{(3)T} \delta^{(2)}")
+    assert judged.verdict == "ill-posed" and judged.note.startswith("nothing is called W3 here"), judged
 
 
 def test_shapes_that_do_not_fit_are_told_with_the_arithmetic(column: Formulas) -> None:
@@ -146,13 +153,13 @@ def test_shapes_that_do_not_fit_are_told_with_the_arithmetic(column: Formulas) -
 
 def test_unicode_and_latex_are_one_language() -> None:
     """∂, δ, ⊙ stand for their commands."""
-    assert tree_of("δ = a ⊙ b")[0] == tree_of(r"\delta = a \odot b")[0]
+    assert read_formula("δ = a ⊙ b") == read_formula(r"\delta = a \odot b")
 
 
 def test_the_place_of_a_mistake() -> None:
     """The text on both sides of it."""
     with pytest.raises(SymbpError, match="behind `x \\+`"):
-        tree_of("x + = y")
+        read_formula("x + = y")
 
 
 def test_formulas_in_a_claim_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

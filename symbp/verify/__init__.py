@@ -8,12 +8,15 @@ Stage: claim file → verdicts → report.
     recompute.py   its value, exactly and from the digits printed before: when (visits.py), and in which ways a text calculates (ways.py)
     enclosures.py  numbers with error bounds, and labels, for the oracle; longrun.py: many steps in floating point
     numbers.py     printed digits beside recomputed ones → verdict (outcome.py)
-    latex.py       a formula as books print it → syntax tree
-    meaning.py     what its symbols and products mean over arrays; shapes.py: matrices as books mean them
-    formulas.py    both sides of a formula at random points
+    latex.py       a formula as books print it → nodes: tokens.py and vocabulary.py (words), formula.lark (grammar),
+                   structure.py (what is a function, a derivative, a sum), nodes.py (the tree), scoping.py (letters of sums)
+    naming.py      which tensor a symbol with its scripts is
+    meaning.py     what nodes mean over arrays: shapes.py (matrices as books mean them), calls.py, sums.py, linear.py (Jacobians)
+    points.py      arrays of tensors and derivatives at a random point, as floats, expressions or to 60 digits
+    formulas.py    the verdict on a formula: forms.py (how sides are compared), updates.py, deciding.py (equality)
     code.py        a person's function beside what is derived: listing.py (read), binding.py (names), layouts.py, known.py (right values)
     sandbox.py     calls it in a process with limits, guarded.py
-    slips.py       one change that makes a wrong formula right
+    slips.py       changes that make a wrong formula right: changes.py (all of one place)
     verdict.py     the verdicts on all claims, each behind what it was calculated from
     report.py      the verdicts on one file; audit.py: on several
     terminal.py    as a table; document.py: as a document, with what shows it (proof.py) and formulas as they stand (quoting.py)

@@ -1,45 +1,63 @@
-"""Verdicts on formulas: both sides calculated on random inputs that obey the facts, for every layer and every index.
+"""Verdicts on formulas: what both sides mean at random inputs on the facts, for every layer and index, in the readings that books use.
 
-A difference is certain.  Agreement at several random points to nine digits is taken for equality.
+Stage: formula → nodes → values of both sides → verdict.  Floats find differences; equality is decided by `symbp.verify.deciding`.
 """
+
 from __future__ import annotations
 
 import contextlib
 import itertools
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from symbp.certify.sample import draw
 from symbp.derivation.derivation import Derivation
 from symbp.errors import SymbpError
-from symbp.interpret import interpret
-from symbp.passes.prune import prune
+from symbp.language.functions import opaque
+from symbp.verify.calls import SCALAR
 from symbp.verify.claimfile import Text
-from symbp.verify.latex import tree_of
-from symbp.verify.meaning import MOST_POINTS, Meaning, Unknown, of_derivative
-from symbp.verify.quantity import QUOTIENT, Quantities
-from symbp.verify.shapes import Unfit, matrix
-from symbp.verify.slips import changes
+from symbp.verify.deciding import FAR, NEAR, SEEDS, difference, exactly
+from symbp.verify.forms import pairs
+from symbp.verify.latex import read_formula
+from symbp.verify.linear import Linear
+from symbp.verify.meaning import Meaning, Reading, alias
+from symbp.verify.naming import Names, Unknown, bound
+from symbp.verify.nodes import Call, Derivative, Formula, Node, Sym, is_letter, walk
+from symbp.verify.points import FLOAT, Point
+from symbp.verify.scoping import apart
+from symbp.verify.shapes import Unfit, Value
+from symbp.verify.updates import Updates, is_new, without_marks
 
-SEEDS = (0, 1, 2)
-EQUAL, UNEQUAL = 1e-9, 1e-6
 RIGHT, RIGHT_IF, WRONG, ILL_POSED, UNDECIDED = "right", "right-if", "wrong", "ill-posed", "undecided"
+ORDER = (WRONG, ILL_POSED, UNDECIDED, RIGHT_IF, RIGHT)
+READINGS: tuple[tuple[Reading, str], ...] = (
+    (Reading(), ""),
+    (Reading(rows=True), ""),
+    (Reading(power=True), ""),
+    (Reading(elementwise=True), "what stands side by side is multiplied element by element"),
+    (Reading(transposed=True), "derivatives are laid out transposed"),
+    (Reading(rows=True, elementwise=True), "what stands side by side is multiplied element by element"),
+    (Reading(rows=True, transposed=True), "derivatives are laid out transposed"),
+    (Reading(base=0), "indices count from 0"),
+)
+TARGETS = ("y", "t", "d", "q", "p", "r", "o")
+ASSUMED = {"one-hot": "each {name} has a single 1", "simplex": "the elements of each {name} sum to 1", "binary": "{name} is 0 or 1"}
+GENERIC = ("generic", "any", "f")
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is said of a formula, and why."""
+    """What is said of a formula, and why; method: how equality was decided."""
 
     verdict: str
     note: str = ""
+    method: str = ""
 
 
 class Formulas:
-    """The values that the symbols of a text's formulas have, at several random points.
+    """Judges the formulas of a text.
 
     >>> from symbp.verify.claimfile import parse
     >>> text = parse('''[network]
@@ -60,45 +78,264 @@ class Formulas:
 
     def __init__(self, text: Text) -> None:
         self.text = text
-        self.quantities = Quantities(text)
-        self.functions = {r"\sigma": "sigmoid", **text.functions}
-        self._arrays: dict[tuple[int, str], np.ndarray] = {}
-        self._samples: dict[int, Any] = {}
-        levels = [int(m[1]) for name in self.known if (m := re.fullmatch(r"[A-Za-z]+(\d+)", name))]
-        self.depth = max(levels, default=0)
+        self.updates = Updates(text)
+        self.program = self.updates.program
+        tensors = {t.name: len(t.shape) for t in self.program.tensors if not t.auxiliary and not t.next_of}
+        self.aliases = {name: key for name, what in text.names.items() if (key := alias(what, tuple(tensors)))}
+        axes = {**tensors, **{name: tensors[key[-1]] if key[0] == "by" else tensors[key[1]] for name, key in self.aliases.items()}}
+        self.names = Names(axes)
+        self.functions = self._functions(text.functions)
+        self._points: dict[tuple, Point] = {}
+        self._read: dict[str, Formula] = {}
+        self._lefts: dict[tuple, tuple[Value | Linear, frozenset[str]]] = {}
+
+    @staticmethod
+    def _functions(given: Mapping[str, str]) -> dict[str, Callable]:
+        found: dict[str, Callable] = {"sigma": SCALAR["sigmoid"]}
+        for letter, what in given.items():
+            found[letter.lstrip("\\")] = opaque(letter) if what in GENERIC else SCALAR.get(what, SCALAR["identity"])
+        return found
 
     @property
     def known(self) -> list[str]:
         """The names that a formula may use."""
-        return [*(t.name for t in self.text.program.tensors), *self.text.names]
+        return list(self.names.axes)
+
+    def read(self, formula: str) -> Formula:
+        """The nodes of a formula; each sum has letters of its own.  Raises `SymbpError` with the place."""
+        if formula not in self._read:
+            scalars = [n for n, axes in self.names.axes.items() if not axes]
+            given = self.text.functions
+            functions = [*(letter.lstrip("\\") for letter in given)]
+            self._read[formula] = apart(read_formula(formula, self.known, functions, scalars))
+        return self._read[formula]
 
     def judge(self, formula: str) -> Judgement:
         """The verdict on one formula, which may be a chain of equalities or an update."""
         try:
-            tree, marks = tree_of(formula, self.known)
+            read = self.read(formula)
+            return self.judged(read)
+        except Unfit as error:
+            return Judgement(ILL_POSED, str(error))
         except SymbpError as error:
             return Judgement(UNDECIDED, str(error))
-        sides, signs = tree.children[::2], [str(s) for s in tree.children[1::2]]
-        found = [self._relation(sides[k], sides[k + 1], sign, marks) for k, sign in enumerate(signs)]
-        order = (WRONG, ILL_POSED, UNDECIDED, RIGHT_IF, RIGHT)
-        return min(found, key=lambda j: order.index(j.verdict))
 
-    def slips(self, formula: str) -> list[str]:
-        """The slips of one place, each of which would explain why the last equality of a formula is wrong.
+    def judged(self, formula: Formula) -> Judgement:
+        """The verdict on a formula that has been read: the worst of its relations."""
+        sides = formula.sides
+        found = [self.relation(sides[k], sides[k + 1], sign) for k, sign in enumerate(formula.signs)]
+        return min(found, key=lambda j: ORDER.index(j.verdict))
 
-        >>> from symbp.verify.claimfile import load
-        >>> Formulas(load("examples/claims/seed-002-4.4.toml")).slips(r"\\delta^{(3)} = (a^{(3)} - y) \\odot \\sigma'(a^{(3)})")
-        ['a3 stands where z3 belongs']
-        """
-        tree, marks = tree_of(formula, self.known)
-        left, sign, right = tree.children[-3:]
-        probe = self._meaning(SEEDS[0], marks, None)
-        symbols = [s for s in dict.fromkeys([r"\sigma", *self.functions]) if any(str(t) == s for t in _tokens(right))] or [r"\sigma"]
-        found: dict[str, None] = {}
-        for what, changed in changes(right, self.known, lambda node: self._name_of(node, probe), marks, symbols):
-            if what not in found and self._relation(left, changed, str(sign), marks).verdict == RIGHT:
-                found[what] = None
-        return list(found)
+    # one relation
+
+    def relation(self, left: Node, right: Node, sign: str = "=") -> Judgement:
+        """The verdict on left = right."""
+        updated = self.updates.target(left, right, sign, self.names)
+        first: Judgement | None = None
+        for reading, note in READINGS:
+            found = self._under(left, right, reading, updated, {})
+            if found.verdict in (RIGHT, RIGHT_IF):
+                return _with(found, note)
+            first = first if first is not None and ORDER.index(first.verdict) <= ORDER.index(found.verdict) else found
+        if first.verdict == UNDECIDED:
+            return first
+        return self._assuming(left, right, updated) or first
+
+    def _assuming(self, left: Node, right: Node, updated: str) -> Judgement | None:
+        """The verdict where something is assumed of a target that the file does not state."""
+        for name, what in self._assumptions():
+            for reading in (Reading(), Reading(rows=True)):
+                found = self._under(left, right, reading, updated, {name: what})
+                if found.verdict in (RIGHT, RIGHT_IF):
+                    return _with(found, ASSUMED[what].format(name=name))
+        return None
+
+    def _assumptions(self) -> Iterator[tuple[str, str]]:
+        """What may be assumed of inputs of which the file states nothing."""
+        stated = {n for fact in self.program.facts for n in fact.tensors}
+        inputs = [t for t in self.program.inputs if t.role == "input" and t.dtype == "float" and t.name not in stated]
+        for tensor in (t for t in inputs if t.name.lower().startswith(TARGETS)):
+            if tensor.shape:
+                yield from ((tensor.name, "one-hot"), (tensor.name, "simplex"))
+            yield tensor.name, "binary"
+
+    def _under(self, left: Node, right: Node, reading: Reading, updated: str, assumed: Mapping[str, str]) -> Judgement:
+        """The verdict under one reading."""
+        try:
+            assignments = self._assignments(left, right)
+            found = self._float(left, right, reading, updated, assumed, assignments)
+            if isinstance(found, Judgement):
+                return found
+            note, notes = found
+            decided = exactly(
+                lambda kind, seed: [self._pairs(left, right, reading, updated, assumed, a, kind, seed)[0][note] for a in assignments],
+                lambda seed: self.point(seed, "symbol", assumed).positive,
+                (0, 1) if assumed or self.program.facts else (0,),
+            )
+        except Unfit as error:
+            return Judgement(ILL_POSED, str(error))
+        except SymbpError as error:
+            return Judgement(
+                ILL_POSED if isinstance(error, Unknown) and str(error).startswith("nothing is called") else UNDECIDED, str(error)
+            )
+        if decided.equal:
+            conventions = [note, *self._conventions(left, right, notes)]
+            said = "; ".join(dict.fromkeys(c for c in conventions if c))
+            return Judgement(RIGHT_IF, f"right if {said}", decided.method) if said else Judgement(RIGHT, "", decided.method)
+        return Judgement(WRONG) if decided.equal is False else Judgement(UNDECIDED, decided.method)
+
+    def _float(
+        self, left: Node, right: Node, reading: Reading, updated: str, assumed: Mapping[str, str], assignments: list[dict[str, int]]
+    ) -> Judgement | tuple[str, set[str]]:
+        """A difference of floats; or the form in which the sides seem equal, and what the evaluation noted."""
+        kept: dict[str, None] | None = None
+        notes: set[str] = set()
+        met = False
+        for seed in SEEDS:
+            for letters in assignments:
+                found, more = self._pairs(left, right, reading, updated, assumed, letters, FLOAT, seed)
+                notes |= more
+                gaps = {note: difference(a, b) for note, (a, b) in found.items()}
+                if all(np.isnan(g) for g in gaps.values()):
+                    continue
+                met = True
+                kept = {note: None for note, gap in gaps.items() if gap <= FAR and (kept is None or note in kept)}
+                if not kept:
+                    return Judgement(WRONG)
+        if not met:
+            raise SymbpError("the sides have no finite value at random inputs")
+        return next(iter(kept)), notes
+
+    def _pairs(
+        self,
+        left: Node,
+        right: Node,
+        reading: Reading,
+        updated: str,
+        assumed: Mapping[str, str],
+        letters: Mapping[str, int],
+        kind: str,
+        seed: int,
+    ) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], set[str]]:
+        """Both sides at one point, in each form in which they may be compared."""
+        point = self.point(seed, kind, assumed)
+        meaning = self.meaning(point, left, right, reading, letters)
+        if updated:
+            first: Value | Linear = self.updates.following(point, updated, left, reading.rows)
+            second = meaning.evaluate(without_marks(right))
+        else:
+            first, second = self._left(meaning, left, reading, letters, kind, seed, assumed), meaning.evaluate(right)
+        return pairs(first, second, reading, self._is_derivative(left)), meaning.notes
+
+    def meaning(self, point: Point, left: Node, right: Node, reading: Reading, letters: Mapping[str, int]) -> Meaning:
+        """What symbols mean at a point."""
+        made = Meaning(
+            point,
+            self.names,
+            self.aliases,
+            self.functions,
+            reading,
+            dict(letters),
+            batch=self._batch(point),
+            families=self._families(left, right),
+        )
+        made.prepare(left, right)
+        return made
+
+    def _left(
+        self, meaning: Meaning, left: Node, reading: Reading, letters: Mapping[str, int], kind: str, seed: int, assumed: Mapping[str, str]
+    ) -> Value | Linear:
+        """The value of the left side, which many right sides are compared with."""
+        key = (
+            left,
+            reading,
+            tuple(letters.items()),
+            kind,
+            seed,
+            tuple(assumed.items()),
+            tuple(meaning.extents.items()),
+            tuple(meaning.sizes.items()),
+        )
+        if key not in self._lefts:
+            if len(self._lefts) > 200:
+                self._lefts.clear()
+            value = meaning.evaluate(left)
+            self._lefts[key] = value, frozenset(meaning.notes)
+        value, notes = self._lefts[key]
+        meaning.notes |= notes
+        return value
+
+    def _families(self, left: Node, right: Node) -> frozenset[str]:
+        """The letters that count names and are bound by sums."""
+        whole = Formula((left, right), ("=",))
+        letters = bound(whole)
+        return frozenset(k for k in self.names.counting(whole) if k in letters) if letters else frozenset()
+
+    def _is_derivative(self, left: Node) -> bool:
+        """Whether a side is a derivative, which has a layout."""
+        if isinstance(left, Sym):
+            found = self.names.find(left, self.names.last(left))
+            return found is None or found.name in self.aliases
+        return any(isinstance(n, Derivative) for _, n in walk(left))
+
+    def _conventions(self, left: Node, right: Node, notes: set[str]) -> list[str]:
+        """The conventions that the evaluation noted and that matter."""
+        found = [n for n in notes if n.startswith("what lies")]
+        kinks = [n for n in notes if n.startswith("kink")]
+        differentiates = any(
+            isinstance(n, Derivative) or isinstance(n, Call) and n.primes or isinstance(n, Sym) and n.base in self.aliases
+            for side in (left, right)
+            for _, n in walk(side)
+        )
+        if kinks and differentiates:
+            found.append("the derivative at the kink, where both sides of the condition meet, is taken as it stands there")
+        return found
+
+    def _assignments(self, left: Node, right: Node) -> list[dict[str, int]]:
+        """All values of the free letters that count names, for which the names exist."""
+        whole = Formula((left, right), ("=",))
+        free = [k for k in self.names.counting(whole) if k not in bound(whole)]
+        if not free:
+            return [{}]
+        symbols = [n for _, n in walk(whole) if isinstance(n, Sym) and (n.subs or n.sups)]
+        symbols = [s for s in symbols if self.names.counting(s, free) or True]
+        found = []
+        for values in itertools.product(range(self.names.depth + 1), repeat=len(free)):
+            letters = dict(zip(free, values))
+            if all(self._exists(s, letters) for s in symbols):
+                found.append(letters)
+        if not found:
+            raise Unknown(f"there is no {' and '.join(free)} for which all names exist")
+        return found
+
+    def _exists(self, sym: Sym, letters: Mapping[str, int]) -> bool:
+        own = {n.base for s in (*sym.subs, *sym.sups) for _, n in walk(s.body) if isinstance(n, Sym)}
+        if not own & {*letters} or sym.base == "e" or sym.base in ("delta",) and len(sym.subs) == 2:
+            return True
+        inside = bool(own - {*letters})
+        return (
+            self.names.find(sym, {**self.names.last(sym), **letters}) is not None
+            or inside
+            and bool(self.names.counting(sym, letters)[len(letters) :])
+        )
+
+    def point(self, seed: int, kind: str, assumed: Mapping[str, str]) -> Point:
+        """A point, each drawn once."""
+        key = seed, kind, tuple(assumed.items())
+        if key not in self._points:
+            self._points[key] = Point(self.program, seed, kind, assumed)
+        return self._points[key]
+
+    def _batch(self, point: Point) -> int | None:
+        """How many samples there are, where the program says."""
+        if "N" in point.sample.sizes:
+            return int(point.sample.sizes["N"])
+        for index in self.program.indices:
+            if index.name == "n" and index.extent.is_Integer:
+                return int(index.extent)
+        return None
+
+    # what it should be
 
     def subject(self, formula: str) -> tuple[str, str] | None:
         """The derivative (of, by) that a formula is about: the one on its left, or that of the loss by what it updates; else None."""
@@ -114,192 +351,37 @@ class Formulas:
 
     def derived(self, formula: str) -> str:
         """The derived formula of a derivative of the loss that stands on the left, as LaTeX; "" for anything else."""
-        tree, marks = tree_of(formula, self.known)
         try:
-            of, by = self._derivative_on(tree.children[0], self._meaning(SEEDS[0], marks, None))
-            return Derivation(self.text.program, of, (by,))[by].latex("matrix")
-        except (SymbpError, IndexError, TypeError):
+            left = self.read(formula).sides[0]
+            key = self._key_of(left)
+            if key is None or key[1][0] != "of":
+                return ""
+            return Derivation(self.text.program, key[1][1], (key[2],))[key[2]].latex("matrix")
+        except (SymbpError, IndexError, TypeError, KeyError):
             return ""
 
-    def _derivative_on(self, left: Any, meaning: Meaning) -> tuple[str, str]:
-        """The names (of, by) of the derivative that a left side is."""
-        while not isinstance(left, str) and left.data == "chain" and len(left.children) == 1:
-            left = left.children[0]
-        if not isinstance(left, str) and left.data == "fraction":
-            above, below = (of_derivative(part) for part in left.children)
-            return meaning.key(above[0])[0], meaning.key(below[0])[0]
-        if not isinstance(left, str) and left.data == "chain":
-            return meaning.key(left.children[1])[0], meaning.key(left.children[4])[0]
-        match = QUOTIENT.fullmatch(self.text.names.get(meaning.key(left)[0], ""))
-        if match is None:
-            raise Unknown("the left side is no derivative")
-        return match["of"].strip(), match["by"].strip()
+    def _key_of(self, left: Node) -> tuple | None:
+        if isinstance(left, Derivative) and isinstance(left.of, Sym) and len(left.by) == 1 and isinstance(left.by[0], Sym):
+            of, by = (self.names.find(s, self.names.last(s)) for s in (left.of, left.by[0]))
+            return ("by", ("of", of.name), by.name) if of and by else None
+        found = self.names.find(left, self.names.last(left)) if isinstance(left, Sym) else None
+        key = self.aliases.get(found.name) if found else None
+        return key if key and key[0] == "by" else None
 
-    def _name_of(self, node: Any, probe: Meaning) -> str | None:
-        """The name of a leaf with its scripts, where it has one."""
-        if not isinstance(node, str) and node.data not in ("raised", "lowered"):
-            return None
-        if isinstance(node, str) and getattr(node, "type", "") not in ("SYMBOL", "NAME"):
-            return None
+    def slips(self, formula: str) -> list[str]:
+        """The slips that would explain why the last relation of a formula is wrong, in words."""
+        from symbp.verify.slips import explained
+
         try:
-            return probe.key(node)[0]
+            return [slip.said for slip in explained(self, self.read(formula))]
         except SymbpError:
-            return None
-
-    def _relation(self, left: Any, right: Any, sign: str, marks: tuple[str, ...]) -> Judgement:
-        outcomes, problems = [], []
-        for seed in SEEDS:
-            for layer in self._layers(left, right, marks):
-                meaning = self._meaning(seed, marks, layer)
-                try:
-                    outcomes.append(self._compared(left, right, sign, meaning))
-                except Unknown as error:
-                    problems.append(Judgement(UNDECIDED, str(error)))
-                except Unfit as error:
-                    outcomes.append(Judgement(ILL_POSED, str(error)))
-                except SymbpError as error:
-                    problems.append(Judgement(UNDECIDED, str(error)))
-        if not outcomes:
-            return problems[0]
-        order = (WRONG, ILL_POSED, UNDECIDED, RIGHT_IF, RIGHT)
-        return min(outcomes, key=lambda j: order.index(j.verdict))
-
-    def _layers(self, left: Any, right: Any, marks: tuple[str, ...]) -> Iterator[int | None]:
-        """None where no letter l occurs, else every layer that there may be."""
-        letters = {str(token) for side in (left, right) for token in _tokens(side)}
-        if not letters & {"l", r"\ell"} or "l" in self.known:
-            yield None
-        else:
-            yield from range(self.depth + 1)
-
-    def _meaning(self, seed: int, marks: tuple[str, ...], layer: int | None) -> Meaning:
-        return Meaning(lambda name: self.value(seed, name), lambda of, by: self.derivative(seed, of, by), self.functions,
-                       tuple(self.known), marks, layer, self.depth)
-
-    # values
-
-    def value(self, seed: int, name: str) -> np.ndarray | None:
-        """The array of a name at one random point."""
-        if name in self.text.names:
-            quantity = self.quantities.whole(self.text.names[name])
-            return self._array(seed, quantity)
-        if name in self.text.program:
-            return self._array(seed, name)
-        if name in ("alpha", "eta") and self.text.optimizer is not None:
-            return np.array(float(getattr(self.text.optimizer, "learning_rate", None) or 0.0))
-        if name == "N" and "N" in self._sample(seed).sizes:
-            return np.array(float(self._sample(seed).sizes["N"]))
-        return None
-
-    def derivative(self, seed: int, of: str, by: str) -> np.ndarray:
-        """∂of/∂by at one random point."""
-        of, by = (self.text.names.get(name, name) for name in (of, by))
-        if of not in self.text.program or by not in self.text.program:
-            raise Unknown(f"the derivative of {of} by {by} is none of two tensors of the network")
-        if self.text.program.tensor(of).shape:
-            raise Unknown(f"{of} is no number; only derivatives of one number are calculated")
-        return self._array(seed, self.quantities.adjoint(of, by)[by])
-
-    def _sample(self, seed: int) -> Any:
-        if seed not in self._samples:
-            self._samples[seed] = draw(self.text.program, seed)
-        return self._samples[seed]
-
-    def _array(self, seed: int, name: str) -> np.ndarray:
-        if (seed, name) not in self._arrays:
-            sample = self._sample(seed)
-            program = prune(self.quantities.program, [name]) if self.quantities.program.definition(name) else None
-            if program is None:
-                self._arrays[seed, name] = np.asarray(sample.values[name])
-            else:
-                given = {t.name: sample.values[t.name] for t in program.inputs}
-                arrays = interpret(program, given, sample.sizes, functions=sample.functions, facts=False)
-                self._arrays |= {(seed, key): array for key, array in arrays.items() if (seed, key) not in self._arrays}
-        return self._arrays[seed, name]
-
-    # comparison
-
-    def _compared(self, left: Any, right: Any, sign: str, meaning: Meaning) -> Judgement:
-        if parameter := self._updated(left, right, sign, meaning):
-            return self._update(parameter, right, meaning)
-        first, second = meaning.evaluate(left), meaning.evaluate(right)
-        if not meaning.extents:
-            return compare(first, second, self._is_vector(left, meaning))
-        letters = list(meaning.extents)
-        points = list(itertools.product(*(range(meaning.extents[k]) for k in letters)))
-        if len(points) > MOST_POINTS:
-            raise Unknown(f"the indices {', '.join(letters)} have more than {MOST_POINTS:,} values")
-        found = []
-        for point in points:
-            at = Meaning(**{**vars(meaning), "at": dict(zip(letters, point)), "extents": dict(meaning.extents)})
-            sides = at.evaluate(left), at.evaluate(right)
-            if any(s.size != 1 for s in sides):
-                raise Unfit("one side has indices and is a number; the other is a vector or matrix")
-            found.append([s.item() for s in sides])
-        both = np.array(found)
-        return compare(both[:, :1], both[:, 1:], True)
-
-    def _is_vector(self, node: Any, meaning: Meaning) -> bool:
-        return 1 in meaning.evaluate(node).shape
-
-    def _updated(self, left: Any, right: Any, sign: str, meaning: Meaning) -> str:
-        """The parameter that a relation gives its next value, or "" where it is an equality."""
-        try:
-            single = not isinstance(left, str) and left.data == "chain" and len(left.children) == 1
-            name, _ = meaning.key(left.children[0] if single else left)
-        except SymbpError:
-            return ""
-        if sign != "=":
-            return name
-        own = [str(t) for t in _tokens(left)]
-        return name if [str(t) for t in _tokens(right)][:len(own)] == own and self._is_parameter(name) else ""
-
-    def _is_parameter(self, name: str) -> bool:
-        return name in self.text.program and self.text.program.tensor(name).role == "parameter"
-
-    def _update(self, parameter: str, right: Any, meaning: Meaning) -> Judgement:
-        if self.text.optimizer is None or not self.text.loss or not self._is_parameter(parameter):
-            raise Unknown(f"the next value of {parameter} needs a [optimizer], a loss, and {parameter} among the parameters")
-        seed = next(s for s in SEEDS if meaning.value(parameter) is self._arrays.get((s, parameter)))
-        program = self.quantities.program
-        bars = self.quantities.adjoint(self.text.loss)
-        made = self.text.optimizer.update(self.quantities.program, {parameter: bars[parameter]})
-        name = next(t.name for t in made.tensors if t.next_of == parameter)
-        program = prune(made.extended(), [name])
-        sample = self._sample(seed)
-        given: Mapping[str, Any] = {t.name: sample.values[t.name] if t.name in sample.values else
-                                    np.full(tuple(int(e) for e in t.shape), made.values.get(t.name, 0.0)) for t in program.inputs}
-        following = interpret(program, given, sample.sizes, functions=sample.functions, facts=False)[name]
-        return compare(matrix(following), meaning.evaluate(right), following.ndim < 2)
+            return []
 
 
-def compare(left: np.ndarray, right: np.ndarray, vector: bool) -> Judgement:
-    """Whether two matrices are equal; a vector may stand as a row, a matrix may be laid out the other way.
-
-    >>> compare(np.array([[1., 2.], [3., 4.]]), np.array([[1., 3.], [2., 4.]]), False).verdict
-    'right-if'
-    """
-    straight = left.shape == right.shape and _difference(left, right)
-    turned = left.shape == right.T.shape and _difference(left, right.T)
-    if left.shape == right.shape and straight <= EQUAL:
-        return Judgement(RIGHT)
-    if left.shape == right.T.shape and turned <= EQUAL:
-        return Judgement(RIGHT) if vector else Judgement(RIGHT_IF, "right if the derivative is laid out transposed")
-    if left.shape not in (right.shape, right.T.shape):
-        raise Unfit(f"the left side is {left.shape[0]}×{left.shape[1]}, the right side {right.shape[0]}×{right.shape[1]}")
-    return Judgement(WRONG) if (straight if left.shape == right.shape else turned) > UNEQUAL else Judgement(UNDECIDED, "too near to tell")
+def _with(found: Judgement, note: str) -> Judgement:
+    if not note:
+        return found
+    return replace(found, verdict=RIGHT_IF, note=f"{found.note}; {note}" if found.note else f"right if {note}")
 
 
-def _difference(a: np.ndarray, b: np.ndarray) -> float:
-    """The largest difference relative to the largest value; infinite where something has no value."""
-    scale = max(float(np.max(np.abs(a), initial=0.0)), float(np.max(np.abs(b), initial=0.0)), 1e-300)
-    error = float(np.max(np.abs(a - b), initial=0.0)) / scale
-    return error if np.isfinite(error) else np.inf
-
-
-def _tokens(node: Any) -> Iterator[Any]:
-    if isinstance(node, str):
-        yield node
-    else:
-        for child in node.children:
-            yield from _tokens(child)
+__all__ = ["FAR", "ILL_POSED", "NEAR", "RIGHT", "RIGHT_IF", "UNDECIDED", "WRONG", "Any", "Formulas", "Judgement", "is_letter", "is_new"]

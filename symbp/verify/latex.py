@@ -1,86 +1,119 @@
 r"""Reads a formula as books print it: LaTeX, or the same with ∂, δ, ⊙ as characters.  What cannot be read is an error with the place.
 
-Stage: text → syntax tree.  What symbols mean is the business of `symbp.verify.meaning`.
+Stage: text → tokens → syntax tree → nodes.  What symbols mean is the business of `symbp.verify.meaning`.
 """
+
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from symbp.errors import SymbpError
-from symbp.report.text import visible
+from symbp.verify.nodes import Formula
+from symbp.verify.structure import Structure
+from symbp.verify.tokens import Word, place, words
 
 if TYPE_CHECKING:
     import lark
 
-LONGEST, DEEPEST = 2_000, 60
-LETTERS = {"α": r"\alpha", "β": r"\beta", "γ": r"\gamma", "δ": r"\delta", "Δ": r"\Delta", "ε": r"\epsilon", "η": r"\eta", "θ": r"\theta",
-           "λ": r"\lambda", "μ": r"\mu", "σ": r"\sigma", "Σ": r"\sum", "φ": r"\phi", "∂": r"\partial", "⊙": r"\odot", "∘": r"\circ",
-           "·": r"\cdot", "×": r"\times", "⊤": r"\top", "ᵀ": r"^\top", "′": "'", "−": "-", "←": r"\leftarrow",
-           "∇": r"\nabla", "²": "^2"}
-TYPOGRAPHY = re.compile(r"\\(?:left|right|q?quad|[bB]igg?[lr]?)(?![A-Za-z])|\\[,;:!> ]|&|\\\\$|\$")
-FONTS = re.compile(r"\\(?:mathbf|boldsymbol|mathrm|mathit|mathcal|bm|text|operatorname|vec|mathbb)\s*\{([^{}]*)\}")
-WORDS = ("softmax", "sigmoid", "tanh", "exp", "log", "ln", "diag", "relu", "ReLU", "sin", "cos")
+LONGEST, DEEPEST, MOST_WORDS = 4_000, 60, 1_500
+OPENING, CLOSING = (
+    ("LP", "LB", "LS", "LG", "LI", "LBAR", "LNORM", "LCASES", "LMAT"),
+    ("RP", "RB", "RS", "RG", "RBAR", "RNORM", "RCASES", "RMAT"),
+)
+SHOWN = {
+    "SYM": "a letter",
+    "NUM": "a number",
+    "LP": "(",
+    "RP": ")",
+    "LB": "[",
+    "RB": "]",
+    "LG": "{",
+    "RG": "}",
+    "EQ": "=",
+    "PLUS": "+",
+    "MINUS": "-",
+    "FRAC": r"\frac",
+    "UP": "^",
+    "DOWN": "_",
+    "BIG": r"\sum",
+    "ODOT": r"\odot",
+    "$END": "the end",
+    "RCASES": r"\end{cases}",
+    "RMAT": r"\end{matrix}",
+    "RBAR": "|",
+    "RNORM": r"\|",
+    "COMMA": ",",
+    "RS": r"\}",
+}
+"""The tokens that an error names, in the reader's words; the others are left out."""
 
 
-def tree_of(text: str, names: Iterable[str] = ()) -> tuple[lark.Tree, tuple[str, ...]]:
-    """The syntax tree of a formula; `names` are words that stand for one symbol each.  The second answer lists those found.
+def read_formula(text: str, names: Iterable[str] = (), functions: Iterable[str] = (), numbers: Iterable[str] = ()) -> Formula:
+    r"""The nodes of a formula with at least two sides.
 
-    Raises `SymbpError` with the place and what could stand there.
+    names: what is known, words of several letters among it.  functions: symbols that call a function.  numbers: names whose
+    arguments may be written behind them, such as the J of J(θ).  Raises `SymbpError` with the place and what could stand there.
 
-    >>> tree_of("x + = y")
+    >>> read_formula("x + = y")
     Traceback (most recent call last):
-    symbp.errors.SymbpError: the formula cannot be read at `= y`, behind `x +`
+    symbp.errors.SymbpError: the formula cannot be read at `= y`, behind `x +`: expected a letter, a number, (, [, {, \frac or \sum
+    >>> read_formula(r"a = b").signs
+    ('=',)
     """
+    names = tuple(names)
+    formula = _whole(text, names, Structure(names, tuple(functions), tuple(numbers)))
+    if len(formula.sides) < 2:
+        raise SymbpError(f"the formula `{text.strip()[:60]}` states nothing: it has no relation such as = or :=")
+    return formula
+
+
+def _whole(text: str, names: tuple[str, ...], structure: Structure) -> Formula:
     import lark
+
     if len(text) > LONGEST:
         raise SymbpError(f"the formula has {len(text)} characters; {LONGEST} are the most")
-    plain, found = _plain(text, names)
-    depth = max(itertools.accumulate((c in "{(") - (c in "})") for c in plain), default=0)
+    found = words(text, names)
+    if len(found) > MOST_WORDS:
+        raise SymbpError(f"the formula has {len(found)} symbols; {MOST_WORDS} are the most")
+    depth = max(itertools.accumulate((w.kind in OPENING) - (w.kind in CLOSING) for w in found), default=0)
     if depth > DEEPEST:
         raise SymbpError(f"the formula is nested {depth} deep; {DEEPEST} is the most")
+    parser = _parser().parse_interactive("")
+    for word in found:
+        _feed(parser, lark.Token(word.kind, word.value, start_pos=word.start, end_pos=word.end), text, word)
+    return structure.formula(_feed(parser, lark.Token("$END", ""), text, None))
+
+
+def _feed(
+    parser: lark.parsers.lalr_interactive_parser.InteractiveParser, token: lark.Token, text: str, word: Word | None
+) -> lark.Tree | None:
+    import lark
+
     try:
-        return _parser().parse(plain), found
-    except lark.exceptions.UnexpectedInput as error:
-        end = getattr(getattr(error, "token", None), "type", "") == "$END" or (error.pos_in_stream or 0) < 0
-        at = len(plain) if end else error.pos_in_stream
-        shown = [_words(part, found) for part in (plain[at:], plain[:at])]
-        place = f"at `{visible(shown[0][:40])}`" if shown[0] else "at its end"
-        raise SymbpError(f"the formula cannot be read {place}, behind `{visible(shown[1][-40:])}`") from None
-
-
-def _plain(text: str, names: Iterable[str]) -> tuple[str, tuple[str, ...]]:
-    """The formula without typography, and a mark for each word that is a name."""
-    greek = {word: letter for letter, command in LETTERS.items() if (word := command.removeprefix("\\")).isalpha()}
-    for name in sorted((n for n in names if len(n) > 1), key=len, reverse=True):
-        head = re.match(r"[A-Za-z]+", name)
-        if head and head[0] in greek and name != head[0]:
-            text = text.replace(greek[head[0]] + name[head.end():], name)
-    for letter, command in LETTERS.items():
-        text = text.replace(letter, f"{command} " if command[-1:].isalpha() else command)
-    while (bare := FONTS.sub(lambda m: m[1] if len(m[1].strip()) == 1 else f" {m[1].strip()} ", text)) != text:
-        text = bare
-    text = TYPOGRAPHY.sub(" ", text)
-    for word in WORDS:
-        text = re.sub(rf"(?<![\\A-Za-z_]){word}(?![A-Za-z])", lambda m: "\\" + m[0] + " ", text)
-    known = sorted((n for n in names if len(n) > 1), key=len, reverse=True)
-    found = tuple(known)
-    if known:
-        pattern = re.compile(r"(?<![\\A-Za-z_0-9])(?:" + "|".join(map(re.escape, known)) + r")(?![A-Za-z_0-9])")
-        text = pattern.sub(lambda m: f"@{known.index(m[0])}@", text)
-    return re.sub(r"\s+", " ", text).strip(), found
-
-
-def _words(text: str, found: tuple[str, ...]) -> str:
-    return re.sub(r"@(\d+)@", lambda m: found[int(m[1])], text).strip()
+        return parser.feed_token(token)
+    except lark.exceptions.UnexpectedToken:
+        wanted = [shown for kind, shown in SHOWN.items() if kind in parser.accepts()]
+        expected = ", ".join(wanted[:-1]) + (" or " if len(wanted) > 1 else "") + wanted[-1] if wanted else "something else"
+        at = len(text) if word is None else word.start
+        raise SymbpError(f"the formula cannot be read {place(text, at)}: expected {expected}") from None
 
 
 @cache
 def _parser() -> lark.Lark:
     import lark
+
+    class Given(lark.lexer.Lexer):
+        """The tokens come from elsewhere."""
+
+        def __init__(self, conf: object) -> None:
+            pass
+
+        def lex(self, _state: object) -> Iterable[lark.Token]:
+            return iter(())
+
     grammar = (Path(__file__).parent / "formula.lark").read_text(encoding="utf-8")
-    return lark.Lark(grammar, parser="lalr", maybe_placeholders=False)
+    return lark.Lark(grammar, parser="lalr", lexer=Given, maybe_placeholders=False)

@@ -1,365 +1,534 @@
-r"""What a formula means over the arrays of a program: matrix or index notation, with layers as upper indices.
+r"""What a formula means over the arrays of a point: matrix or index notation, in one reading of what a text leaves open.
 
-Stage: syntax tree + arrays → values of both sides.  A tensor with one axis is a column; where that does not fit, it is taken
-as a row, which is a matter of layout.  Letters that stand as lower indices and are no part of a name are indices:
-then every element is calculated.
+Stage: nodes + arrays → values.  Letters that stand as lower indices and are no part of a name are indices: every element is
+calculated at once, one axis for each letter.
 """
+
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+import sympy as sp
 
-from symbp.errors import SymbpError
-from symbp.suggest import nearest
-from symbp.verify.shapes import Unfit, divided, matrix, plus, product, times
+from symbp.verify.calls import Calls
+from symbp.verify.linear import Linear
+from symbp.verify.naming import Named, Names, Unknown, said, whole
+from symbp.verify.nodes import Big, Lowered, Node, Norm, Number, Product, Relation, Row, Script, Sym, below, is_letter
+from symbp.verify.points import SYMBOL, Key, Point
+from symbp.verify.quantity import QUOTIENT
+from symbp.verify.shapes import Unfit, Value, aligned, divided, matrix, number, outer, plus, product, stacked, times
+from symbp.verify.structure import TRANSPOSES
+from symbp.verify.sums import Sums
 
-if TYPE_CHECKING:
-    from lark import Tree
-
-TRANSPOSED = ("T", r"\top", r"\intercal", "t")
-MOST_POINTS = 20_000
-
-
-class Unknown(SymbpError):
-    """A symbol has no meaning here."""
-
-
-def _softmax(z: np.ndarray) -> np.ndarray:
-    e = np.exp(z - z.max())
-    return e / e.sum()
+SAMPLES = ("N", "m", "n", "M", "B")
+RATES = {"eta": "alpha", "lr": "alpha", "epsilon": "epsilon", "gamma": "alpha", "lambda": "alpha", "mu": "alpha", "rho": "alpha"}
 
 
-def _difference(f: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """The derivative of an analytic function of each element, by the complex step: exact to rounding."""
-    return lambda z: np.imag(f(np.asarray(z) + 1e-30j)) / 1e-30
+@dataclass(frozen=True)
+class Reading:
+    """What a text leaves open.
 
+    rows: vectors are rows.  elementwise: vectors side by side are multiplied element by element.  transposed: derivatives by matrices,
+    and of vectors by vectors, are laid out transposed.  base: from what indices count.  power: x^2 is a power also where there is an x2.
+    """
 
-def _diag(z: np.ndarray) -> np.ndarray:
-    if 1 not in z.shape:
-        raise Unfit(f"diag takes a vector, but here is a matrix of {z.shape[0]}×{z.shape[1]}")
-    return np.diag(z.ravel())
-
-
-FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "sigmoid": lambda z: 1 / (1 + np.exp(-z)), "tanh": np.tanh, "exp": np.exp, "log": np.log, "ln": np.log, "sin": np.sin, "cos": np.cos,
-    "relu": lambda z: z * (np.real(z) > 0), "ReLU": lambda z: z * (np.real(z) > 0), "softmax": _softmax, "diag": _diag}
-ELEMENTWISE = frozenset(FUNCTIONS) - {"softmax", "diag"}
+    rows: bool = False
+    elementwise: bool = False
+    transposed: bool = False
+    base: int = 1
+    power: bool = False
 
 
 @dataclass
-class Meaning:
-    """The values that a formula's symbols have.
+class Meaning(Calls, Sums):
+    """The values that a formula's nodes have at a point.
 
-    value: the array of a name, or None where there is none.  functions: what a symbol such as `\\sigma` calls.
-    layer: the value of the letter l; depth: that of L.  at: the values of indices.
+    aliases: names that stand for a quantity.  functions: what a letter calls.  letters: values of the letters that count names.
+    extents: how far indices run; sizes: what letters such as N are.  notes: under which conventions something was read.
     """
 
-    value: Callable[[str], np.ndarray | None]
-    derivative: Callable[[str, str], np.ndarray]
-    functions: Mapping[str, str] = field(default_factory=lambda: {r"\sigma": "sigmoid"})
-    names: tuple[str, ...] = ()
-    marks: tuple[str, ...] = ()
-    layer: int | None = None
-    depth: int = 0
-    at: Mapping[str, int] = field(default_factory=dict)
-    layers_used: bool = False
+    point: Point
+    names: Names
+    aliases: Mapping[str, Key] = field(default_factory=dict)
+    functions: Mapping[str, Callable[..., sp.Expr]] = field(default_factory=dict)
+    reading: Reading = Reading()
+    letters: Mapping[str, int] = field(default_factory=dict)
     extents: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    notes: set[str] = field(default_factory=set)
+    batch: int | None = None
+    families: frozenset[str] = frozenset()
 
-    # symbols
+    # before evaluation
 
-    def text(self, node: Any) -> str:
-        """A symbol, number or simple script as plain text: `\\delta` as delta, `(l+1)` as the number it is."""
-        if isinstance(node, str):
-            mark = re.fullmatch(r"@(\d+)@", node)
-            return self.marks[int(mark[1])] if mark else node.removeprefix("\\")
-        if node.data in ("group", "paren", "chain", "upper", "lower"):
-            return "".join(self.text(child) for child in node.children)
-        if node.data in ("add", "subtract"):
-            return str(self.number(node))
-        raise Unknown("an index is a letter, a number, or a sum such as l + 1")
+    def prepare(self, *nodes: Node) -> None:
+        """Find how far the indices of a formula run, from the axes that they index alone."""
+        found = [n for node in nodes for n in below(node) if isinstance(n, (Sym, Lowered, Big))]
+        for n in found:
+            if isinstance(n, Sym) and (n.subs or n.sups or n.at):
+                self._learn_from(n)
+        for n in reversed(found):
+            if isinstance(n, Lowered) and not isinstance(n.body, Norm):
+                self._learn_from_value(n)
+        for n in found:
+            if isinstance(n, Big):
+                self.learn_bounds(n)
 
-    def number(self, node: Any) -> int:
-        """The whole number that a script means: 2, l, l+1, L."""
-        if isinstance(node, str):
-            text = node.removeprefix("\\")
-            if text.isdigit():
-                return int(text)
-            if text in self.at:
-                return self.at[text]
-            if text in ("l", "ell"):
-                self.layers_used = True
-                if self.layer is None:
-                    raise Unknown("the layer l has no value")
-                return self.layer
-            if text == "L":
-                return self.depth
-            raise Unknown(f"{text} is no layer")
-        if node.data in ("add", "subtract"):
-            left, right = map(self.number, node.children)
-            return left + right if node.data == "add" else left - right
-        if len(node.children) == 1:
-            return self.number(node.children[0])
-        raise Unknown("an upper index is a number, or a sum such as l + 1")
+    def _learn_from(self, sym: Sym) -> None:
+        found = self.find(sym)
+        if found is None or not found.indices:
+            return
+        shape = self._shape(found.name)
+        for (index, _), extent in zip(found.indices, shape):
+            if is_letter(index) and index.base not in self.letters:
+                self.learn(index.base, extent)
 
-    def array(self, node: Any) -> tuple[np.ndarray | None, list[Any]]:
-        """The array of a symbol with its scripts, and the scripts that are no part of its name: powers, T, indices."""
-        scripts: list[tuple[str, Any]] = []
-        while not isinstance(node, str) and node.data in ("raised", "lowered"):
-            body = node.children[1].children[0]
-            pieces = body.children if not isinstance(body, str) and body.data == "group" else [body]
-            flat = [p for piece in pieces for p in (_factors(piece) if not isinstance(piece, str) and piece.data == "chain" else [piece])]
-            scripts = [*(("^" if node.data == "raised" else "_", p) for p in flat), *scripts]
-            node = node.children[0]
-        if not isinstance(node, str):
-            return None, scripts
-        return self._named(self.text(node), scripts)
+    def _learn_from_value(self, node: Lowered) -> None:
+        letters = [s.body for s in node.subs if is_letter(s.body)]
+        if any(k.base not in self.extents for k in letters):
+            value = self.value(node.body)
+            shape = [n for n in value.shape if n > 1] if len(node.subs) == 1 else value.shape
+            for script, extent in zip(node.subs, shape):
+                if is_letter(script.body):
+                    self.learn(script.body.base, extent)
 
-    def _named(self, base: str, scripts: list[tuple[str, Any]]) -> tuple[np.ndarray | None, list[Any]]:
-        """The longest name that the scripts, upper ones first, make of a base."""
-        order = sorted(range(len(scripts)), key=lambda k: scripts[k][0] != "^")
-        words: list[tuple[int, str]] = []
-        for k in order:
-            try:
-                kind, body = scripts[k]
-                word = str(self.number(body)) if kind == "^" and self.text_or_none(body) not in TRANSPOSED else self.text(body)
-                words.append((k, word))
-            except SymbpError:
-                continue
-        for count in range(len(words), -1, -1):
-            for chosen in itertools.combinations(words, count):
-                for joint in ("", "_"):
-                    name = base + "".join(joint + word for _, word in chosen)
-                    if (found := self.value(name)) is not None:
-                        used = {k for k, _ in chosen}
-                        return found, [s for k, s in enumerate(scripts) if k not in used]
-                    if not count:
-                        break
-        return None, scripts
+    def learn(self, letter: str, extent: int) -> None:
+        """Note how far a letter runs.  Raises `Unfit` where it is known to run otherwise."""
+        known = self.extents.setdefault(letter, extent)
+        if known != extent:
+            raise Unfit(f"the index {_plain(letter)} runs over {known} at one place and over {extent} at another")
 
-    def text_or_none(self, node: Any) -> str | None:
-        """The text, where it has one."""
-        return node if isinstance(node, str) else None
+    def _shape(self, name: str) -> tuple[int, ...]:
+        return self.array(name).shape
+
+    def at_letter(self, letter: str, value: int, *nodes: Node) -> Meaning:
+        """The meaning where a letter that counts names has a value."""
+        made = replace(self, letters={**self.letters, letter: value}, extents=dict(self.extents))
+        made.prepare(*nodes)
+        return made
+
+    # names
+
+    def find(self, sym: Sym) -> Named | None:
+        """The name of a symbol with its scripts, where it has one."""
+        letters = {**self.names.last(sym), **self.letters}
+        if not self.reading.power:
+            return self.names.find(sym, letters)
+        found = self.names.readings(sym, letters)
+        return next((f for f in found if f.sups), found[0] if found else None)
+
+    def key(self, name: str) -> Key:
+        """The quantity that a name stands for."""
+        if name in self.aliases:
+            return self.aliases[name]
+        return ("of", name)
+
+    def array(self, name: str) -> np.ndarray:
+        """The array of a name."""
+        return self.point.array(self.key(name))
 
     # values
 
-    def evaluate(self, node: Any) -> np.ndarray:
-        """The value of a formula's part as a matrix; a number is 1×1."""
-        if isinstance(node, str):
-            return self._leaf(node)
-        return getattr(self, f"_{node.data}")(*node.children)
+    def value(self, node: Node) -> Value:
+        """The value of a node as a matrix; a number is 1×1."""
+        made = self.evaluate(node)
+        return made.value(self.reading.rows, self.reading.transposed) if isinstance(made, Linear) else made
 
-    def _leaf(self, text: str) -> np.ndarray:
-        if re.fullmatch(r"[\d.]+", text):
-            return np.array([[float(text)]])
-        found = self.value(self.text(text))
+    def evaluate(self, node: Node) -> Value | Linear:
+        """The value of a node; a derivative keeps all its axes."""
+        return getattr(self, "_" + type(node).__name__.lower())(node)
+
+    def number(self, value: Any) -> Value:
+        """A number as a value."""
+        return number(self.point.constant(sp.sympify(value)), self.point.dtype)
+
+    def _number(self, node: Number) -> Value:
+        return self.number(sp.Rational(node.value.numerator, node.value.denominator))
+
+    def _sym(self, node: Sym) -> Value:
+        if node.base == "𝟏":
+            return self.number(1)
+        letter = node.base + "'" * node.primes
+        if letter in self.letters and not (node.subs or node.sups):
+            return self.number(self.letters[letter])
+        if letter in self.extents and self.find(replace(node, sups=())) is None and not node.subs:
+            return self._raise_all(self._counted(letter), node.sups)
+        found = self.find(node)
         if found is not None:
-            return matrix(found)
-        name = self.text(text)
-        if name in ("e", "pi"):
-            return np.array([[np.e if name == "e" else np.pi]])
-        if name in self.at:
-            return np.array([[float(self.at[name])]])
-        raise Unknown(f"nothing is called {name} here{nearest(name, self.names)}")
+            return self._raise_all(self.element(self.array(found.name), found.indices), found.sups)
+        return self._other(node)
 
-    def _add(self, left: Any, right: Any) -> np.ndarray:
-        return plus(self.evaluate(left), self.evaluate(right))
+    def _counted(self, letter: str) -> Value:
+        count = np.arange(self.extents[letter]) + self.reading.base
+        made = self.point.numbers.convert(count.astype(object)) if self.point.dtype is object else count.astype(float)
+        return Value(made.reshape(-1, 1, 1), (letter,))
 
-    def _subtract(self, left: Any, right: Any) -> np.ndarray:
-        return plus(self.evaluate(left), -self.evaluate(right))
+    def _other(self, node: Sym) -> Value:
+        """Constants, Kronecker's δ, e to a power, and sizes such as N."""
+        bare = replace(node, sups=())
+        if node.base == "e" and not node.subs and len(node.sups) == 1:
+            return self.value(node.sups[0].body).map(lambda x: self.point.apply(sp.exp, x))
+        if node.base == "e" and is_letter(node):
+            return self.number(sp.E)
+        if node.base == "pi" and not node.subs:
+            return self._raise_all(self.number(sp.pi), node.sups)
+        if node.base == "delta" and len(node.subs) == 2 and not node.sups:
+            return self.bracket(Relation("=", node.subs[0].body, node.subs[1].body))
+        if node.base in ("I", "E") and not node.subs and not node.sups:
+            raise Unknown("the size of a unit matrix is not told; write δ_{ij} with indices")
+        if is_letter(bare) and (size := self._size(node.base)) is not None:
+            return self._raise_all(self.number(size), node.sups)
+        if is_letter(bare) and node.base in RATES and RATES[node.base] in self.names.axes:
+            return self._raise_all(self.value(Sym(RATES[node.base])), node.sups)
+        raise self.names.unknown(node)
 
-    def _negative(self, body: Any) -> np.ndarray:
-        return -self.evaluate(body)
+    def _size(self, letter: str) -> int | None:
+        if letter in self.sizes:
+            return self.sizes[letter]
+        return self.batch if letter in SAMPLES else None
 
-    def _hadamard(self, left: Any, _sign: Any, right: Any) -> np.ndarray:
-        return times(self.evaluate(left), self.evaluate(right))
+    def element(self, array: np.ndarray, indices: Sequence[tuple[Node, bool]]) -> Value:
+        """The elements of an array at indices; axes without one stay."""
+        taken, letters = self.taken(array, [*indices, *[None] * (array.ndim - len(indices))])
+        rest = taken.ndim - len(letters)
+        if rest > 2:
+            raise Unfit(f"an array with {rest} axes stands without its indices")
+        lead = taken.shape[: len(letters)]
+        own = taken.shape[len(letters) :]
+        shape = (1, 1) if not rest else ((1, *own) if self.reading.rows else (*own, 1)) if rest == 1 else own
+        return Value(taken.reshape(lead + tuple(shape)), letters)
 
-    def _group(self, *parts: Any) -> np.ndarray:
-        if len(parts) != 1:
-            raise Unknown("a list in braces is no number")
-        return self.evaluate(parts[0])
+    def taken(self, array: np.ndarray, indices: Sequence[tuple[Node, bool] | None]) -> tuple[np.ndarray, tuple[str, ...]]:
+        """An array at index expressions, one for each axis or None: the axes of the letters, sorted, and then those that stay."""
+        if len(indices) > array.ndim:
+            shown = ", ".join(said(i[0]) for i in indices if i)
+            raise Unfit(f"{len(indices)} indices ({shown}) stand at an array with {array.ndim} axes")
+        given = [k for k, index in enumerate(indices) if index is not None]
+        array = np.moveaxis(array, given, range(len(given))) if given else array
+        letters = tuple(sorted({n.base for k in given for n in below(indices[k][0]) if isinstance(n, Sym) and self._is_index(n)}))
+        grid = np.meshgrid(*(np.arange(self._extent(c)) for c in letters), indexing="ij") if letters else []
+        where, inside = [], np.ones(tuple(self._extent(c) for c in letters), dtype=bool)
+        for axis, k in enumerate(given):
+            base = 0 if indices[k][1] else self.reading.base
+            position = self._position(indices[k][0], dict(zip(letters, grid)), base)
+            extent = array.shape[axis]
+            if not letters and not 0 <= position < extent:
+                raise Unfit(f"the index {said(indices[k][0])} lies outside an axis of {extent}")
+            inside &= (position >= 0) & (position < extent)
+            where.append(np.clip(position, 0, extent - 1))
+        if not given:
+            return array, ()
+        taken = array[tuple(where)]
+        if not np.all(inside):
+            self.notes.add("what lies outside an array counts as zero")
+            taken = np.where(inside.reshape(inside.shape + (1,) * (taken.ndim - inside.ndim)), taken, self.point.numbers.zeros((1,))[0])
+        return np.asarray(taken, dtype=array.dtype), letters
 
-    _paren = _group
+    def _is_index(self, sym: Sym) -> bool:
+        return sym.base + "'" * sym.primes in self.extents and sym.base not in self.letters
 
-    def _fraction(self, above: Any, below: Any) -> np.ndarray:
-        names = [of_derivative(part) for part in (above, below)]
-        if None not in names:
-            return self._by(*names)
-        return divided(self.evaluate(above), self.evaluate(below))
+    def _extent(self, letter: str) -> int:
+        if letter not in self.extents:
+            raise Unknown(f"nothing tells how far the index {_plain(letter)} runs")
+        return self.extents[letter]
 
-    def _by(self, of: list[Any], by: list[Any]) -> np.ndarray:
-        """The derivative ∂of/∂by, with the indices of `by`."""
-        if len(of) != 1 or len(by) != 1:
-            raise Unknown("a derivative is of one symbol by one symbol")
-        keys = [self.key(part[0]) for part in (of, by)]
-        value = self.derivative(keys[0][0], keys[1][0])
-        return self._scripted(value, keys[1][1])
-
-    def key(self, node: Any) -> tuple[str, list[Any]]:
-        """The name that a symbol with its scripts has, and what of the scripts is left."""
-        seen: list[str] = []
-        original, self.value = self.value, lambda name: original(name) if (found := original(name)) is None else seen.append(name) or found
-        try:
-            found, rest = self.array(node)
-        finally:
-            self.value = original
+    def _position(self, node: Node, grid: Mapping[str, np.ndarray], base: int) -> Any:
+        """The positions, from 0, that an index means: a letter, a number, or a sum of such."""
+        if is_letter(node) and node.base in grid:
+            return grid[node.base]
+        fixed = whole(node, self.letters)
+        if fixed is not None:
+            return np.asarray(fixed - base)
+        values = {**{k: v + base for k, v in grid.items()}, **self.letters}
+        found = whole(node, values)
         if found is None:
-            raise Unknown(f"a derivative by or of something that has no name here{nearest(self.base(node), self.names)}")
-        return seen[-1], rest
+            unknown = next((n for n in below(node) if isinstance(n, Sym)), node)
+            if is_letter(unknown) and unknown.base not in self.extents and unknown.base not in self.letters:
+                raise Unknown(f"nothing tells how far the index {said(unknown)} runs")
+            raise Unknown(f"{said(node)} is no index: an index is a letter, a number, or a sum of these")
+        return np.asarray(found) - base
 
-    def base(self, node: Any) -> str:
-        """The letter of a symbol without its scripts."""
-        while not isinstance(node, str):
-            node = node.children[0]
-        return self.text(node)
+    # scripts
 
-    def _root(self, body: Any) -> np.ndarray:
-        return np.sqrt(self.evaluate(body))
-
-    def _raised(self, *children: Any) -> np.ndarray:
-        from lark import Tree
-        return self._scripted_value(Tree("raised", list(children)))
-
-    def _lowered(self, *children: Any) -> np.ndarray:
-        from lark import Tree
-        return self._scripted_value(Tree("lowered", list(children)))
-
-    def _chain(self, *factors: Any) -> np.ndarray:
-        return self._product(list(factors))
-
-    def _product(self, factors: list[Any]) -> np.ndarray:
-        total, over, k = None, False, 0
-        while k < len(factors):
-            factor = factors[k]
-            if isinstance(factor, str) and getattr(factor, "type", "") in ("TIMES", "OVER"):
-                over, k = over or factor.type == "OVER", k + 1
-                continue
-            value, k = self._factor(factors, k)
-            total = value if total is None else divided(total, value) if over else product(total, value)
-            over = False
-        return total
-
-    def _factor(self, factors: list[Any], k: int) -> tuple[np.ndarray, int]:
-        """The value of the factor at k, with the argument behind a function and the quotient of a derivative; and where to go on."""
-        factor = factors[k]
-        if _is_sign(factor, r"\partial") and len(factors) > k + 4 and _is_sign(factors[k + 3], r"\partial") and str(factors[k + 2]) == "/":
-            return self._by([factors[k + 1]], [factors[k + 4]]), k + 5
-        function = self._function(factor)
-        if function is not None and k + 1 < len(factors):
-            argument = factors[k + 1]
-            return function(self.evaluate(argument)), k + 2
-        return self._scripted_value(factor), k + 1
-
-    def _function(self, node: Any) -> Callable[[np.ndarray], np.ndarray] | None:
-        """The function that a symbol calls, perhaps with a prime."""
-        primes = 0
-        while not isinstance(node, str) and node.data == "primed":
-            node, primes = node.children[0], primes + 1
-        if not isinstance(node, str):
-            return None
-        name = self.functions.get(str(node), self.functions.get(self.text(node), self.text(node)))
-        if name not in FUNCTIONS or self.value(self.text(node)) is not None:
-            return None
-        if primes > 1 or primes and name not in ELEMENTWISE:
-            raise Unknown(f"{self.text(node)}{primes * chr(39)} is no function of each element that is known here")
-        return _difference(FUNCTIONS[name]) if primes else FUNCTIONS[name]
-
-    def _scripted_value(self, node: Any) -> np.ndarray:
-        if isinstance(node, str) or node.data not in ("raised", "lowered"):
-            return self.evaluate(node)
-        found, rest = self.array(node)
-        if found is not None:
-            return self._scripted(found, rest)
-        return self._by_scripts(node)
-
-    def _by_scripts(self, node: Any) -> np.ndarray:
-        """A bracket, number or function value with upper indices: a power, T, or e^x."""
-        if node.data == "lowered":
-            raise Unknown(f"nothing is called {self.base(node)} with this lower index{nearest(self.base(node), self.names)}")
-        inner, body = node.children[0], node.children[1].children[0]
-        if isinstance(inner, str) and self.text(inner) == "e" and self.value("e") is None:
-            return np.exp(self.evaluate(body))
-        if isinstance(inner, str) and self.value(self.text(inner)) is None and not re.fullmatch(r"[\d.]+", inner) and \
-                self.text(inner) not in self.at:
-            raise Unknown(f"nothing is called {self.text(inner)} with this upper index{nearest(self.text(inner), self.names)}")
-        value = self._scripted_value(inner) if not isinstance(inner, str) else self.evaluate(inner)
-        return self._upper(value, body)
-
-    def _upper(self, value: np.ndarray, body: Any) -> np.ndarray:
-        if self._is_transpose(body):
-            return value.T
-        exponent = self.evaluate(body)
-        if exponent.size != 1:
-            raise Unfit("an exponent is one number")
-        return value ** exponent.item()
-
-    def _is_transpose(self, body: Any) -> bool:
-        while not isinstance(body, str) and body.data in ("group", "chain") and len(body.children) == 1:
-            body = body.children[0]
-        return isinstance(body, str) and str(body) in TRANSPOSED and self.value("T") is None
-
-    def _scripted(self, found: np.ndarray, rest: list[tuple[str, Any]]) -> np.ndarray:
-        """An array with the indices, powers and T that its name leaves."""
-        lower = [body for kind, body in rest if kind == "_"]
-        value = matrix(found)
-        if lower:
-            letters = [self.text(body) for body in lower]
-            if len(letters) != found.ndim:
-                raise Unfit(f"{len(letters)} indices ({', '.join(letters)}) stand at an array with {found.ndim} axes")
-            at = []
-            for letter, extent in zip(letters, found.shape):
-                if letter not in self.at and not letter.isdigit():
-                    known = self.extents.setdefault(letter, extent)
-                    if known != extent:
-                        raise Unfit(f"the index {letter} runs over {known} at one place and over {extent} at another")
-                at.append(self.at.get(letter, int(letter) - 1 if letter.isdigit() else 0))
-            if any(not 0 <= k < extent for k, extent in zip(at, found.shape)):
-                raise Unfit(f"an index lies outside an axis of {found.shape}")
-            value = np.array([[found[tuple(at)]]])
-        for kind, body in rest:
-            if kind == "^":
-                value = self._upper(value, body)
+    def _raise_all(self, value: Value, sups: Sequence[Script]) -> Value:
+        for script in sups:
+            value = self.raised(value, script)
         return value
 
-    def _bigsum(self, _sign: Any, lower: Any, *rest: Any) -> np.ndarray:
-        letter = self._bound(lower)
-        body = rest[-1]
-        if letter in self.at:
-            raise Unknown(f"the index {letter} of the sum is in use already")
-        probe = Meaning(**{**vars(self), "at": {**self.at}, "extents": dict(self.extents)})
-        probe.evaluate(body)
-        if letter not in probe.extents:
-            raise Unknown(f"nothing tells how far the index {letter} of the sum runs")
-        self.layers_used |= probe.layers_used
-        total = None
-        for k in range(probe.extents[letter]):
-            term = Meaning(**{**vars(self), "at": {**self.at, letter: k}, "extents": self.extents}).evaluate(body)
-            total = term if total is None else plus(total, term)
+    def raised(self, value: Value, script: Script) -> Value:
+        """A power or a transpose."""
+        if is_letter(script.body, *TRANSPOSES):
+            return value.turned
+        exponent = self.value(script.body)
+        if not exponent.is_number:
+            raise Unfit("an exponent is one number")
+        if isinstance(script.body, Number) and script.body.value.denominator == 1 and 0 < script.body.value <= 8:
+            return self._whole_power(value, int(script.body.value))
+        if not value.is_number and not value.is_vector and isinstance(script.body, Node) and whole(script.body, {}) == -1:
+            raise Unknown("the inverse of a matrix is not calculated")
+        letters, (x, y) = aligned(value, exponent)
+        return Value(self.point.apply(lambda a, b: a**b, x, y), letters)
+
+    def _whole_power(self, value: Value, exponent: int) -> Value:
+        return value.map(lambda x: x**exponent)
+
+    def _raised(self, node: Any) -> Value:
+        body = node.body
+        if isinstance(body, Lowered) and isinstance(body.body, Norm):
+            body = replace(body.body, order=self._order(body))
+        if isinstance(body, Norm) and body.order == 2 and isinstance(node.script.body, Number) and node.script.body.value == 2:
+            return self.squares(body.body)
+        return self.raised(self.value(body), node.script)
+
+    def _lowered(self, node: Lowered) -> Value:
+        if isinstance(node.body, Norm):
+            return self.value(replace(node.body, order=self._order(node)))
+        value = self.value(node.body)
+        if len(node.subs) == 1 and value.is_vector or value.is_number and len(node.subs) == 1:
+            return self._picked(Value(value.array.reshape(*value.array.shape[:-2], -1, 1), value.letters), [node.subs[0], None])
+        if len(node.subs) != 2 or value.is_vector:
+            raise Unfit(f"{len(node.subs)} indices stand at a matrix of {value.shape[0]}×{value.shape[1]}")
+        return self._picked(value, list(node.subs))
+
+    def _picked(self, value: Value, subs: Sequence[Script | None]) -> Value:
+        own = [(Sym(k), True) for k in value.letters]
+        indices = [*own, *[(s.body, False) if s else None for s in subs]]
+        taken, letters = self.taken(value.array, indices)
+        return Value(taken.reshape(taken.shape[: len(letters)] + (1, 1)), letters)
+
+    def _order(self, node: Lowered) -> int:
+        sub = node.subs[0].body
+        if is_letter(sub, "F") or isinstance(sub, Number) and sub.value == 2:
+            return 2
+        if isinstance(sub, Number) and sub.value == 1:
+            return 1
+        raise Unknown("a norm is ‖x‖, ‖x‖₁, ‖x‖₂ or ‖X‖_F")
+
+    # arithmetic
+
+    def _sum(self, node: Any) -> Value:
+        total = self.value(node.terms[0])
+        for term in node.terms[1:]:
+            total = plus(total, self.value(term))
         return total
 
-    def _bound(self, lower: Any) -> str:
-        body = lower.children[0]
-        while not isinstance(body, str):
-            body = body.children[0]
-        return self.text(body)
+    def _negative(self, node: Any) -> Value | Linear:
+        made = self.evaluate(node.body)
+        return replace(made, array=-made.array)
+
+    def _quotient(self, node: Any) -> Value:
+        return divided(self.value(node.above), self.value(node.below))
+
+    def _product(self, node: Product) -> Value | Linear:
+        made = [self.evaluate(f) for f in node.factors]
+        signs = list(node.signs)
+        k = 0
+        while k + 1 < len(made):
+            chained = (
+                made[k].chained(made[k + 1])
+                if isinstance(made[k], Linear) and isinstance(made[k + 1], Linear) and signs[k] in ("", "dot", "times", "star")
+                else None
+            )
+            if chained is None:
+                k += 1
+                continue
+            made[k : k + 2], signs[k : k + 1] = [chained], []
+            k = 0
+        if len(made) == 1:
+            return made[0]
+        return self._multiplied(self._scaled(made, signs), node)
+
+    def _scaled(self, made: list[Any], signs: list[str]) -> tuple[list[Any], list[str]]:
+        """Numbers before a derivative with all its axes go into it."""
+        while (
+            len(made) == 2
+            and isinstance(made[1], Linear)
+            and isinstance(made[0], Value)
+            and made[0].is_number
+            and not made[0].letters
+            and signs[0] not in ("over",)
+        ):
+            made, signs = [replace(made[1], array=made[1].array * made[0].array.item())], []
+        return made, signs
+
+    def _multiplied(self, found: tuple[list[Any], list[str]], node: Product) -> Value | Linear:
+        made, signs = found
+        if len(made) == 1:
+            return made[0]
+        ones = [isinstance(f, Sym) and f.base == "𝟏" for f in node.factors] if len(made) == len(node.factors) else [False] * len(made)
+        rows, transposed = self.reading.rows, self.reading.transposed
+        total = self._beside(made[0], signs[0])
+        for k, sign in enumerate(signs, 1):
+            factor = self._beside(made[k], sign)
+            if sign == "over":
+                total = divided(total, factor)
+            elif sign == "odot":
+                total = times(total, factor)
+            elif sign == "otimes":
+                total = outer(total, factor)
+            elif ones[k - 1] and k == 1 and not factor.is_number:
+                total = Value(factor.array.sum(axis=-2 if node.factors[0].sups else -1, keepdims=True), factor.letters)
+            elif ones[k] and not total.is_number:
+                total = Value(total.array.sum(axis=-1, keepdims=True), total.letters)
+            else:
+                total = product(total, factor, self.reading.elementwise or sign in ("star",))
+        del rows, transposed
+        return total
+
+    def _beside(self, made: Any, sign: str) -> Value:
+        if not isinstance(made, Linear):
+            return made
+        if sign == "odot" and (diagonal := made.diagonal) is not None:
+            return matrix(diagonal, self.reading.rows)
+        return made.value(self.reading.rows, self.reading.transposed)
+
+    def _matrix(self, node: Any) -> Value:
+        return stacked([[self.value(v) for v in row] for row in node.rows])
+
+    def _row(self, node: Row) -> Value:
+        values = [self.value(p) for p in node.parts]
+        return stacked([values] if self.reading.rows else [[v] for v in values])
+
+    def _root(self, node: Any) -> Value:
+        return self.value(node.body).map(lambda x: self.point.apply(lambda a: a ** sp.Rational(1, node.degree), x))
+
+    # derivatives
+
+    def _derivative(self, node: Any) -> Value | Linear:
+        by = [self._by(b) for b in node.by]
+        of = self.find(node.of) if isinstance(node.of, Sym) else None
+        if of is None or of.sups:
+            return self._derivative_of_expression(node.of, by)
+        key = self.key(of.name)
+        for named in by:
+            key = ("by", key, self._target(named.name))
+        array = self.point.array(key)
+        rank = self.array(of.name).ndim
+        given = [of.indices, *(b.indices for b in by)]
+        if not any(given):
+            if len(by) > 1 and array.ndim > 2:
+                raise Unfit(f"a second derivative with {array.ndim} axes stands without its indices")
+            return Linear(array, self.key(of.name), ("of", self._target(by[0].name)), rank if len(by) == 1 else array.ndim // 2)
+        indices: list[Any] = []
+        for named in (of, *by):
+            axes = self.array(named.name).ndim
+            indices += [*named.indices, *[None] * (axes - len(named.indices))]
+        return self._rest(*self.taken(array, indices))
+
+    def _rest(self, taken: np.ndarray, letters: tuple[str, ...]) -> Value:
+        own = taken.shape[len(letters) :]
+        if len(own) > 2:
+            raise Unfit(f"a derivative with {len(own)} axes stands without its indices")
+        made = (1, 1) if not own else ((1, *own) if self.reading.rows else (*own, 1)) if len(own) == 1 else own
+        return Value(taken.reshape(taken.shape[: len(letters)] + tuple(made)), letters)
+
+    def _by(self, node: Node) -> Named:
+        if is_letter(node, "?"):
+            parameters = [t.name for t in self.point.program.parameters]
+            if len(parameters) != 1:
+                raise Unknown("by what ∇ differentiates is not told; write it below, \\nabla_W J")
+            return Named(parameters[0])
+        found = self.find(node) if isinstance(node, Sym) else None
+        if found is None:
+            raise self.names.unknown(node) if isinstance(node, Sym) else Unknown("a derivative is taken by a name of the text")
+        if found.sups:
+            raise Unknown(f"a derivative by a power or transpose of {found.name}")
+        return found
+
+    def _target(self, name: str) -> str:
+        key = self.key(name)
+        if key[0] != "of":
+            raise Unknown(f"a derivative by {name}, which is itself a derivative")
+        return key[1]
+
+    def _derivative_of_expression(self, of: Node, by: Sequence[Named]) -> Value | Linear:
+        """The total derivative of an expression: by each name in it, times that name's own derivative."""
+        if len(by) > 1:
+            raise Unknown("a second derivative is taken of a name of the text")
+        target = self._target(by[0].name)
+        local = _Local(self)
+        inside = replace(self, point=local, notes=set())
+        value = inside.value(of)
+        array = local.total(value.array, target)
+        own = [(Sym(k), True) for k in value.letters]
+        shape = value.shape
+        axes = self.array(by[0].name).ndim
+        by_indices = [*by[0].indices, *[None] * (axes - len(by[0].indices))]
+        if value.is_number:
+            array = array.reshape(*array.shape[: len(own)], *array.shape[len(own) + 2 :])
+            if not by[0].indices and not own:
+                return Linear(array, ("expression", of), ("of", target), 0)
+            return self._rest(*self.taken(array, [*own, *by_indices]))
+        if 1 not in shape:
+            raise Unfit("the derivative of a matrix by an array; write it with indices")
+        array = array.reshape(*array.shape[: len(own)], max(shape), *array.shape[len(own) + 2 :])
+        if not by[0].indices and not own:
+            return Linear(array, ("expression", of), ("of", target), 1)
+        return self._rest(*self.taken(array, [*own, None, *by_indices]))
 
 
-def _factors(chain: Tree) -> list[Any]:
-    return list(chain.children)
+class _Local(Point):
+    """A point at which each element of each tensor is a symbol of its own, to differentiate an expression of them."""
+
+    def __init__(self, meaning: Meaning) -> None:
+        from symbp.numbers import Symbolic
+
+        self.outer = meaning.point
+        self.program, self.sample, self.kind, self.numbers = self.outer.program, self.outer.sample, SYMBOL, Symbolic()
+        self.symbols, self.positive = {}, set()
+        self.made: dict[Key, np.ndarray] = {}
+
+    def array(self, key: Key) -> np.ndarray:
+        """Symbols for a quantity's elements."""
+        if key not in self.made:
+            values = self.outer.array(key)
+            made = np.empty(values.shape, dtype=object)
+            for at in np.ndindex(values.shape):
+                made[at] = sp.Dummy(f"{key[-1]}{list(at)}", real=True)
+            self.made[key] = made
+        return self.made[key]
+
+    def total(self, expressions: np.ndarray, target: str) -> np.ndarray:
+        """Their derivatives by all elements of a tensor, behind their own axes."""
+        from symbp.calculus.local import differentiate
+
+        by = self.outer.array(("of", target))
+        used = {key: made for key, made in self.made.items() if any(s in e.free_symbols for e in expressions.flat for s in made.flat)}
+        known = {
+            s: np.asarray(v, dtype=self.outer.dtype) for key, made in used.items() for s, v in zip(made.flat, self.outer.array(key).flat)
+        }
+        inner = {key: self._inner(key, target, by) for key in used}
+        result = np.empty(expressions.shape + by.shape, dtype=self.outer.dtype)
+        for at in np.ndindex(expressions.shape):
+            total = self.outer.numbers.zeros(by.shape) if self.outer.dtype is object else np.zeros(by.shape)
+            for key, made in used.items():
+                for place in np.ndindex(made.shape):
+                    slope = differentiate(sp.sympify(expressions[at]), made[place])
+                    if slope != 0:
+                        total = total + self.outer._evaluate(slope, known) * inner[key][place]
+            result[at] = total
+        return result
+
+    def _inner(self, key: Key, target: str, by: np.ndarray) -> np.ndarray:
+        if key == ("of", target):
+            eye = np.eye(by.size).reshape(by.shape + by.shape)
+            return eye if self.outer.dtype is float else self.outer.numbers.convert(eye.astype(int).astype(object))
+        return self.outer.array(("by", key, target))
 
 
-def _is_sign(node: Any, sign: str) -> bool:
-    return isinstance(node, str) and str(node) == sign
+def alias(text: str, names: Sequence[str]) -> Key | None:
+    """The quantity of a file's own name: a tensor, or a derivative such as dJ/dz."""
+    if text in names:
+        return ("of", text)
+    match = QUOTIENT.fullmatch(text)
+    if match and match["of"].strip() in names and match["by"].strip() in names:
+        return ("by", ("of", match["of"].strip()), match["by"].strip())
+    return None
 
 
-def of_derivative(node: Any) -> list[Any] | None:
-    r"""What stands behind \partial (or d) in one half of a fraction, or None."""
-    while not isinstance(node, str) and node.data == "group" and len(node.children) == 1:
-        node = node.children[0]
-    if isinstance(node, str) or node.data != "chain" or len(node.children) < 2:
-        return None
-    return list(node.children[1:]) if _is_sign(node.children[0], r"\partial") else None
+def _plain(letter: str) -> str:
+    return re.sub(r"#\d+", "", letter)

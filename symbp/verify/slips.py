@@ -1,181 +1,220 @@
-r"""What went wrong in a formula: changes of one place that make it right.
+"""What went wrong in a formula: one change, or two, that make it right.
 
-A slip is offered only where the changed formula equals the other side at every point; it explains, it does not prove.
+A slip is offered only where the changed formula is judged right by the decision that found it wrong; it explains, it does not prove.
 """
+
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from lark import Token, Tree
+import numpy as np
 
-FACTORS = ((r"2", "a factor 2 is missing"), (r"\frac{1}{2}", "a factor 2 is too many"), ("N", "a factor N is missing"),
-           (r"\frac{1}{N}", "a factor 1/N is missing"))
-PRIME = Token("PRIME", "'")
+from symbp.errors import SymbpError
+from symbp.verify.changes import Change, Scope, changes
+from symbp.verify.deciding import NEAR, difference
+from symbp.verify.linear import Linear
+from symbp.verify.meaning import Reading
+from symbp.verify.naming import bound
+from symbp.verify.nodes import Call, Derivative, Formula, Node, Number, Product, Quotient, Sym, walk
+from symbp.verify.points import FLOAT
 
-Change = tuple[str, Any]
-"""What a slip was, and the formula's side without it."""
+if TYPE_CHECKING:
+    from symbp.verify.formulas import Formulas
 
-
-def changes(side: Any, names: Sequence[str], name_of: Callable[[Any], str | None], marks: Sequence[str],
-            functions: Sequence[str]) -> Iterator[Change]:
-    """Every side that one change makes of this one, the plainest slips first.
-
-    names: what symbols may be replaced by.  name_of: the name that a leaf with its scripts has.  functions: symbols that call one.
-    """
-    yield "the sign is wrong", Tree("negative", [side])
-    for text, what in FACTORS:
-        yield what, Tree("chain", [_number(text), Tree("paren", [side])])
-    for path, node in _walk(side):
-        for what, new in _local(node, path, side, functions):
-            yield what, _replaced(side, path, new)
-    leaves = [(path, node, name) for path, node in _walk(side) if (name := name_of(node)) is not None and not _within(path, side, name_of)]
-    for path, node, _ in leaves:
-        yield f"{shown(node, marks)} should be transposed, or not be", _replaced(side, path, _turned(node))
-    for path, node, name in leaves:
-        for other in names:
-            if other != name:
-                yield f"{name} stands where {other} belongs", _replaced(side, path, _renamed(node, name_of, other, marks))
-    for symbol in functions:
-        for name in names:
-            extra = Tree("chain", [Tree("primed", [Token("SYMBOL", symbol), PRIME]), Tree("paren", [_leaf(name, marks)])])
-            whole = [Tree("paren", [side]), Token("ODOT", r"\odot"), extra]
-            yield f"the factor {_bare(symbol)}'({name}) is missing", Tree("hadamard", whole)
+MOST_FOUND, MOST_TRIED, MOST_PAIRS = 6, 2_500, 2_500
+FACTORS = ((2, "a factor 2 is missing"), (0.5, "a factor 2 is too many"), (4, "a factor 4 is missing"), (0.25, "a factor 4 is too many"))
 
 
-def _local(node: Any, path: tuple[int, ...], side: Any, functions: Sequence[str]) -> Iterator[Change]:
-    """Changes of one node: plus for minus, a factor or derivative too many, σ for σ', indices the other way."""
-    if isinstance(node, str):
-        if node in functions and not (path and getattr(_at(side, path[:-1]), "data", "") == "primed"):
-            yield f"{_bare(node)} stands where {_bare(node)}' belongs", Tree("primed", [node, PRIME])
-        return
-    left, right = node.children[0] if node.children else None, node.children[-1] if node.children else None
-    if node.data in ("add", "subtract"):
-        other = "subtract" if node.data == "add" else "add"
-        yield ("minus stands where plus belongs" if other == "add" else "plus stands where minus belongs"), Tree(other, node.children)
-        yield "a term is too many", left
-        yield "a term is too many", right
-    elif node.data == "hadamard":
-        yield "a factor is too many", left
-        yield "a factor is too many", right
-    elif node.data == "primed":
-        yield f"{_bare(str(left))}' stands where {_bare(str(left))} belongs", left
-    elif node.data == "chain" and len(node.children) > 1:
-        yield from (("a factor is too many", Tree("chain", rest)) for rest in _without_one(node.children, functions))
-        yield from (("two factors are in the wrong order", Tree("chain", [*node.children[:k], node.children[k + 1], node.children[k],
-                    *node.children[k + 2:]])) for k in range(len(node.children) - 1) if not _is_call(node.children[k], functions))
-    elif node.data == "lowered" and isinstance(right, Tree) and len(indices := _indices(right)) == 2:
-        yield "the indices are the wrong way round", Tree("lowered", [left, Tree("lower", [Tree("group", [Tree("chain", indices[::-1])])])])
+@dataclass(frozen=True)
+class Slip:
+    """An explanation: what kinds of slip, in words, and the right side without them."""
+
+    kinds: tuple[str, ...]
+    said: str
+    side: Node
 
 
-def _without_one(children: Sequence[Any], functions: Sequence[str]) -> Iterator[list[Any]]:
-    """The factors of a product without one of them; a function goes with its argument."""
-    k = 0
-    while k < len(children):
-        width = 2 if _is_call(children[k], functions) and k + 1 < len(children) else 1
-        rest = [*children[:k], *children[k + width:]]
-        if rest and not any(getattr(c, "type", "") in ("TIMES", "OVER") for c in children):
-            yield rest
-        k += width
+def explained(formulas: Formulas, formula: Formula) -> list[Slip]:
+    """The slips of one place that explain the first wrong relation of a formula; of two where there are none of one."""
+    for k, sign in enumerate(formula.signs):
+        left, right = formula.sides[k : k + 2]
+        if formulas.relation(left, right, sign).verdict in ("wrong", "ill-posed"):
+            return list(itertools.islice(_Search(formulas, left, right, sign).found(), MOST_FOUND))
+    return []
 
 
-def _is_call(node: Any, functions: Sequence[str]) -> bool:
-    while isinstance(node, Tree) and node.data == "primed":
-        node = node.children[0]
-    return isinstance(node, str) and node in functions
+class _Search:
+    """The search for the slips of one relation."""
+
+    def __init__(self, formulas: Formulas, left: Node, right: Node, sign: str) -> None:
+        self.formulas, self.left, self.right, self.sign = formulas, left, right, sign
+        self.updated = formulas.updates.target(left, right, sign, formulas.names)
+        self.assignments = formulas._assignments(left, right) if self._assignable() else [{}]
+        self.scope = self._scope()
+        self.readings = (Reading(), Reading(rows=True))
+
+    def _assignable(self) -> bool:
+        try:
+            return bool(self.formulas._assignments(self.left, self.right))
+        except SymbpError:
+            return False
+
+    def _scope(self) -> Scope:
+        whole = Formula((self.left, self.right), ("=",))
+        counting = self.formulas.names.counting(whole)
+        letters = [
+            n.base
+            for _, n in walk(whole)
+            if isinstance(n, Sym) and not (n.subs or n.sups or n.at) and n.base not in self.formulas.names.axes
+        ]
+        indices = [
+            k
+            for k in dict.fromkeys(letters)
+            if k not in counting and len(k.split("#")[0]) == 1 and k != "⊤" and (k in self._used_below(whole))
+        ]
+        called = [n.name for _, n in walk(whole) if isinstance(n, Call) and n.name in (*self.formulas.functions, "sigmoid", "tanh", "relu")]
+        default = "sigma" if "sigma" in self.formulas.functions else "sigmoid"
+        functions = tuple(dict.fromkeys(called or [*self.formulas.text.functions, default]))
+        return Scope(self.formulas.names, tuple(indices), tuple(counting), functions, self.assignments[-1])
+
+    def _used_below(self, whole: Formula) -> set[str]:
+        found = {
+            n.base for _, s in walk(whole) if isinstance(s, Sym) for script in s.subs for _, n in walk(script.body) if isinstance(n, Sym)
+        }
+        return found | bound(whole)
+
+    def found(self) -> Iterator[Slip]:
+        """The slips, those of one place first."""
+        seen: set[str] = set()
+        singles: list[Change] = list(itertools.islice(self._changes(self.right), MOST_TRIED))
+        any_found = False
+        if (factor := self._factor(self.right)) is not None:
+            any_found = True
+            yield factor
+        if (diagonal := self._diagonal()) is not None:
+            any_found = True
+            yield diagonal
+        for change in singles:
+            if change.said not in seen and self._near(change.side) and self._right(change.side):
+                seen.add(change.said)
+                any_found = True
+                yield Slip((change.kind,), change.said, change.side)
+        if not any_found:
+            yield from self._doubles(singles)
+
+    def _changes(self, side: Node) -> Iterator[Change]:
+        yield from (c for c in changes(side, self.scope) if c.side != side)
+
+    def _doubles(self, singles: list[Change]) -> Iterator[Slip]:
+        for change in singles:
+            factor = self._factor(change.side)
+            if factor is not None:
+                yield Slip((change.kind, *factor.kinds), f"{change.said}, and {factor.said}", factor.side)
+                return
+        plain = [c for c in singles if c.kind in ("sign", "derivative", "transpose", "layer", "index", "factor", "order")][:60]
+        tried = 0
+        for first in plain:
+            for second in self._changes(first.side):
+                if second.kind not in ("sign", "derivative", "transpose", "layer", "index", "factor", "order", "name", "number"):
+                    continue
+                tried += 1
+                if tried > MOST_PAIRS:
+                    return
+                if self._near(second.side) and self._right(second.side):
+                    yield Slip((first.kind, second.kind), f"{first.said}, and {second.said}", second.side)
+                    return
+
+    # checks
+
+    def _sides(self, side: Node, reading: Reading) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Both sides in floats at the first point, in the plain form."""
+        found = []
+        for letters in self.assignments:
+            made, _ = self.formulas._pairs(self.left, side, reading, self.updated, {}, letters, FLOAT, 0)
+            found.append(made[""] if "" in made else next(iter(made.values())))
+        return found
+
+    def _near(self, side: Node) -> bool:
+        for reading in self.readings:
+            try:
+                if all(difference(a, b) <= NEAR for a, b in self._sides(side, reading)):
+                    return True
+            except (SymbpError, ArithmeticError, ValueError, TypeError, IndexError):
+                continue
+        return False
+
+    def _right(self, side: Node) -> bool:
+        return self.formulas.relation(self.left, side, self.sign).verdict in ("right", "right-if")
+
+    def _factor(self, side: Node) -> Slip | None:
+        """A factor or sign that the whole side lacks."""
+        for reading in self.readings:
+            try:
+                ratios = [_ratio(a, b) for a, b in self._sides(side, reading)]
+            except (SymbpError, ArithmeticError, ValueError, TypeError, IndexError):
+                continue
+            if None in ratios or not np.ptp(ratios) <= 1e-9 * abs(ratios[0]):
+                continue
+            for value, said, kinds, node in self._known_factors():
+                if abs(ratios[0] - value) <= 1e-9 * abs(value):
+                    made = Product((node, side), ("",))
+                    if self._right(made):
+                        return Slip(kinds, said, made)
+        return None
+
+    def _known_factors(self) -> Iterator[tuple[float, str, tuple[str, ...], Node]]:
+        from fractions import Fraction
+
+        yield -1.0, "the sign is wrong", ("sign",), Number(Fraction(-1))
+        batch = self.formulas._batch(self.formulas.point(0, FLOAT, {}))
+        table: list[tuple[float, str, str, Node]] = [(v, w, "factor 2", Number(Fraction(v).limit_denominator(8))) for v, w in FACTORS]
+        if batch and batch > 1:
+            letter = Number(Fraction(batch))
+            table += [
+                (float(batch), f"a factor N = {batch} is missing", "factor N", letter),
+                (1 / batch, f"a factor 1/N = 1/{batch} is missing", "factor N", Quotient(Number(Fraction(1)), letter)),
+                (2 / batch, f"a factor 2/N = 2/{batch} is missing", "factor N", Quotient(Number(Fraction(2)), letter)),
+                (batch / 2, f"a factor 2/N = 2/{batch} is too many", "factor N", Number(Fraction(batch, 2))),
+            ]
+        for value, said, kind, node in table:
+            yield value, said, (kind,), node
+            yield -value, f"the sign is wrong, and {said}", ("sign", kind), Product((Number(Fraction(-1)), node), ("",))
+
+    def _diagonal(self) -> Slip | None:
+        """Whether the right side is only the diagonal of the Jacobian on the left."""
+        if not isinstance(self.left, Derivative):
+            return None
+        try:
+            point = self.formulas.point(0, FLOAT, {})
+            meaning = self.formulas.meaning(point, self.left, self.right, Reading(), self.assignments[0])
+            left, right = meaning.evaluate(self.left), meaning.value(self.right)
+            square = isinstance(left, Linear) and left.of_rank == left.by_rank == 1 and left.array.shape[0] == left.array.shape[1]
+            if square and right.is_vector and difference(np.diagonal(left.array), right.array.ravel()) <= NEAR:
+                return Slip(("diagonal",), "only the diagonal of the Jacobian is given", self.right)
+            if not isinstance(left, Linear) and len(left.letters) == 2 and left.is_number and left.array.shape[0] == left.array.shape[1]:
+                square = np.broadcast_to(_square(right, left.letters, left.array.shape), left.array.shape)
+                if difference(np.diagonal(left.array[..., 0, 0]), np.diagonal(square[..., 0, 0])) <= NEAR:
+                    return Slip(("diagonal",), "only the diagonal of the Jacobian is right", self.right)
+        except (SymbpError, ValueError, IndexError):
+            return None
+        return None
 
 
-def _indices(lower: Tree) -> list[Any]:
-    """The letters of a lower index."""
-    body = lower.children[0]
-    while isinstance(body, Tree) and body.data == "group" and len(body.children) == 1:
-        body = body.children[0]
-    return [c for c in body.children if isinstance(c, str)] if isinstance(body, Tree) and body.data in ("chain", "group") else []
+def _square(value: object, letters: tuple[str, ...], shape: tuple[int, ...]) -> np.ndarray:
+    from symbp.verify.shapes import Value, aligned
+
+    blank = Value(np.zeros(shape), letters)
+    return aligned(value, blank)[1][0]
 
 
-def _number(text: str) -> Any:
-    if "frac" not in text:
-        return Token("NUMBER" if text.isdigit() else "SYMBOL", text)
-    above, below = (Tree("group", [Tree("chain", [_number(part)])]) for part in ("1", text[-2]))
-    return Tree("fraction", [above, below])
-
-
-def _turned(node: Any) -> Any:
-    """A leaf with T, or without the T that it has."""
-    if isinstance(node, Tree) and node.data == "raised":
-        body = node.children[1].children[0]
-        if str(body) in ("T", r"\top"):
-            return node.children[0]
-        if isinstance(body, Tree) and body.data == "group" and isinstance(body.children[0], Tree):
-            rest = [c for c in body.children[0].children if str(c) not in ("T", r"\top")]
-            if rest and len(rest) < len(body.children[0].children):
-                return Tree("raised", [node.children[0], Tree("upper", [Tree("group", [Tree("chain", rest)])])])
-    return Tree("raised", [Tree("paren", [Tree("chain", [node])]), Tree("upper", [Token("SYMBOL", "T")])])
-
-
-def _renamed(node: Any, name_of: Callable[[Any], str | None], other: str, marks: Sequence[str]) -> Any:
-    """The leaf under another name, with T or lower indices where it has them."""
-    scripts: list[tuple[str, Any]] = []
-    inner = node
-    while isinstance(inner, Tree) and inner.data in ("raised", "lowered"):
-        pieces = _pieces(inner.children[1].children[0])
-        kept = [p for p in pieces if str(p) in ("T", r"\top")] if inner.data == "raised" else \
-            [p for p in pieces if isinstance(p, str) and p.isalpha()]
-        scripts += [(inner.data, kept)] if kept else []
-        inner = inner.children[0]
-    leaf = _leaf(other, marks)
-    for kind, kept in scripts:
-        leaf = Tree(kind, [leaf, Tree("upper" if kind == "raised" else "lower", [Tree("group", [Tree("chain", kept)])])])
-    return leaf
-
-
-def _pieces(body: Any) -> list[Any]:
-    while isinstance(body, Tree) and body.data in ("group", "chain"):
-        if len(body.children) > 1:
-            return list(body.children)
-        body = body.children[0]
-    return [body]
-
-
-def _leaf(name: str, marks: Sequence[str]) -> Token:
-    return Token("NAME", f"@{list(marks).index(name)}@") if name in marks else Token("SYMBOL", name)
-
-
-def _within(path: tuple[int, ...], side: Any, name_of: Callable[[Any], str | None]) -> bool:
-    """Whether a node lies within a larger one that has a name, or in a script."""
-    for k in range(len(path)):
-        above = _at(side, path[:k])
-        if isinstance(above, Tree) and (above.data in ("upper", "lower") or name_of(above) is not None):
-            return True
-    return False
-
-
-def _walk(node: Any, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Any]]:
-    yield path, node
-    for k, child in enumerate(node.children if isinstance(node, Tree) else ()):
-        yield from _walk(child, (*path, k))
-
-
-def _at(node: Any, path: tuple[int, ...]) -> Any:
-    for k in path:
-        node = node.children[k]
-    return node
-
-
-def _replaced(node: Any, path: tuple[int, ...], new: Any) -> Any:
-    if not path:
-        return new
-    children = list(node.children)
-    children[path[0]] = _replaced(children[path[0]], path[1:], new)
-    return Tree(node.data, children)
-
-
-def _bare(symbol: str) -> str:
-    return {"\\sigma": "σ"}.get(symbol, symbol.removeprefix("\\"))
-
-
-def shown(node: Any, marks: Sequence[str]) -> str:
-    """A leaf as plain text."""
-    if isinstance(node, str):
-        return marks[int(node[1:-1])] if node.startswith("@") else _bare(node)
-    return "".join(shown(child, marks) for child in node.children)
+def _ratio(a: np.ndarray, b: np.ndarray) -> float | None:
+    """c where a = c b, else None."""
+    a, b = np.broadcast_arrays(a, b)
+    below = float(np.sum(b * b))
+    if not below or not np.all(np.isfinite(a)) or not np.all(np.isfinite(b)):
+        return None
+    c = float(np.sum(a * b)) / below
+    return c if c and difference(a, c * b) <= NEAR else None

@@ -1,0 +1,340 @@
+"""Every formula that one change of one place makes of another: the slips that people make, undone.
+
+Stage: nodes + names → changes, the plainest first.  Whether a change makes a formula right is for `symbp.verify.slips` to find out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from symbp.verify.naming import Names, said
+from symbp.verify.nodes import (
+    Big,
+    Call,
+    Derivative,
+    Negative,
+    Node,
+    Number,
+    Path,
+    Product,
+    Quotient,
+    Raised,
+    Root,
+    Script,
+    Sum,
+    Sym,
+    at,
+    is_letter,
+    replaced,
+    walk,
+)
+from symbp.verify.structure import TRANSPOSES, WHOLE
+
+ONE, TWO = Number(Fraction(1)), Number(Fraction(2))
+TURN = Script("", Sym("⊤"))
+SIGMA = {"sigma": "σ"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a slip was, and the side without it."""
+
+    kind: str
+    said: str
+    side: Node
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What changes may use: names with their axes, the letters of indices and of names, and functions that the formula calls."""
+
+    names: Names
+    letters: tuple[str, ...] = ()
+    counting: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    values: Mapping[str, int] | None = None
+
+    def name(self, sym: Node) -> str | None:
+        """The name of a symbol."""
+        if not isinstance(sym, Sym):
+            return None
+        found = self.names.find(sym, {**self.names.last(sym), **(self.values or {})})
+        return found.name if found else None
+
+
+def changes(side: Node, scope: Scope) -> Iterator[Change]:
+    """Every side that one change makes of this one."""
+    places = [(path, node) for path, node in walk(side) if not _in_script(side, path)]
+    for rule in (_signs, _functions, _turns, _indices, _shifts, _renames, _marks, _numbers, _drops, _wraps, _orders, _slopes, _terms):
+        for path, node in places:
+            for change in rule(node, scope):
+                yield replace(change, side=replaced(side, path, change.side))
+
+
+def _in_script(side: Node, path: Path) -> bool:
+    above = [at(side, path[:k]) for k in range(len(path))]
+    return any(isinstance(n, (Script, Sym, Derivative)) for n in above) or isinstance(at(side, path), Script)
+
+
+def _signs(node: Node, _scope: Scope) -> Iterator[Change]:
+    if isinstance(node, Negative):
+        yield Change("sign", "a sign is wrong", node.body)
+    if isinstance(node, Sum):
+        for k, term in enumerate(node.terms):
+            turned = term.body if isinstance(term, Negative) else Negative(term)
+            what = "minus stands where plus belongs" if isinstance(term, Negative) else "plus stands where minus belongs"
+            yield Change("sign", what, Sum((*node.terms[:k], turned, *node.terms[k + 1 :])))
+
+
+def _functions(node: Node, scope: Scope) -> Iterator[Change]:
+    if not isinstance(node, Call):
+        return
+    shown = SIGMA.get(node.name, node.name)
+    if node.primes:
+        yield Change(
+            "derivative",
+            f"{shown}{chr(39) * node.primes} stands where {shown}{chr(39) * (node.primes - 1)} belongs",
+            replace(node, primes=node.primes - 1),
+        )
+    elif len(node.arguments) == 1 and node.name not in ("log", "softmax", "diag", "trace"):
+        yield Change("derivative", f"{shown} stands where {shown}' belongs", replace(node, primes=1))
+    if len(node.arguments) == 1 and node.name in ("log", "exp", "diag"):
+        yield Change(
+            node.name,
+            {"log": "a logarithm is too many", "exp": "an exponential is too many", "diag": "diag is too many"}[node.name],
+            node.arguments[0],
+        )
+    for other in dict.fromkeys(("sigmoid", "tanh", "relu", *scope.functions)):
+        if other != node.name and node.name in ("sigma", "sigmoid", "tanh", "relu", *scope.functions) and len(node.arguments) == 1:
+            yield Change("function", f"{shown} stands where {SIGMA.get(other, other)} belongs", replace(node, name=other))
+
+
+def _turns(node: Node, scope: Scope) -> Iterator[Change]:
+    if isinstance(node, Raised) and is_letter(node.script.body, *TRANSPOSES):
+        yield Change("transpose", f"{said(node.body)} should not be transposed", node.body)
+    elif isinstance(node, Sym) and any(is_letter(s.body, *TRANSPOSES) for s in node.sups):
+        bare = replace(node, sups=tuple(s for s in node.sups if not is_letter(s.body, *TRANSPOSES)))
+        yield Change("transpose", f"{said(bare)} should be transposed, or not be", bare)
+    elif isinstance(node, Sym) and (name := scope.name(node)) and scope.names.axes[name] and len(node.subs) < scope.names.axes[name]:
+        yield Change("transpose", f"{said(node)} should be transposed, or not be", Raised(node, TURN))
+    elif isinstance(node, (Sum, Derivative)):
+        yield Change("transpose", "a bracket should be transposed, or not be", Raised(node, TURN))
+
+
+def _indices(node: Node, scope: Scope) -> Iterator[Change]:
+    if not isinstance(node, Sym) or not node.subs:
+        return
+    own = [k for k, s in enumerate(node.subs) if is_letter(s.body) and s.body.base in scope.letters]
+    if len(own) == 2:
+        subs = list(node.subs)
+        subs[own[0]], subs[own[1]] = subs[own[1]], subs[own[0]]
+        yield Change("transpose", "the indices are the wrong way round", replace(node, subs=tuple(subs)))
+    for k in own:
+        for letter in scope.letters:
+            if letter != node.subs[k].body.base:
+                new = replace(node, subs=(*node.subs[:k], Script("", Sym(letter)), *node.subs[k + 1 :]))
+                yield Change("index", f"the index {_bare(node.subs[k].body.base)} of {node.base} should be {_bare(letter)}", new)
+
+
+def _shifts(node: Node, scope: Scope) -> Iterator[Change]:
+    """Another layer or time step in a script."""
+    if not isinstance(node, Sym):
+        return
+    for field, scripts in (("sups", node.sups), ("subs", node.subs)):
+        for k, script in enumerate(scripts):
+            counts = [n.base for _, n in walk(script.body) if isinstance(n, Sym)]
+            plain = isinstance(script.body, Number) and scope.name(node) and (script.shape or field == "subs")
+            if any(c in scope.counting for c in counts) or plain:
+                for step in (1, -1, 2, -2):
+                    body = _shifted(script.body, step)
+                    new = replace(node, **{field: (*scripts[:k], Script(script.shape, body), *scripts[k + 1 :])})
+                    yield Change("layer", f"{said(node)} stands where {said(new)} belongs", new)
+
+
+def _shifted(body: Node, step: int) -> Node:
+    if isinstance(body, Number):
+        return Number(body.value + step)
+    constant = sum(_constant(t) for t in body.terms) if isinstance(body, Sum) else 0
+    letters = [t for t in body.terms if not _constant(t)] if isinstance(body, Sum) else [body]
+    total = constant + step
+    return (
+        letters[0]
+        if not total and len(letters) == 1
+        else Sum((*letters, Number(Fraction(total)) if total > 0 else Negative(Number(Fraction(-total)))))
+    )
+
+
+def _constant(term: Node) -> int:
+    if isinstance(term, Number):
+        return int(term.value)
+    return -int(term.body.value) if isinstance(term, Negative) and isinstance(term.body, Number) else 0
+
+
+def _renames(node: Node, scope: Scope) -> Iterator[Change]:
+    """Another name in the place of one, with the same indices, powers and T."""
+    name = scope.name(node)
+    if name is None or not isinstance(node, Sym):
+        return
+    found = scope.names.find(node, {**scope.names.last(node), **(scope.values or {})})
+    for other, axes in scope.names.axes.items():
+        if other != name and len(found.indices) <= axes:
+            new = Sym(
+                other,
+                tuple(Script("", i) for i, zero in found.indices if not zero),
+                found.sups,
+                at=tuple(i for i, zero in found.indices if zero),
+            )
+            yield Change(_kind_of(name, other), f"{name} stands where {other} belongs", new)
+
+
+def _kind_of(name: str, other: str) -> str:
+    heads = {re.sub(r"\d+", "", n)[:1].lower() for n in (name, other)}
+    if heads == {"b", "w"}:
+        return "bias for weight"
+    return "layer" if re.sub(r"\d+", "", name) == re.sub(r"\d+", "", other) else "name"
+
+
+def _marks(node: Node, _scope: Scope) -> Iterator[Change]:
+    """An updated value in the place of an old one."""
+    if isinstance(node, Sym):
+        kept = tuple(s for s in node.sups if not is_letter(s.body, "new")), tuple(s for s in node.subs if not is_letter(s.body, "new"))
+        if kept != (node.sups, node.subs):
+            yield Change("updated", f"the updated {node.base} stands where the old one belongs", replace(node, sups=kept[0], subs=kept[1]))
+
+
+def _numbers(node: Node, scope: Scope) -> Iterator[Change]:
+    if isinstance(node, Number) and not node.name:
+        for value in dict.fromkeys((Fraction(1), Fraction(2), Fraction(0), Fraction(1, 2), node.value + 1, node.value - 1)):
+            if value != node.value:
+                yield Change("number", f"{node.value} stands where {value} belongs", Number(value))
+        if node.value == 1:
+            for first in scope.letters:
+                for second in scope.letters:
+                    if first < second:
+                        delta = Sym("delta", (Script("", Sym(first)), Script("", Sym(second))))
+                        yield Change("diagonal", f"1 stands where δ_{{{_bare(first)}{_bare(second)}}} belongs", delta)
+    if isinstance(node, Sym) and node.base == "delta" and len(node.subs) == 2:
+        yield Change("diagonal", "Kronecker's δ stands where 1 belongs", ONE)
+
+
+def _drops(node: Node, _scope: Scope) -> Iterator[Change]:
+    if isinstance(node, Sum) and len(node.terms) > 1:
+        for k in range(len(node.terms)):
+            rest = (*node.terms[:k], *node.terms[k + 1 :])
+            yield Change("term", "a term is too many", rest[0] if len(rest) == 1 else Sum(rest))
+    if isinstance(node, Product):
+        for k in range(len(node.factors)):
+            made = _without(node, k)
+            if made is not None:
+                what = (
+                    "an activation derivative is too many"
+                    if isinstance(node.factors[k], Call) and node.factors[k].primes
+                    else "a factor is too many"
+                )
+                yield Change("derivative" if "activation" in what else "factor", what, made)
+    if isinstance(node, Quotient):
+        yield Change("factor", "a divisor is too many", node.above)
+        yield Change("inverse", "a fraction is upside down", Quotient(node.below, node.above))
+    if isinstance(node, Raised) and not is_letter(node.script.body, *TRANSPOSES):
+        yield Change("power", "a power is too many", node.body)
+    if isinstance(node, Sym) and node.sups and isinstance(node.sups[-1].body, Number) and not node.sups[-1].shape:
+        yield Change("power", "a power is too many", replace(node, sups=node.sups[:-1]))
+    if isinstance(node, Root):
+        yield Change("root", "a root is too many", node.body)
+    if isinstance(node, Big):
+        yield Change("sum", "a sum is too many", node.body)
+
+
+def _without(node: Product, k: int) -> Node | None:
+    if len(node.factors) == 2 and "over" in node.signs:
+        return node.factors[0] if k == 1 else None
+    if k < len(node.signs) and node.signs[k] == "over" and k == 0:
+        return None
+    factors = (*node.factors[:k], *node.factors[k + 1 :])
+    signs = (*node.signs[: k - 1], *node.signs[k:]) if k else node.signs[1:]
+    return factors[0] if len(factors) == 1 else Product(factors, signs)
+
+
+def _wraps(node: Node, scope: Scope) -> Iterator[Change]:
+    """A square, a root, a complement or a logarithm that is missing."""
+    name = scope.name(node)
+    turned = isinstance(node, Raised) and is_letter(node.script.body, *TRANSPOSES)
+    if (name is not None or isinstance(node, (Call, Raised, Sum))) and not turned:
+        yield Change("power", f"{_shown(node)} should be squared", Raised(node, Script("", TWO)))
+        yield Change("root", f"the root of {_shown(node)} is missing", Root(node))
+    if name is not None:
+        yield Change("complement", f"{_shown(node)} stands where 1 - {_shown(node)} belongs", Sum((ONE, Negative(node))))
+    if name is not None or isinstance(node, (Call, Quotient)) and getattr(node, "name", "") not in WHOLE - {"softmax", "sigmoid"}:
+        yield Change("log", f"the logarithm of {_shown(node)} is missing", Call("log", (node,)))
+    if isinstance(node, (Quotient, Root, Sym)) and any(e in scope.names.axes for e in ("epsilon", "eps")):
+        epsilon = Sym(next(e for e in ("epsilon", "eps") if e in scope.names.axes))
+        if isinstance(node, Quotient):
+            yield Change("epsilon", "ε is missing in the divisor", replace(node, below=Sum((node.below, epsilon))))
+        elif isinstance(node, Root):
+            yield Change("epsilon", "ε is missing", Root(Sum((node.body, epsilon)), node.degree))
+
+
+def _orders(node: Node, _scope: Scope) -> Iterator[Change]:
+    if isinstance(node, Product) and "over" not in node.signs:
+        for k in range(len(node.factors) - 1):
+            swapped = (*node.factors[:k], node.factors[k + 1], node.factors[k], *node.factors[k + 2 :])
+            yield Change("order", "two factors are in the wrong order", replace(node, factors=swapped))
+
+
+def _slopes(node: Node, scope: Scope) -> Iterator[Change]:
+    """An activation derivative that is missing, at the whole or at one of its factors."""
+    if not isinstance(node, (Product, Sum, Raised, Sym, Negative, Big)):
+        return
+    for function in scope.functions:
+        for name, axes in scope.names.axes.items():
+            if axes <= 2 and not (isinstance(node, Sym) and scope.name(node) is None):
+                for subs in _subscripts(axes, scope) if _has_subs(node) or scope.letters else ((),):
+                    slope = Call(function, (Sym(name, subs),), 1)
+                    yield Change(
+                        "derivative", f"the factor {SIGMA.get(function, function)}'({name}) is missing", Product((node, slope), ("odot",))
+                    )
+
+
+def _has_subs(node: Node) -> bool:
+    return any(isinstance(n, Sym) and n.subs for _, n in walk(node))
+
+
+def _subscripts(axes: int, scope: Scope) -> list[tuple[Script, ...]]:
+    free = [k for k in scope.letters if "#" not in k][:3]
+    if not axes:
+        return [()]
+    if axes == 1:
+        return [(), *[(Script("", Sym(k)),) for k in free]]
+    return [(), *[(Script("", Sym(a)), Script("", Sym(b))) for a in free for b in free if a != b]]
+
+
+def _terms(node: Node, scope: Scope) -> Iterator[Change]:
+    """A term that is missing: a name, 1, or a term like another in which one name is different."""
+    if not isinstance(node, (Sum, Product, Sym)) or isinstance(node, Sym) and scope.name(node) is None:
+        return
+    terms = node.terms if isinstance(node, Sum) else (node,)
+    extra: list[tuple[str, Node]] = [("1", ONE)]
+    for name, axes in scope.names.axes.items():
+        extra += [(name, Sym(name, subs)) for subs in (_subscripts(axes, scope) if scope.letters else ((),))]
+    for term in terms if isinstance(node, (Sum, Product)) else ():
+        for path, inner in walk(term):
+            if scope.name(inner) and not _in_script(term, path):
+                extra += [
+                    ("like another", replaced(term, path, c.side))
+                    for c in (*_renames(inner, scope), *_shifts(inner, scope))
+                    if c.kind == "layer"
+                ]
+    for what, added in extra:
+        for signed in (added, Negative(added)):
+            yield Change("term", f"a term is missing, {'one ' if what[0] == 'l' and ' ' in what else ''}{what}", Sum((*terms, signed)))
+
+
+def _shown(node: Node) -> str:
+    return said(node) if isinstance(node, Sym) else "a bracket" if isinstance(node, Sum) else "a part"
+
+
+def _bare(letter: str) -> str:
+    return letter.split("#")[0]
