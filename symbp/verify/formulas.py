@@ -9,26 +9,28 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from symbp.derivation.derivation import Derivation
 from symbp.errors import SymbpError
 from symbp.language.functions import opaque
+from symbp.suggest import nearest
 from symbp.verify.calls import SCALAR
 from symbp.verify.claimfile import Text
-from symbp.verify.deciding import FAR, NEAR, SEEDS, difference, exactly
+from symbp.verify.deciding import FAR, SEEDS, difference, exactly
+from symbp.verify.expressions import expression
 from symbp.verify.forms import pairs
 from symbp.verify.latex import read_formula
 from symbp.verify.linear import Linear
 from symbp.verify.meaning import Meaning, Reading, alias
 from symbp.verify.naming import Names, Unknown, bound
-from symbp.verify.nodes import Call, Derivative, Formula, Node, Sym, is_letter, walk
-from symbp.verify.points import FLOAT, Point
+from symbp.verify.nodes import Call, Derivative, Formula, Node, Sym, walk
+from symbp.verify.points import FLOAT, Key, Point
+from symbp.verify.quantity import Quantities
 from symbp.verify.scoping import apart
 from symbp.verify.shapes import Unfit, Value
-from symbp.verify.updates import Updates, is_new, without_marks
+from symbp.verify.updates import Updates, without_marks
 
 RIGHT, RIGHT_IF, WRONG, ILL_POSED, UNDECIDED = "right", "right-if", "wrong", "ill-posed", "undecided"
 ORDER = (WRONG, ILL_POSED, UNDECIDED, RIGHT_IF, RIGHT)
@@ -78,16 +80,32 @@ class Formulas:
 
     def __init__(self, text: Text) -> None:
         self.text = text
-        self.updates = Updates(text)
+        self.quantities = Quantities(text)
+        meanings = self._meanings(text)
+        self.updates = Updates(text, self.quantities.program)
         self.program = self.updates.program
         tensors = {t.name: len(t.shape) for t in self.program.tensors if not t.auxiliary and not t.next_of}
-        self.aliases = {name: key for name, what in text.names.items() if (key := alias(what, tuple(tensors)))}
-        axes = {**tensors, **{name: tensors[key[-1]] if key[0] == "by" else tensors[key[1]] for name, key in self.aliases.items()}}
+        tensors = {n: a for n, a in tensors.items() if n in text.program or n not in self.quantities.program}
+        self.aliases = meanings
+        axes = {**tensors, **{name: len(self.program.tensor(key[-1]).shape) for name, key in self.aliases.items()}}
         self.names = Names(axes)
         self.functions = self._functions(text.functions)
         self._points: dict[tuple, Point] = {}
         self._read: dict[str, Formula] = {}
         self._lefts: dict[tuple, tuple[Value | Linear, frozenset[str]]] = {}
+
+    def _meanings(self, text: Text) -> dict[str, Key]:
+        """What the text's own names stand for: tensors, derivatives, or tensors for the expressions that they are."""
+        found: dict[str, Key] = {}
+        tensors = tuple(t.name for t in text.program.tensors)
+        for name, what in text.names.items():
+            key = alias(what, tensors) or found.get(what)
+            if key is None:
+                with contextlib.suppress(SymbpError):
+                    key = ("of", expression(self.quantities, what, True).tensor)
+            if key is not None:
+                found[name] = key
+        return found
 
     @staticmethod
     def _functions(given: Mapping[str, str]) -> dict[str, Callable]:
@@ -323,7 +341,7 @@ class Formulas:
         """A point, each drawn once."""
         key = seed, kind, tuple(assumed.items())
         if key not in self._points:
-            self._points[key] = Point(self.program, seed, kind, assumed)
+            self._points[key] = Point(self.program, seed, kind, assumed, self.text.program)
         return self._points[key]
 
     def _batch(self, point: Point) -> int | None:
@@ -336,18 +354,6 @@ class Formulas:
         return None
 
     # what it should be
-
-    def subject(self, formula: str) -> tuple[str, str] | None:
-        """The derivative (of, by) that a formula is about: the one on its left, or that of the loss by what it updates; else None."""
-        try:
-            tree, marks = tree_of(formula, self.known)
-            left, meaning = tree.children[0], self._meaning(SEEDS[0], marks, None)
-            with contextlib.suppress(SymbpError):
-                return self._derivative_on(left, meaning)
-            updated = self._updated(left, tree.children[2], str(tree.children[1]), meaning)
-            return (self.text.loss, updated) if self.text.loss and self._is_parameter(updated) else None
-        except (SymbpError, IndexError, TypeError):
-            return None
 
     def derived(self, formula: str) -> str:
         """The derived formula of a derivative of the loss that stands on the left, as LaTeX; "" for anything else."""
@@ -368,6 +374,39 @@ class Formulas:
         key = self.aliases.get(found.name) if found else None
         return key if key and key[0] == "by" else None
 
+    def subject(self, formula: str) -> tuple[str, str] | None:
+        """The derivative (of, by) that a formula is about: the one on its left, or that of the loss by what it updates; else None."""
+        try:
+            read = self.read(formula)
+            key = self._key_of(read.sides[0])
+            if key is not None:
+                return (key[1][1], key[2]) if key[1][0] == "of" else None
+            updated = self.updates.target(read.sides[0], read.sides[1], read.signs[0], self.names).removeprefix("Δ")
+            return (self.text.loss, updated) if self.text.loss and updated in self.updates.parameters else None
+        except (SymbpError, IndexError, TypeError, KeyError):
+            return None
+
+    # single values
+
+    def value(self, seed: int, name: str) -> np.ndarray | None:
+        """The array of a name at one random point; None where there is none."""
+        if name in self.aliases:
+            return self.point(seed, FLOAT, {}).array(self.aliases[name])
+        return self.point(seed, FLOAT, {}).array(("of", name)) if name in self.names.axes else None
+
+    def derivative(self, seed: int, of: str, by: str) -> np.ndarray:
+        """∂of/∂by at one random point."""
+        of, by = (self.aliases.get(name, ("of", name)) for name in (of, by))
+        for key in (of, by):
+            if key[0] == "of" and key[1] not in self.program:
+                raise Unknown(f"the derivative of {of[-1]} by {by[-1]}: nothing is called {key[1]} here{nearest(key[1], self.known)}")
+        return self.point(seed, FLOAT, {}).array(("by", of, by[1]))
+
+    def expression(self, seed: int, text: str) -> np.ndarray:
+        """The value of an expression as formulas are written, σ'(z) for instance, as a matrix."""
+        side = self.read(f"{text} = 0").sides[0]
+        return self.meaning(self.point(seed, FLOAT, {}), side, side, Reading(), {}).value(side).array
+
     def slips(self, formula: str) -> list[str]:
         """The slips that would explain why the last relation of a formula is wrong, in words."""
         from symbp.verify.slips import explained
@@ -382,6 +421,3 @@ def _with(found: Judgement, note: str) -> Judgement:
     if not note:
         return found
     return replace(found, verdict=RIGHT_IF, note=f"{found.note}; {note}" if found.note else f"right if {note}")
-
-
-__all__ = ["FAR", "ILL_POSED", "NEAR", "RIGHT", "RIGHT_IF", "UNDECIDED", "WRONG", "Any", "Formulas", "Judgement", "is_letter", "is_new"]

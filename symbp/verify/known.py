@@ -18,7 +18,6 @@ from symbp.suggest import nearest
 from symbp.verify.binding import RATE
 from symbp.verify.claimfile import Text
 from symbp.verify.formulas import Formulas
-from symbp.verify.latex import tree_of
 from symbp.verify.listing import CodeError
 from symbp.verify.quantity import QUOTIENT
 
@@ -97,8 +96,7 @@ class Known:
     def _formula(self, seed: int, quantity: str) -> np.ndarray:
         """An expression as formulas are written, σ'(z) for instance."""
         try:
-            tree, marks = tree_of(f"{quantity} = 0", self.formulas.known)
-            return self.formulas._meaning(seed, marks, None).evaluate(tree.children[0])
+            return self.formulas.expression(seed, quantity)
         except SymbpError as error:
             known = [*(t.name for t in self.text.program.tensors), *self.text.names]
             raise CodeError(f"{quantity!r} is no quantity here{nearest(quantity, known)} ({error})") from None

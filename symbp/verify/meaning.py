@@ -19,10 +19,10 @@ from symbp.verify.linear import Linear
 from symbp.verify.naming import Named, Names, Unknown, said, whole
 from symbp.verify.nodes import Big, Lowered, Node, Norm, Number, Product, Relation, Row, Script, Sym, below, is_letter
 from symbp.verify.points import SYMBOL, Key, Point
-from symbp.verify.quantity import QUOTIENT
 from symbp.verify.shapes import Unfit, Value, aligned, divided, matrix, number, outer, plus, product, stacked, times
 from symbp.verify.structure import TRANSPOSES
 from symbp.verify.sums import Sums
+from symbp.verify.wording import QUOTIENT
 
 SAMPLES = ("N", "m", "n", "M", "B")
 RATES = {"eta": "alpha", "lr": "alpha", "epsilon": "epsilon", "gamma": "alpha", "lambda": "alpha", "mu": "alpha", "rho": "alpha"}

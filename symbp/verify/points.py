@@ -7,7 +7,6 @@ symbol for each free input element (to decide exactly), and numbers of 60 digits
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 import sympy as sp
 
 from symbp.calculus.differentiate import adjoint, influences
-from symbp.certify.sample import constraint, draw
+from symbp.certify.sample import constraint, draw, draw_tensor
 from symbp.errors import SymbpError
 from symbp.interpret import interpret
 from symbp.language.functions import Defined, equal, expand_definitions, step
@@ -73,15 +72,6 @@ class Digits(Numbers):
         return np.frompyfunc(f, 1, 1)(arguments[0])
 
 
-@dataclass(frozen=True)
-class Given:
-    """What a point is drawn for: the program, the sizes that are fixed, and facts assumed of inputs, by name."""
-
-    program: Program
-    sizes: Mapping[str, int]
-    assumed: Mapping[str, str]
-
-
 class Point:
     """Arrays at one random point.
 
@@ -106,11 +96,14 @@ class Point:
         seed: int,
         kind: str = FLOAT,
         assumed: Mapping[str, str] | None = None,
-        free: Mapping[str, np.ndarray] | None = None,
+        text: Program | None = None,
     ) -> None:
         self.program, self.seed, self.kind = program, seed, kind
-        self.sample = draw(program, seed)
+        self.sample = draw(text or program, seed)
         self.values = {n: v.copy() for n, v in self.sample.values.items()}
+        rng = np.random.default_rng(seed + 7)
+        for tensor in (t for t in program.inputs if t.name not in self.values):
+            self.values[tensor.name] = draw_tensor(program, tensor, self.sample.sizes, rng, True)
         for name, what in (assumed or {}).items():
             self.values[name] = assume(self.values[name], what, seed)
         self.symbols: dict[sp.Symbol, sp.Rational] = {}

@@ -2,13 +2,11 @@ r"""Updates: w := w − α ∂J/∂w, W^{new} = …, θ_{t+1} = …, Δw = …, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-
-import numpy as np
 
 from symbp.calculus.differentiate import adjoint
 from symbp.errors import SymbpError
+from symbp.language.program import Program
 from symbp.optim.methods import GradientDescent
 from symbp.verify.claimfile import Text
 from symbp.verify.naming import MARKS, Names, Unknown
@@ -23,25 +21,24 @@ NEW, OLD = ("new", "next", "neu", "updated"), ("old", "prev", "current")
 class Updates:
     """The text's program with one step of its optimiser behind it; gradient descent where the file names none."""
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, program: Program) -> None:
         self.text = text
         self.parameters = [t.name for t in text.program.parameters]
         self.next: dict[str, str] = {}
-        self.program = text.program
+        self.program = program
         self.problem = ""
         if not text.loss or not self.parameters:
             self.problem = "an update needs a loss and parameters"
             return
         try:
-            made = adjoint(text.program, text.loss, self.parameters)
+            made = adjoint(program, text.loss, self.parameters)
             update = (text.optimizer or GradientDescent(type="gd")).update(
                 made.program, {p: made.names[p] for p in self.parameters if p in made.names}
             )
             self.full = update.extended()
             self.next = {t.next_of: t.name for t in update.tensors if t.next_of}
-            self.program = text.program.extended(
-                [t for t in update.tensors if t.role in ("constant", "state") and t.name not in text.program], []
-            )
+            more = [t for t in update.tensors if t.role in ("constant", "state") and t.name not in program]
+            self.program = program.extended(more, [])
         except SymbpError as error:
             self.problem = str(error)
 
@@ -109,6 +106,3 @@ def _mark(script: Script) -> str:
     if isinstance(body, Sum) and len(body.terms) == 2 and is_letter(body.terms[0], "t") and isinstance(body.terms[1], Number):
         return "+1"
     return ""
-
-
-__all__ = ["Updates", "is_change", "is_new", "without_marks", "Sequence", "np"]
