@@ -45,17 +45,17 @@ def interpret(program: Program, values: Mapping[str, Any], sizes: Sizes | None =
     >>> interpret(Program((x, s), (Equation(s[()], x[i]**2, over=(i,)),)), {"x": [1, 2, 3]})["s"].item()
     14.0
     """
-    return _Run(program, values, dict(sizes or {}), NUMBERS[numbers] if isinstance(numbers, str) else numbers, functions or {},
+    return Run(program, values, dict(sizes or {}), NUMBERS[numbers] if isinstance(numbers, str) else numbers, functions or {},
                 instead=instead).run(facts)
 
 
 def shape_of(program: Program, name: str, sizes: Sizes) -> tuple[int, ...]:
     """The concrete shape of a tensor at these sizes."""
-    return _Run(program, {}, dict(sizes), NUMBERS["float64"], {}, allocate=False).shape(program.tensor(name))
+    return Run(program, {}, dict(sizes), NUMBERS["float64"], {}, allocate=False).shape(program.tensor(name))
 
 
-class _Run:
-    """One run: the arrays, which elements were read, and the current values of sizes and loop indices."""
+class Run:
+    """One run: the arrays, which elements were read, and the current values of sizes and loop indices; `interpret` is the way to it."""
 
     def __init__(self, program: Program, values: Mapping[str, Any], sizes: dict, numbers: Numbers,
                  functions: Mapping[str, Callable], allocate: bool = True, instead: Instead | None = None) -> None:

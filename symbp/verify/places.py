@@ -1,0 +1,258 @@
+"""Slips in one place of an equation's body: a sign, a factor, an argument, a name, an index.
+
+Stage: body → bodies with one change.  Everything follows from the form of the expression and from the shapes of the program's tensors.
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import sympy as sp
+
+from symbp.calculus.local import prime
+from symbp.language.equation import Equation, Loop
+from symbp.language.functions import Defined, relu, sigmoid, tanh
+from symbp.language.index import Index
+from symbp.language.program import Program
+from symbp.language.tensor import Access
+
+MOST_CONSTANTS, MOST_NAMES = 8, 24
+LETTERS = {"sigmoid": "σ", "**": "^"}
+
+
+@dataclass(frozen=True)
+class Slip:
+    """One change: what it is in words, of what kind, and the new body."""
+
+    what: str
+    kind: str
+    body: sp.Expr
+
+
+@dataclass(frozen=True)
+class Place:
+    """An equation of a program, the loops around it, the tensors that depend on it (and cannot stand in it), and how tensors are called."""
+
+    program: Program
+    equation: Equation
+    loops: tuple[Loop, ...]
+    later: set[str]
+    name: Callable[[str], str]
+
+    def shown(self, expression: sp.Expr) -> str:
+        """An expression as text without indices."""
+        plain = expression.xreplace({a: sp.Symbol(self.name(a.name)) for a in expression.atoms(Access)})
+        text = str(plain)
+        for word, letter in LETTERS.items():
+            text = text.replace(word, letter)
+        return text
+
+
+def slips_of(place: Place) -> Iterator[Slip]:
+    """Every body with one change, each new body once."""
+    body, seen = place.equation.body, {place.equation.body}
+    for slip in (*_whole(place), *_within(body, place, False)):
+        if slip.body not in seen:
+            seen.add(slip.body)
+            yield slip
+
+
+def _whole(place: Place) -> Iterator[Slip]:
+    """Signs and factors of the whole."""
+    body = place.equation.body
+    if place.program.tensor(place.equation.target.name).next_of == "" and not body.is_Add:
+        yield Slip("the sign is wrong", "sign", -body)
+    elif body.is_Add:
+        yield Slip("the sign of the whole is wrong", "sign", sp.Add(*(-a for a in body.args)))
+    counts = [("N", s) for s in place.program.sizes if s.name == "N"]
+    counts += [(str(i.extent), i.extent) for i in place.equation.over if i.extent.is_Integer and i.extent > 2]
+    for text, number in (("2", sp.Integer(2)), *counts):
+        for factor, said in ((number, text), (1 / number, f"1/{text}")):
+            new = factor * body
+            inverse = f"1/{text}" if factor == number else text
+            lost = sp.Mul(*body.as_coeff_Mul()[:1]) if number.is_Integer else body
+            missing = not number.is_Integer and not new.has(number) or number.is_Integer and lost == 1 / factor
+            yield Slip(f"the factor {inverse} is missing" if missing else f"a factor {said} is too many",
+                       "factor" if text == "2" else "count", new)
+    if not body.is_Add and body.is_positive is not False and not isinstance(body, Access):
+        yield Slip("its logarithm is taken", "logarithm", sp.log(body))
+
+
+def _within(node: sp.Expr, place: Place, inside: bool) -> Iterator[Slip]:
+    """The changes of a node, then those of its parts, each as a slip whose body is the changed whole."""
+    yield from _local(node, place)
+    if isinstance(node, (Access, Index)) or not node.args:
+        return
+    for k, part in enumerate(node.args):
+        for slip in _within(part, place, True):
+            yield Slip(slip.what, slip.kind, node.func(*node.args[:k], slip.body, *node.args[k + 1:]))
+
+
+def _local(node: sp.Expr, place: Place) -> Iterator[Slip]:
+    if node.is_Add:
+        yield from _of_add(node, place)
+    elif node.is_Mul:
+        yield from _of_mul(node, place)
+    elif node.is_Pow:
+        yield from _of_power(node, place)
+    elif isinstance(node, Access):
+        yield from _of_access(node, place)
+    elif isinstance(node, sp.Function):
+        yield from _of_function(node, place)
+
+
+def _of_add(node: sp.Add, place: Place) -> Iterator[Slip]:
+    """A term with the wrong sign, a term that is missing, ε within the root."""
+    descends = bool(place.program.tensor(place.equation.target.name).next_of)
+    for k, term in enumerate(node.args):
+        rest = sp.Add(*node.args[:k], *node.args[k + 1:])
+        text = place.shown(-term if term.could_extract_minus_sign() else term)
+        against = descends and term.could_extract_minus_sign() and node == place.equation.body
+        yield Slip("ascent stands for descent" if against else f"the sign of {text} is wrong", "ascent" if against else "sign", rest - term)
+        yield Slip(f"the term {text} is missing", "term", rest)
+        if term.is_Pow and term.exp == sp.Rational(1, 2) and not rest.is_number:
+            yield Slip(f"{place.shown(rest)} stands within the root", "root", sp.sqrt(term.base + rest))
+
+
+def _of_mul(node: sp.Mul, place: Place) -> Iterator[Slip]:
+    """A factor that is missing, divides instead, or stands twice; σ′ written as a(1 − a) that is missing, doubled or without a."""
+    for k, factor in sorted(enumerate(node.args), key=lambda pair: -_weight(pair[1])):
+        rest = sp.Mul(*node.args[:k], *node.args[k + 1:])
+        if factor == -1:
+            continue
+        divides = factor.is_Pow and factor.exp.is_negative
+        text = place.shown(1 / factor if divides else factor)
+        kind = _kind_of_factor(factor)
+        yield Slip(f"the {'division by' if divides else 'factor'} {text} is missing", kind, rest)
+        if not factor.is_number:
+            yield Slip(f"{'a product with' if divides else 'a division by'} {text} stands for a {'division' if divides else 'product'}",
+                       "function", rest / factor)
+        if _is_derivative(factor):
+            yield Slip(f"the factor {text} stands twice", "activation", node * factor)
+    for one, other in _folded(node):
+        pair = one * other
+        yield Slip(f"the factor {place.shown(pair)} is missing", "activation", node / pair)
+        yield Slip(f"the factor {place.shown(pair)} stands twice", "activation", node * pair)
+        derivative = prime(sigmoid)(other)
+        yield Slip(f"σ'({place.shown(other)}) stands for {place.shown(pair)}", "argument", node / pair * derivative)
+
+
+def _kind_of_factor(factor: sp.Expr) -> str:
+    if _is_derivative(factor):
+        return "activation"
+    if factor.is_number or isinstance(factor, sp.Symbol):
+        return "factor" if factor.is_number else "count"
+    return "correction" if factor.is_Pow and factor.exp == -1 and factor.base.is_Add else "term"
+
+
+def _weight(factor: sp.Expr) -> int:
+    """Derivatives of activations before other factors, vectors before matrices."""
+    return 100 if _is_derivative(factor) else -len(factor.indices) if isinstance(factor, Access) else -50
+
+
+def _is_derivative(factor: sp.Expr) -> bool:
+    """σ′(z), or 1 − a² and the like."""
+    base = factor.base if factor.is_Pow and factor.exp.is_positive else factor
+    if isinstance(base, Defined):
+        return any(type(base).orders)
+    return base.is_Add and len(base.args) == 2 and base.args[0] == 1 and -1 in base.args[1].as_coeff_Mul()[:1]
+
+
+def _folded(node: sp.Mul) -> Iterator[tuple[sp.Expr, sp.Expr]]:
+    """The pairs (1 − a, a) of a product."""
+    for factor in node.args:
+        if factor.is_Add and len(factor.args) == 2 and (other := 1 - factor) in node.args and isinstance(other, Access):
+            yield factor, other
+
+
+def _of_power(node: sp.Pow, place: Place) -> Iterator[Slip]:
+    """A square or a root that is missing."""
+    text = place.shown(node.base)
+    if node.exp in (2, -2):
+        yield Slip(f"the square of {text} is missing", "root", node.base ** (node.exp / 2))
+    elif node.exp in (sp.Rational(1, 2), -sp.Rational(1, 2)):
+        yield Slip(f"the square root of {text} is missing", "root", node.base ** (2 * node.exp))
+    elif node.exp == -1 and not node.base.is_number:
+        yield Slip(f"the square root of {text} is taken", "root", 1 / sp.sqrt(node.base))
+    if isinstance(node.exp, Access):
+        yield from (Slip(f"the exponent of {text} is {n:+d}", "time", node.base ** (node.exp + n)) for n in (-1, 1))
+
+
+def _of_function(node: sp.Function, place: Place) -> Iterator[Slip]:
+    """Another function, σ for σ′, the argument with the wrong sign, no function at all."""
+    text, argument = place.shown(node), node.args[0]
+    if isinstance(node, Defined) and len(node.args) == 1:
+        kind = type(node)
+        primed = any(kind.orders)
+        if primed:
+            yield Slip(f"{place.shown((kind.base or kind)(argument))} stands for {text}", "activation", (kind.base or kind)(argument))
+        else:
+            yield Slip(f"{place.shown(prime(kind)(argument))} stands for {text}", "activation", prime(kind)(argument))
+        yield from _of_argument(node, place, primed)
+        for other in (sigmoid, tanh, relu, sp.exp):
+            if other is not (kind.base or kind) and not primed:
+                yield Slip(f"{place.shown(other(argument))} stands for {text}", "function", other(argument))
+            elif other is not kind.base and primed and other is not sp.exp:
+                yield Slip(f"{place.shown(prime(other)(argument))} stands for {text}", "function", prime(other)(argument))
+    if isinstance(node, sp.log):
+        for base in (10, 2):
+            yield Slip(f"the logarithm of {place.shown(argument)} is taken to the base {base}", "logarithm", node / sp.log(base))
+    if len(node.args) == 1:
+        kind = "logarithm" if isinstance(node, sp.log) else "function"
+        yield Slip(f"{place.shown(argument)} stands for {text}", kind, argument)
+        yield Slip(f"the sign within {text} is wrong", "sign", node.func(-argument))
+
+
+def _of_argument(node: Defined, place: Place, primed: bool) -> Iterator[Slip]:
+    """σ′(a) for σ′(z), for whatever has the shape of z."""
+    argument = node.args[0]
+    for slip in _of_access(argument, place) if isinstance(argument, Access) else ():
+        kind = "argument" if primed and slip.kind == "name" else slip.kind
+        yield Slip(f"{place.shown(node.func(slip.body))} stands for {place.shown(node)}", kind, node.func(slip.body))
+
+
+def _of_access(access: Access, place: Place) -> Iterator[Slip]:
+    """Another tensor of this shape, indices the other way round, another row, a bias for a weight."""
+    tensor, text = place.program.tensor(access.name), place.name(access.name)
+    at = access.indices
+    for a in range(len(at)):
+        for b in range(a + 1, len(at)):
+            if at[a] != at[b] and tensor.shape[a] == tensor.shape[b]:
+                swapped = [*at[:a], at[b], *at[a + 1:b], at[a], *at[b + 1:]]
+                yield Slip(f"{text} is transposed", "transpose", Access(access.name, *swapped))
+    others = [t for t in place.program.tensors if t.name not in place.later and t.dtype == "float" and t.name != access.name]
+    fitting = [t for t in others if (t.shape, t.origin) == (tensor.shape, tensor.origin)]
+    for other in fitting[:MOST_NAMES]:
+        said, kind = place.name(other.name), _kind_of_name(tensor.name, other.name, other.next_of)
+        what = f"{said} stands for {text}" if kind != "weights" else f"{text} is taken after its update"
+        yield Slip(what, kind, Access(other.name, *at))
+    if tensor.role == "parameter" and len(at) > 1:
+        for other in (t for t in others if t.role == "parameter" and len(t.shape) == 1):
+            for k, index in enumerate(at):
+                if isinstance(index, Index) and other.shape[0] == tensor.shape[k]:
+                    yield Slip(f"{place.name(other.name)} stands for {text}", "bias", Access(other.name, index))
+    yield from _rows(access, place, text)
+
+
+def _kind_of_name(name: str, other: str, next_of: str) -> str:
+    if next_of == name:
+        return "weights"
+    bases = [re.sub(r"\d+", "", n) for n in (name, other)]
+    return "layer" if bases[0] == bases[1] else "argument" if bases[0][:1] in "za" and bases[1][:1] in "za" else "name"
+
+
+def _rows(access: Access, place: Place, text: str) -> Iterator[Slip]:
+    """The row before or behind in a recurrence, another of a few constant rows."""
+    running = {lp.index for lp in place.loops}
+    for k, position in enumerate(access.indices):
+        if position.atoms(Index) & running:
+            for shift in (-1, 1):
+                at = [*access.indices[:k], position + shift, *access.indices[k + 1:]]
+                yield Slip(f"{text} is taken at {position + shift} for {position}", "time", Access(access.name, *at))
+        extent = place.program.tensor(access.name).shape[k]
+        if position.is_Integer and extent.is_Integer:
+            for other in range(min(int(extent), MOST_CONSTANTS)):
+                if other != position:
+                    at = [*access.indices[:k], sp.Integer(other), *access.indices[k + 1:]]
+                    yield Slip(f"{text} is taken at {other} for {position}", "time", Access(access.name, *at))
