@@ -106,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--out", metavar="FILE", help="write into this file (default: the terminal; a PDF: NAME.pdf in this folder)")
     verify.add_argument("--errata", action="store_true", help="in a document, leave out what is right")
     verify.add_argument("--run-code", action="store_true", help="run the code that the claims are about, in a process with limits")
+    _check_code_options(_command(commands, "check-code", _check_code, "run a backward pass and compare it with the derived one"))
     _command(commands, "doctor", _doctor, "show what is installed")
     return parser
 
@@ -134,6 +135,16 @@ def _training(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", metavar="DIR", help="the run's folder (default: runs/NAME)")
     command.add_argument("--no-plots", action="store_true", help="draw no pictures")
     command.add_argument("--watch", metavar="gradients", help="measure gradients and saturation by layer, and say what is wrong with them")
+
+
+def _check_code_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("code", metavar="FILE::FUNCTION", help="a function, or CLASS.METHOD, in a file")
+    command.add_argument("--against", metavar="NET", required=True, help="a network file")
+    command.add_argument("--bind", metavar="ARGUMENT=WHAT", action="append", default=[],
+                         help="what an argument is, such as theta=W1 or g=dL/dz2 (default: by its name)")
+    command.add_argument("--returns", metavar="LIST", help="what is returned, with commas: L,dL/dW1,dL/db1 (default: by its names)")
+    command.add_argument("--before", metavar="FUNCTION", action="append", default=[], help="a function that is called first")
+    command.add_argument("--seconds", type=float, default=10.0, metavar="X", help="how long it may take (default: 10)")
 
 
 def _count(text: str) -> int:
@@ -350,6 +361,26 @@ def _write_verdicts(found: Audit, kind: str, options: argparse.Namespace) -> Non
     else:
         write(found, kind, options.errata, Path(path))
         print(f"wrote {path}", file=sys.stderr)
+
+
+def _check_code(options: argparse.Namespace) -> int:
+    from symbp.netfile import load
+    from symbp.verify.listing import Code
+    from symbp.verify.sandbox import WARNING
+    from symbp.verify.submission import grade
+    pairs = [entry.partition("=") for entry in options.bind]
+    if not all(name and what for name, _, what in pairs):
+        raise SymbpError("--bind says what an argument is: --bind theta=W1")
+    if not 0 < options.seconds <= 3600:
+        raise SymbpError(f"--seconds must be above 0 and at most 3600, not {options.seconds:g}")
+    returns = options.returns and [part.strip() for part in options.returns.split(",")]
+    code = Code(python=options.code, arguments={name.strip(): what.strip() for name, _, what in pairs}, returns=returns or None,
+                before=options.before)
+    network = load(options.against)
+    print(f"symbp: {WARNING}", file=sys.stderr)
+    found = grade(options.code, network, code, options.seconds)
+    print(json.dumps(found.to_json(), indent=2) if options.json else found.text())
+    return 0 if found.passed else 1
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -70,7 +70,7 @@ class Names:
         known = [*self.tensors, *self.text.names]
         if name in known:
             return name
-        found = [t for t in known if t.lower() == name.lower()]
+        found = [t for t in known if t.lower().replace(".", "_") == name.lower().replace(".", "_")]
         return found[0] if len(found) == 1 else None
 
     def result(self, name: str, updates: bool = False) -> str | None:
@@ -82,7 +82,7 @@ class Names:
             return self.text.loss
         forms = (*BEFORE, f"d{self.text.loss.lower()}_d{{}}", f"d{self.text.loss.lower()}/d{{}}")
         for tensor in self.tensors if self.text.loss else ():
-            if low in {form.format(tensor.lower()) for form in forms}:
+            if low in {form.format(tensor.lower().replace(".", "_")) for form in forms}:
                 return f"d{self.text.loss}/d{tensor}"
         found = self.tensor(name)
         return f"{found} after 1" if found in self.parameters and updates else found

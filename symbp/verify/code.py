@@ -11,17 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from symbp.errors import SymbpError
 from symbp.verify.binding import PARAMETERS, RATE, Names, arguments_of, changes_of, entries
 from symbp.verify.claimfile import Text
 from symbp.verify.formulas import ILL_POSED, RIGHT, RIGHT_IF, UNDECIDED, WRONG
 from symbp.verify.known import SEEDS, Known
 from symbp.verify.layouts import Fit, Way, fit, ways
 from symbp.verify.listing import Code, CodeError, Function, function, read
-from symbp.verify.sandbox import SECONDS, Call, Failure, Outcome, Result, run
+from symbp.verify.sandbox import SECONDS, UNKNOWN, Call, Failure, Outcome, Result, run
 
-NOT_RUN = "not run; give --run-code"
-NAMING = ("NameError", "UnboundLocalError", "AttributeError", "SyntaxError", "ImportError", "ModuleNotFoundError")
 MOST_SWAPS = 8
 
 
@@ -48,13 +45,14 @@ class Item:
 
 @dataclass(frozen=True)
 class Checked:
-    """What is said of a function: the verdict, why, its results, the layout, and how it failed if it did."""
+    """What is said of a function: the verdict, why, its results, the layout, how it failed if it did, and the slips that explain it."""
 
     verdict: str
     note: str = ""
     items: tuple[Item, ...] = ()
     way: Way = Way()
     failure: Failure | None = None
+    slips: tuple[str, ...] = ()
 
 
 class Check:
@@ -118,7 +116,7 @@ class Check:
     def result(self) -> Checked:
         """Call the function and compare: in the text's own layout, then in others."""
         plain = self._tried([Way()], SEEDS)[0]
-        if plain.verdict == RIGHT or plain.failure is not None and plain.failure.kind in ("OutOfTime", "Ended", *NAMING):
+        if plain.verdict == RIGHT or plain.failure is not None and plain.failure.kind in ("OutOfTime", "Ended", *UNKNOWN):
             return plain
         others = [*ways(self.text.program, self._given()), *self._swaps()][1:]
         first = self._tried(others, SEEDS[:1]) if others else []
@@ -171,7 +169,7 @@ class Check:
         if isinstance(quantity, (Result, int, float)):
             return quantity
         if quantity == PARAMETERS:
-            quantity = {name: name for name in self.names.parameters}
+            quantity = {key: name for name in self.names.parameters for key in (name, name.replace(".", "_"))}
         if isinstance(quantity, Mapping):
             return {key: self._value("", entry, way, seed) for key, entry in quantity.items()}
         if isinstance(quantity, list):
@@ -193,7 +191,7 @@ class Check:
     def _compared(self, way: Way, outcomes: Sequence[Outcome], seeds: Sequence[int]) -> Checked:
         failure = next((o.failure for o in outcomes if o.failure is not None), None)
         if failure is not None:
-            return Checked(ILL_POSED if failure.kind in NAMING else UNDECIDED, f"it stops: {failure}", way=way, failure=failure)
+            return Checked(ILL_POSED if failure.ill_posed else UNDECIDED, f"it stops: {failure}", way=way, failure=failure)
         found: dict[tuple[str, str], list[Any]] = {}
         for outcome in outcomes:
             for label, value, quantity in self._results(outcome):
@@ -248,6 +246,8 @@ def said(item: Item) -> str:
     if item.fit.ratio is not None:
         turned = ", laid out transposed" if item.fit.kind == "ratio turned" else ""
         return f"{name} is {item.fit.ratio:.6g} times the right value{turned}"
+    if item.fit.kind == "missing":
+        return f"{name} is missing"
     return f"{name} is wrong" + (f": {item.fit.note}" if item.fit.note else "")
 
 
@@ -264,13 +264,3 @@ def _leaves(values: Sequence[Any]) -> list[Any]:
     for value in values:
         found += _leaves(list(value.values())) if isinstance(value, Mapping) else _leaves(value) if isinstance(value, list) else [value]
     return found
-
-
-def judge(code: Code, text: Text, run_code: bool) -> Checked:
-    """The verdict on a claim of code; without `run_code` it is not run."""
-    if not run_code:
-        return Checked(UNDECIDED, NOT_RUN)
-    try:
-        return Check(text, code, text.folder).result()
-    except SymbpError as error:
-        return Checked(UNDECIDED, str(error))

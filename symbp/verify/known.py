@@ -13,6 +13,7 @@ import numpy as np
 from symbp.certify.sample import draw
 from symbp.errors import SymbpError
 from symbp.interpret import interpret
+from symbp.language.program import Program
 from symbp.passes.prune import prune
 from symbp.suggest import nearest
 from symbp.verify.binding import RATE
@@ -89,7 +90,7 @@ class Known:
         program = prune(made.extended(), [next(t.name for t in made.tensors if t.next_of == name)])
         sample = self.samples[seed]
         given = {t.name: sample.values[t.name] if t.name in sample.values else
-                 np.full(tuple(int(e) for e in t.shape), made.values.get(t.name, 0.0)) for t in program.inputs}
+                 start(program, t.name, made.values) for t in program.inputs}
         arrays = interpret(program, given, sample.sizes, functions=sample.functions, facts=False)
         return arrays[next(t.name for t in program.tensors if t.next_of == name)]
 
@@ -100,3 +101,8 @@ class Known:
         except SymbpError as error:
             known = [*(t.name for t in self.text.program.tensors), *self.text.names]
             raise CodeError(f"{quantity!r} is no quantity here{nearest(quantity, known)} ({error})") from None
+
+
+def start(program: Program, name: str, values: Mapping[str, float]) -> np.ndarray:
+    """A constant or state of an optimiser before the first step: its number, or zeros."""
+    return np.full(tuple(int(e) for e in program.tensor(name).shape), values.get(name, 0.0))

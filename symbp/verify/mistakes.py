@@ -62,7 +62,10 @@ def mistakes(program: Program, of: Iterable[int] | None = None, name: Callable[[
 
 
 def calls(program: Program, names: Mapping[str, str] | None = None) -> Callable[[str], str]:
-    """How messages call a tensor: a derivative as dJ/dw, or by the text's own name (`names`: name → quantity); a next value by its tensor."""
+    """How messages call a tensor: a derivative as dJ/dw, or by the text's own name; a next value by its tensor's.
+
+    names: the text's own name → quantity.
+    """
     own = {re.sub(r"\s", "", quantity).replace("∂", "d"): name for name, quantity in (names or {}).items()}
 
     def name(tensor: str) -> str:

@@ -20,6 +20,10 @@ import numpy as np
 
 SECONDS, MEMORY = 10.0, 1 << 30
 GRACE, MOST_ANSWERED = 3.0, 1 << 26
+UNKNOWN = ("NameError", "UnboundLocalError", "AttributeError", "SyntaxError", "ImportError", "ModuleNotFoundError")
+"""Errors about names that there are not."""
+UNFIT = ("broadcast", "not aligned", "matmul:", "mismatch in its core dimension", "cannot reshape", "must match exactly")
+"""What NumPy says of shapes that do not fit."""
 WARNING = ("this runs the code on this machine, in a process of its own with limits on time and memory, without network, and without the "
            "right to write files; that stops accidents, not attacks: run code of strangers in a container")
 
@@ -56,6 +60,11 @@ class Failure:
     message: str
     line: int | None = None
     text: str = ""
+
+    @property
+    def ill_posed(self) -> bool:
+        """Whether it names what there is not, or its shapes do not fit."""
+        return self.kind in UNKNOWN or self.kind in ("ValueError", "AxisError") and any(words in self.message for words in UNFIT)
 
     def __str__(self) -> str:
         place = f"line {self.line}, `{self.text}`: " if self.line and self.text else f"line {self.line}: " if self.line else ""

@@ -3,12 +3,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from symbp.verify import code
 from symbp.verify.claimfile import Claim, Text
 from symbp.verify.formulas import Formulas
 from symbp.verify.numbers import judge, turned
 from symbp.verify.outcome import ILL_POSED, INHERITED, LAST_DIGIT, RIGHT, RIGHT_IF, UNDECIDED, WRONG, Verdict
 from symbp.verify.recompute import Recomputed, recompute
+from symbp.verify.submission import judge_code
 
 
 def verdicts(text: Text, run_code: bool = False) -> list[Verdict]:
@@ -66,8 +66,9 @@ def _of_formula(claim: Claim, formulas: Formulas) -> Verdict:
 
 
 def _of_code(claim: Claim, text: Text, run_code: bool) -> Verdict:
-    checked = code.judge(claim.code, text, run_code)
-    return Verdict(claim, checked.verdict, note=checked.note, roots=(claim.id,) if checked.verdict in (WRONG, ILL_POSED) else ())
+    found = judge_code(claim.code, text, run_code)
+    roots = (claim.id,) if found.verdict in (WRONG, ILL_POSED) else ()
+    return Verdict(claim, found.verdict, note=found.note, roots=roots, slips=found.slips)
 
 
 def _in_order(numbers: Sequence[Recomputed]) -> Iterable[int]:

@@ -1,0 +1,128 @@
+"""`symbp check-code`: a score for each tensor, the first wrong one, and the slips that explain it; nothing that code does gets out."""
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import symbp as sb
+from symbp.cli import main
+from symbp.emit import generate
+
+ROOT = Path(__file__).resolve().parent.parent
+NET = str(ROOT / "examples" / "mnist_mlp.toml")
+GOOD = '''import numpy as np
+
+def backward(params, X, T):
+    n = len(X)
+    z1 = X @ params["W1"].T + params["b1"]
+    a1 = np.maximum(z1, 0)
+    z2 = a1 @ params["W2"].T + params["b2"]
+    e = np.exp(z2 - z2.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    loss = -(T * np.log(p)).sum() / n
+    d2 = (p - T) / n
+    d1 = d2 @ params["W2"] * (z1 > 0)
+    return loss, {"W1": d1.T @ X, "b1": d1.sum(axis=0), "W2": d2.T @ a1, "b2": d2.sum(axis=0)}
+'''
+
+
+@pytest.fixture
+def check(tmp_path, capsys):
+    def run(source: str, *more: str, name: str = "backward", net: str = NET):
+        path = tmp_path / "mine.py"
+        path.write_text(source, encoding="utf-8")
+        code = main(["check-code", f"{path}::{name}", "--against", net, "--json", *more])
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err + captured.out
+        return code, json.loads(captured.out) if code < 2 else captured.err
+
+    return run
+
+
+def test_a_right_backward_pass_has_the_full_score_and_a_warning_is_printed(tmp_path, capsys):
+    (tmp_path / "mine.py").write_text(GOOD)
+    assert main(["check-code", f"{tmp_path / 'mine.py'}::backward", "--against", NET]) == 0
+    captured = capsys.readouterr()
+    assert "5 of 5 tensors right" in captured.out and "runs the code on this machine" in captured.err
+
+
+# Each slip by hand, with the score that is left and what must be said of it.
+SLIPS = [
+    (" * (z1 > 0)", "", 3, "dL/db1", "dL/dz1: the factor relu'(z1) is missing"),
+    ("(p - T) / n", "(T - p) / n", 1, "dL/db2", "dL/dz2: the sign is wrong"),
+    ("(p - T) / n", "p / n", 1, "dL/db2", "dL/dz2: the term t is missing"),
+    ("loss = -(T", "loss = (T", 4, "L", "L: the sign is wrong"),
+    ('"W2": d2.T @ a1', '"W2": d2.T @ z1', 4, "dL/dW2", "dL/dW2: z1 stands for a1"),
+    ('"b1": d1.sum(axis=0)', '"b1": d1.mean(axis=0)', 4, "dL/db1", "dL/db1: a factor 1/N is too many"),
+    ('"b1": d1.sum(axis=0)', '"b1": d1[0]', 4, "dL/db1", "dL/db1: the sum over n is with nothing but its first term"),
+    ("d1 = d2", "d1 = 2 * d2", 3, "dL/db1", "dL/dz1: a factor 2 is too many"),
+]
+
+
+@pytest.mark.parametrize("old, new, right, first, says", SLIPS)
+def test_one_slip_is_found_and_explained(check, old, new, right, first, says):
+    assert old in GOOD
+    code, found = check(GOOD.replace(old, new))
+    assert (code, found["right"], found["of"], found["first_wrong"]) == (1, right, 5, first)
+    assert says in found["explained_by"]
+
+
+def test_two_slips_at_once_are_explained_together(check):
+    code, found = check(GOOD.replace(" * (z1 > 0)", "").replace('"W2": d2.T @ a1', '"W2": -d2.T @ a1'))
+    assert code == 1 and "dL/dW2: the sign is wrong and dL/dz1: the factor relu'(z1) is missing" in found["explained_by"]
+
+
+def test_a_shape_that_does_not_fit_says_which_would(check):
+    _, found = check(GOOD.replace("d1.sum(axis=0)", "d1"))
+    assert "the right one has" in next(t["note"] for t in found["tensors"] if t["name"] == "b1")
+
+
+def test_a_gradient_that_is_not_returned_counts_as_missing(check):
+    code, found = check(GOOD.replace(', "b2": d2.sum(axis=0)', ""))
+    assert (code, found["verdict"], found["score"], found["first_wrong"]) == (1, "wrong", 0.8, "dL/db2")
+
+
+FAILURES = [("while True: pass", "line 4"), ("import sys; sys.exit()", "SystemExit"), ("import os; os._exit(3)", "Ended"),
+            ("raise KeyError('x')", "KeyError"), ("return np.zeros(10**13)", "MemoryError"), ("import os; os.fork()", "PermissionError"),
+            ("import os; os.kill(os.getppid(), 9)", "PermissionError"), ("import shutil; shutil.rmtree('/tmp/none')", "PermissionError"),
+            ("return backward(params, X, T)", "RecursionError"), ("return q", "NameError")]
+
+
+@pytest.mark.parametrize("line, says", FAILURES)
+def test_code_that_does_not_return_has_failed_by_its_own_line(check, line, says):
+    code, found = check(f"import numpy as np\n\ndef backward(params, X, T):\n    {line}\n", "--seconds", "2")
+    assert (code, found["verdict"], found["score"]) == (1, "failed", 0.0)
+    assert says in json.dumps(found["failure"]) or says in found["note"]
+
+
+@pytest.mark.parametrize("source, name, says", [(GOOD, "forward", "defines no function 'forward'"), ("def backward(:\n", "backward", "line 1"),
+                                                ("x = 1\n", "backward", "defines no function"),
+                                                (GOOD.replace("(params, X, T)", "(params, X, T, mystery)"), "backward", "mystery")])
+def test_a_bad_file_is_an_error_in_one_paragraph(check, source, name, says):
+    code, error = check(source, name=name)
+    assert code == 2 and says in error
+
+
+def test_a_file_that_is_not_there(capsys):
+    assert main(["check-code", "nowhere.py::f", "--against", NET]) == 2 and "nowhere.py" in capsys.readouterr().err
+
+
+def test_names_can_be_bound_on_the_command_line(check):
+    source = GOOD.replace('params["W1"]', "A").replace('params["b1"]', "c").replace('params["W2"]', "B").replace('params["b2"]', "d")
+    source = source.replace("(params, X, T)", "(A, c, B, d, X, T)").replace("return loss, {", "return tuple({").replace("}\n", "}.values())\n")
+    assert check(source)[0] == 2
+    bound = [word for pair in ("A=W1", "c=b1", "B=W2", "d=b2") for word in ("--bind", pair)]
+    code, found = check(source, *bound, "--returns", "dL/dW1,dL/db1,dL/dW2,dL/db2")
+    assert (code, found["verdict"], found["of"]) == (0, "right", 4)
+
+
+@pytest.mark.parametrize("name", ["mnist_mlp", "xor", "digits_mlp", "mnist_logistic"])
+def test_the_readable_gradients_of_generated_modules_pass(check, tmp_path, name):
+    """The module's `loss_and_grads`, with the loss that it returns."""
+    network = sb.load(ROOT / "examples" / f"{name}.toml")
+    source = re.sub(r"\bstate=None\b", "state=None", generate(network))
+    code, found = check(source, name="loss_and_grads", net=str(ROOT / "examples" / f"{name}.toml"))
+    assert code == 0 and found["verdict"] in ("right", "right-if") and found["of"] >= 1 + len(network.parameters), found
