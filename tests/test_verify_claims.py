@@ -1,27 +1,10 @@
-"""The claim files of examples/claims, with the verdicts that were worked out by hand."""
+"""Claims on numbers: what is read, what cannot be, and what is said of each."""
 from __future__ import annotations
-
-from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from symbp.verify.claimfile import load, parse
+from symbp.verify.claimfile import parse
 from symbp.verify.verdict import verdicts
-
-CLAIMS = Path(__file__).parents[1] / "examples" / "claims"
-
-# By hand: −(ln 0.7 + ln 0.6)/2 = (0.35667 + 0.51083)/2 = 0.43375, so 0.4338 stands and 0.4463 does not.  tanh(0.88137…) = 0.70711 and
-# 1 − 0.70711² = 0.5, times w1 = −3, w2 = 1, x1 = 2, x2 = 0.  The neuron's four outputs are those of Nielsen's own program.
-BY_HAND = {"pub-deepml-134-ce": {"loss (reasoning)": "0.4338"}, "pub-micrograd-lecture-neuron": {}, "pub-nielsen-ch3-neuron": {}}
-
-
-@pytest.mark.parametrize("name", BY_HAND)
-def test_the_wrong_numbers_are_those_found_by_hand(name):
-    found = verdicts(load(CLAIMS / f"{name}.toml"))
-    assert {v.claim.id: v.value for v in found if v.verdict != "right"} == BY_HAND[name]
-    assert Counter(v.verdict for v in found)["right"] == len(found) - len(BY_HAND[name])
-
 
 HEAD = '[network]\nequations = ["q = x + y", "f = q*z"]\n[values]\nx = -2\ny = 5\nz = -4\n'
 GOOD = '[[claims]]\nof = "f"\nvalue = "-12"\n'

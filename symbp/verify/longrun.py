@@ -1,7 +1,7 @@
-"""Many steps of training in double precision, by the lines of generated code, and how far they can be trusted.
+"""Many steps of training in floating point, by the lines of generated code, and how far they can be trusted.
 
-Stage: way → the parameters and states before chosen steps, each between two bounds.  The run is made twice, in double and in
-extended precision: what differs bounds the rounding of the first.  Where there is no extended precision, a bound is assumed.
+Stage: way → the parameters and states before chosen steps, twice: in extended and in double precision.  How far what is calculated
+from the two differs bounds the rounding of either.  Where there is no extended precision, a bound is assumed.
 """
 from __future__ import annotations
 
@@ -16,27 +16,34 @@ from symbp.passes.prune import prune
 from symbp.passes.stabilise import stabilise
 from symbp.printing.numpy import NumpyPrinter
 from symbp.spelling import spell
+from symbp.verify.printed import Bounds
 from symbp.verify.ways import Way
 
-ASSUMED, LEAST = 1e-9, 1e-14
-"""Errors relative to a value's size (at least 1): where nothing better is known, and at the least."""
+ASSUMED, LEAST = Fraction(1, 10**9), Fraction(1, 10**16)
+"""Errors relative to a value's size: where there is only double precision, and at the least."""
 
-Bounded = dict[str, np.ndarray]
-"""Arrays of pairs of fractions by the names of parameters and states."""
+State = dict[str, np.ndarray]
+"""Arrays of exact fractions by the names of parameters and states."""
 
+EXTENDED = np.finfo(np.longdouble).eps < np.finfo(np.float64).eps
 
 Given = Callable[[int], Mapping[str, np.ndarray]]
 """The text's values that a step reads, as exact fractions."""
 
 
-def long_run(way: Way, given: Given, wanted: Collection[int], sizes: Mapping[str, int]) -> dict[int, Bounded]:
-    """The parameters and states before the wanted steps; those that are not finite are left out."""
-    extended = np.finfo(np.longdouble).eps < np.finfo(np.float64).eps
+def long_run(way: Way, given: Given, wanted: Collection[int], sizes: Mapping[str, int]) -> dict[int, tuple[State, State]]:
+    """The parameters and states before the wanted steps, the finer ones first; those that are not finite are left out."""
     rough = _run(way, given, wanted, sizes, np.float64)
-    fine = _run(way, given, wanted, sizes, np.longdouble) if extended else rough
+    fine = _run(way, given, wanted, sizes, np.longdouble) if EXTENDED else rough
     finite = [step for step in fine if all(np.isfinite(v).all() for v in (*fine[step].values(), *rough[step].values()))]
-    least = LEAST if extended else ASSUMED
-    return {step: {name: _bounded(rough[step][name], value, least) for name, value in fine[step].items()} for step in finite}
+    return {step: tuple({name: _fractions(value) for name, value in run[step].items()} for run in (fine, rough)) for step in finite}
+
+
+def between(fine: Bounds, rough: Bounds) -> Bounds:
+    """What a number lies between, of which two runs of different precision give these."""
+    low, high = fine
+    error = max(abs(low - rough[0]), abs(high - rough[1])) + (LEAST if EXTENDED else ASSUMED) * max(abs(low), abs(high))
+    return low - error, high + error
 
 
 def _run(way: Way, given: Given, wanted: Collection[int], sizes: Mapping[str, int], dtype: type) -> dict[int, dict[str, np.ndarray]]:
@@ -84,11 +91,10 @@ def _floats(array: np.ndarray, dtype: type) -> np.ndarray:
     return found
 
 
-def _bounded(rough: np.ndarray, fine: np.ndarray, least: float) -> np.ndarray:
-    """Pairs of fractions around the finer values."""
-    found = np.empty(fine.shape, dtype=object)
-    for at in np.ndindex(fine.shape):
-        value, other = Fraction(float(fine[at])), Fraction(float(rough[at]))
-        error = 2 * abs(value - other) + Fraction(least) * max(1, abs(value))
-        found[at] = (value - error, value + error)
+def _fractions(array: np.ndarray) -> np.ndarray:
+    """The exact values of floats of either kind."""
+    found = np.empty(array.shape, dtype=object)
+    for at in np.ndindex(array.shape):
+        high = float(array[at])
+        found[at] = Fraction(high) + Fraction(float(array[at] - array.dtype.type(high)))
     return found

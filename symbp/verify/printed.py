@@ -8,7 +8,7 @@ from fractions import Fraction
 from symbp.errors import SymbpError
 from symbp.report.text import visible
 
-LONGEST, LARGEST_EXPONENT, EXACT = 60, 300, 10**20
+LONGEST, LARGEST_EXPONENT, EXACT, MANY_DIGITS = 60, 300, 10**20, 5 * 10**7
 DECIMAL = re.compile(r"(?P<sign>[+-]?)(?=\.?\d)(?P<whole>\d*)(?:\.(?P<part>\d*))?(?:[eE](?P<exponent>[+-]?\d{1,4}))?(?P<percent>%?)",
                      re.ASCII)
 RATIO = re.compile(r"(?P<sign>[+-]?)(?P<above>\d+)/(?P<below>\d+)", re.ASCII)
@@ -72,8 +72,12 @@ class Printed:
         return self.decimals and -slack <= beyond < self.unit - slack and (number < 0) == self.text.startswith("-")
 
     def nearly(self, number: Fraction) -> bool:
-        """Whether decimals miss a number by one in the last place; with a single digit that is no small slip."""
-        return self.decimals and self.digits > 1 and abs(self.value - number) <= self.unit * Fraction(3, 2)
+        """Whether decimals miss a number by one in the last place, or agree in the first eight digits of many.
+
+        With a single digit one in the last place is no small slip.
+        """
+        missed = abs(self.value - number)
+        return self.decimals and self.digits > 1 and missed <= max(self.unit * Fraction(3, 2), abs(number) / MANY_DIGITS)
 
     @property
     def coarser(self) -> Printed | None:

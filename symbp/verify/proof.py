@@ -15,7 +15,7 @@ from symbp.report.derivation import Counter, forward_section, given_section, gra
 from symbp.report.model import Formula, Item, Paragraph, Section, Steps
 from symbp.verify.claimfile import Claim, Text
 from symbp.verify.listing import Code
-from symbp.verify.quantity import QUOTIENT, Quantities
+from symbp.verify.quantity import QUOTIENT, Quantities, scalar
 from symbp.verify.verdict import Verdict
 
 Subject = tuple[str, ...]
@@ -100,7 +100,7 @@ def _derivations(text: Text, by: Mapping[str, list[str]]) -> Iterator[tuple[str,
     quantities = Quantities(text)
     for of, names in by.items():
         with contextlib.suppress(SymbpError):
-            name, program = quantities.scalar(of) if "[" in of else (of, text.program)
+            name, program = scalar(quantities.program, of) if "[" in of else (of, text.program)
             yield of, Derivation(program, name, tuple(dict.fromkeys(names)))
 
 

@@ -222,23 +222,13 @@ class Quantities:
         known = self.derivatives.get(of)
         if known is None or by and by not in known:
             wanted = [*self._sources.get(of, []), *([by] if by else [])]
-            name, forward = self.scalar(of)
+            name, forward = scalar(self.program, of)
             derivative = adjoint(forward, name, dict.fromkeys(wanted))
             new = derivative.program.statements[derivative.given:]
             tensors = derivative.program.tensors[len(forward.tensors):]
             self.program = forward.extended(tensors, new)
             known = self.derivatives[of] = derivative.names
         return known
-
-    def scalar(self, of: str) -> tuple[str, Program]:
-        """A tensor without axes that holds the element `of`, and the program with it."""
-        match = ELEMENT.fullmatch(of)
-        if match["at"] is None:
-            return of, self.program
-        tensor = self.program.tensor(match["name"])
-        at = self._at(tensor, match["at"])
-        name = NameSupply(_names(self.program)).fresh(re.sub(r"\W+", "_", of).strip("_"))
-        return name, self.program.extended([Tensor(name)], [Equation(Tensor(name)[()], tensor[at])])
 
     def extend(self, tensors: Sequence[Tensor], equations: Sequence[Equation]) -> None:
         """Add the equations of an expression behind the program."""
@@ -249,6 +239,16 @@ class Quantities:
         """1 where one of the tensors is calculated in a step of the optimiser."""
         written = {eq.target.name for eq, _ in walk(self.update.statements)} if self.update else set()
         return int(not written.isdisjoint(names))
+
+
+def scalar(program: Program, of: str) -> tuple[str, Program]:
+    """A tensor without axes that holds the element `of`, and the program with it."""
+    match = ELEMENT.fullmatch(of)
+    if match["at"] is None:
+        return of, program
+    name = NameSupply(_names(program)).fresh(re.sub(r"\W+", "_", of).strip("_"))
+    at = tuple(int(k) for k in match["at"].split(",") if k.strip())
+    return name, program.extended([Tensor(name)], [Equation(Tensor(name)[()], program.tensor(match["name"])[at])])
 
 
 def _key(match: re.Match) -> str:

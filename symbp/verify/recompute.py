@@ -18,15 +18,15 @@ from symbp.interpret import interpret
 from symbp.numbers import Numbers
 from symbp.passes.prune import prune
 from symbp.verify.claimfile import Text
-from symbp.verify.enclosures import Enclosures, Labelled, Mark, enclosures
-from symbp.verify.longrun import Bounded, long_run
+from symbp.verify.enclosures import Enclosures, Labelled, enclosures
+from symbp.verify.longrun import State, between, long_run
 from symbp.verify.printed import Bounds, agrees
 from symbp.verify.quantity import Quantities
 from symbp.verify.visits import Visit, needs, rows_of, visits_of
 from symbp.verify.ways import KINDS, Way, plain, textbook
 from symbp.verify.wording import IllPosed, Quantity
 
-FEW_STEPS, MOST_TYPOS = 30, 6
+FEW_STEPS, MOST_TYPOS, MOST_DERIVED = 30, 6, 12
 
 
 @dataclass
@@ -65,7 +65,7 @@ class _Run:
         self.text, self.found = text, found
         self.where: dict[int, Quantity] = {}
         self.visits: dict[int, list[Visit]] = {}
-        self.far: dict[int, Bounded] = {}
+        self.far: dict[int, tuple[State, State]] = {}
         self.exact: Enclosures = enclosures()
 
     def run(self) -> None:
@@ -80,6 +80,7 @@ class _Run:
         self._long(way)
         for k, value in self._all(way, self.exact, {}).items():
             self.found[k].exact = self._bounds(value)
+        self._less_sure(way)
         self._repeated()
         printed = {k: self.text.claims[k].printed for k in self.where}
         marks = Labelled(self.exact)
@@ -93,8 +94,9 @@ class _Run:
     def _harder(self, way: Way, quantities: Quantities) -> None:
         """The runs for what neither the inputs nor the printed digits explain."""
         ways, printed = [way], {k: self.text.claims[k].printed for k in self.where}
-        if self.text.loss:
-            made = (textbook(self.text, quantities, kind, [*self.where.values()]) for kind in KINDS)
+        asked = [self.text.loss, *dict.fromkeys(self.where[k].of for k in self.where if self._open(k))]
+        for of in [of for of in dict.fromkeys(asked) if of][:MOST_DERIVED]:
+            made = (textbook(self.text, quantities, kind, of, [*self.where.values()]) for kind in KINDS)
             ways += [other.only(self.where.values(), self.last > 0) for other in made if other is not None]
         points = {k: self.exact.between(p.value, p.value) for k, p in printed.items()}
         ranges = {k: self.exact.between(*p.rounded) for k, p in printed.items()}
@@ -209,7 +211,15 @@ class _Run:
             if any(v.step in wanted and v.step not in self.far for v in self.visits[k]):
                 self._refuse(k, "the numbers grow beyond all bounds before that step")
 
-    def _all(self, way: Way, numbers: Numbers, printed: Mapping[int, Any]) -> dict[int, Any]:
+    def _less_sure(self, way: Way) -> None:
+        """Widen the numbers after many steps by what the rounding of those may have changed."""
+        if not self.far:
+            return
+        for k, value in self._all(way, self.exact, {}, rough=True).items():
+            if any(v.step in self.far for v in self.visits[k]) and (other := self._bounds(value)) and self.found[k].exact:
+                self.found[k].exact = between(self.found[k].exact, other)
+
+    def _all(self, way: Way, numbers: Numbers, printed: Mapping[int, Any], rough: bool = False) -> dict[int, Any]:
         """Each claim's value, all reads of claimed elements taking the printed ones; left out where the numbers break."""
         parts: dict[int, dict[Visit, Any]] = {k: {} for k in self.where}
         near = [v.step for k in self.where for v in self.visits[k] if v.step <= FEW_STEPS]
@@ -218,16 +228,13 @@ class _Run:
             arrays = self._step(way, numbers, printed, step, values, parts)
             if arrays is None:
                 break
+            if not way.next:
+                break
             values |= {old: arrays[new] for old, new in way.next.items()}
-        for step, state in self.far.items():
-            between = np.vectorize(lambda pair: self._between(numbers, pair), otypes=[object])
-            named = {name if way.place is None else way.place[name]: between(array) for name, array in state.items()}
+        for step, state in self.far.items() if way.next else ():
+            named = {name if way.place is None else way.place[name]: array for name, array in state[rough].items()}
             self._step(way, numbers, printed, step, {**self.text.values, **way.start, **named}, parts)
         return {k: _mean(list(part.values()), numbers) for k, part in parts.items() if len(part) == len(self.visits[k])}
-
-    def _between(self, numbers: Numbers, pair: Bounds) -> Any:
-        ball = self.exact.between(*pair)
-        return Mark(ball) if isinstance(numbers, Labelled) else ball
 
     def _step(self, way: Way, numbers: Numbers, printed: Mapping[int, Any], step: int, values: Mapping[str, Any],
               parts: dict[int, dict[Visit, Any]]) -> Mapping[str, np.ndarray] | None:

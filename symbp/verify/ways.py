@@ -22,7 +22,7 @@ from symbp.language.tensor import Access, Tensor
 from symbp.optim.base import Update
 from symbp.passes.prune import prune
 from symbp.verify.claimfile import Text
-from symbp.verify.quantity import Quantities
+from symbp.verify.quantity import Quantities, scalar
 from symbp.verify.wording import Quantity
 
 KINDS = ("folded", "kept")
@@ -58,17 +58,22 @@ def plain(quantities: Quantities) -> Way:
     return Way(quantities.program, **_steps(quantities.update, quantities.program))
 
 
-def textbook(text: Text, quantities: Quantities, kind: str, wanted: Sequence[Quantity]) -> Way | None:
-    """The derivation's own lines, with σ′(z) kept or folded into the printed activations; None where there are none."""
-    by = dict.fromkeys([*(t.name for t in text.program.parameters), *(q.by for q in wanted if q.of == text.loss)])
+def textbook(text: Text, quantities: Quantities, kind: str, of: str, wanted: Sequence[Quantity]) -> Way | None:
+    """The derivation's own lines of a number's derivatives, with σ′(z) kept or folded into the printed activations; None without such.
+
+    Only where the number is the loss are there steps.
+    """
+    parameters = [t.name for t in text.program.parameters] if of == text.loss else []
+    by = dict.fromkeys([*parameters, *(q.by for q in wanted if q.of == of)])
     try:
-        derivation = Derivation(text.program, text.loss, by, Options(activation_derivatives=kind))
+        name, program = scalar(text.program, of)
+        derivation = Derivation(program, name, by, Options(activation_derivatives=kind))
         program = textbook_program(derivation)
         bars = {name: bar for name, bar in derivation.derivative.names.items() if program.definition(bar)} | dict(derivation.gradients)
         place = {t.name: t.name for t in text.program.tensors}
-        place |= {bar: bars[name] for name, bar in quantities.derivatives.get(text.loss, {}).items() if name in bars}
+        place |= {bar: bars[name] for name, bar in quantities.derivatives.get(of, {}).items() if name in bars}
         update = None
-        if quantities.update is not None:
+        if quantities.update is not None and of == text.loss:
             update = text.optimizer.update(program, {t.name: bars[t.name] for t in text.program.parameters})
             program = update.extended()
             place |= {ours.name: theirs.name for ours, theirs in zip(quantities.update.tensors, update.tensors, strict=True)}
