@@ -1,6 +1,6 @@
 """Mutation tests of the calculus: each small change of symbp/calculus must fail a test.
 
-    python benchmarks/mutate.py [--jobs 2] [--only TEXT] [--list]
+    python benchmarks/mutate.py [--jobs 2] [--only TEXT] [--part K/N] [--list]
 
 Each mutant is one change of one syntax node, written into a temporary copy of the package, on which the tests of
 `SUITES` run until the first failure.  Survivors are printed, and the exit status is 1 when there are any.  Mutants
@@ -27,7 +27,7 @@ from mutations import OPERATORS, untouched
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGETS = ("symbp/calculus/differentiate.py", "symbp/calculus/local.py")
-SUITES = (("test_calculus_loops.py", "test_calculus_names.py"), ("test_local.py",), ("test_calculus_domain.py",),
+SUITES = (("test_calculus_loops.py", "test_calculus_names.py", "test_calculus_held.py"), ("test_local.py",), ("test_calculus_domain.py",),
           ("test_calculus_ties.py", "test_calculus_exact.py", "test_calculus_adjoint.py"))
 SECONDS = 40
 
@@ -108,8 +108,9 @@ def run_suites(mutant: Mutant | None) -> int:
     import pytest
 
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(ROOT / "symbp", Path(folder) / "symbp", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "symbp", Path(folder) / "symbp")   # with its compiled files, which are valid by their times
         if mutant is not None:
+            shutil.rmtree(Path(folder) / "symbp/calculus/__pycache__", ignore_errors=True)
             (Path(folder) / mutant.file).write_text(mutant.source, encoding="utf-8")
         os.chdir(folder)
         sys.path[:] = [folder, *(p for p in sys.path if Path(p or ".").resolve() != ROOT)]
@@ -140,10 +141,11 @@ def start(mutant: Mutant | None, log: Path) -> int:
     os._exit(status)
 
 
-def run_all(todo: list[Mutant], jobs: int) -> list[Mutant]:
-    """The mutants that survive."""
+def run_all(todo: list[Mutant], jobs: int) -> tuple[list[Mutant], list[Mutant]]:
+    """The mutants that survive, and those on which the tests came to no end: a loop without end, or a machine too busy."""
     running: dict[int, Mutant] = {}
     survivors: list[Mutant] = []
+    endless: list[Mutant] = []
     waiting, done = list(reversed(todo)), 0
     with tempfile.TemporaryDirectory() as folder:
         while waiting or running:
@@ -155,9 +157,12 @@ def run_all(todo: list[Mutant], jobs: int) -> list[Mutant]:
             if status == 0:
                 survivors.append(mutant)
                 print(f"SURVIVED {mutant}", flush=True)
+            if os.WIFSIGNALED(status):
+                endless.append(mutant)
+                print(f"NO END within {SECONDS} s: {mutant}", flush=True)
             if done % 25 == 0:
                 print(f"{done}/{len(todo)}", file=sys.stderr, flush=True)
-    return survivors
+    return survivors, endless
 
 
 def preload() -> None:
@@ -177,12 +182,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="only mutants whose description contains this text")
+    parser.add_argument("--part", default="1/1", help="K/N: only each N-th of them, from the K-th on, to run all in N pieces")
     parser.add_argument("--list", action="store_true", help="print the mutants and run nothing")
     chosen = parser.parse_args()
     every = [m for file in TARGETS for m in mutants(file)]
     known = equivalents()
     stale = set(known) - {m.key for m in every}
-    todo = [m for m in every if m.key not in known and chosen.only in str(m)]
+    first, step = map(int, chosen.part.split("/"))
+    todo = [m for m in every if m.key not in known and chosen.only in str(m)][first - 1::step]
     if chosen.list:
         print(*todo, sep="\n")
         return 0
@@ -192,10 +199,10 @@ def main() -> int:
         print("the tests fail on the unchanged package")
         return 2
     print(f"unchanged: {time.perf_counter() - begin:.1f} s", file=sys.stderr)
-    survivors = run_all(todo, chosen.jobs)
+    survivors, endless = run_all(todo, chosen.jobs)
     for key in sorted(stale):
         print("listed as equivalent, but no longer a mutant:", *key, sep="\n    ")
-    print(f"{len(todo)} mutants, {len(survivors)} survived, {len(every) - len(todo)} equivalent or not chosen, "
+    print(f"{len(todo)} mutants, {len(survivors)} survived, {len(endless)} without end, {len(every) - len(todo)} equivalent or not chosen, "
           f"{time.perf_counter() - begin:.0f} s")
     return 1 if survivors or stale else 0
 

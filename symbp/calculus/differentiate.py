@@ -126,7 +126,7 @@ class _Pass:
 
     def counterpart(self, tensor: Tensor, name: str) -> Tensor:
         """The cotangent or tangent of a tensor."""
-        return replace(tensor, name=name, role="intermediate", symbol="", cotangent="", auxiliary=False,
+        return replace(tensor, name=name, role="intermediate", symbol="", cotangent="", auxiliary=False, held=False, next_of="",
                        cotangent_of=(self.of, tensor.name))
 
     def active(self, equation: Equation) -> tuple[Access, ...]:
@@ -139,7 +139,7 @@ class _Pass:
     def local(self, tensor: Tensor, suffix: str, dtype: str, symbol: str = "") -> Tensor:
         """A further tensor of the shape of `tensor`: positions of a maximum, counts of ties."""
         made = replace(tensor, name=self.supply.fresh(tensor.name + suffix), dtype=dtype, role="intermediate",
-                       symbol=symbol, cotangent="", cotangent_of=None, auxiliary=False)
+                       symbol=symbol, cotangent="", cotangent_of=None, auxiliary=False, held=False, next_of="")
         self.extra.append(made)
         return made
 
