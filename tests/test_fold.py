@@ -106,6 +106,23 @@ def test_the_reader_chooses_how_an_activation_derivative_prints(function: type, 
     assert {type(f).__name__ for f in kept.atoms(sp.Function)} == {function.__name__ + "'"}
 
 
+u = sp.exp(z[n, k])
+
+
+@pytest.mark.parametrize(("body", "folded"), [
+    (u / (1 + u), a[n, k] * (1 - a[n, k])), (1 - 1 / (1 + u), a[n, k] * (1 - a[n, k])), (1 / (1 + 1 / u), a[n, k] * (1 - a[n, k])),
+    ((u - 1 / u) / (u + 1 / u), 1 - a[n, k]**2), ((u**2 - 1) / (u**2 + 1), 1 - a[n, k]**2), (2 / (1 + 1 / u**2) - 1, 1 - a[n, k]**2)], ids=str)
+def test_activations_written_out_by_hand_fold_in_every_spelling(body: sp.Expr, folded: sp.Expr):
+    program = squared(sigmoid)
+    program = Program(program.tensors, (Equation(a[n, k], body), program.statements[1]))
+    assert same(gradient(program), (a[n, k] - y[n, k]) * folded / N)
+
+
+def test_binary_cross_entropy_of_a_sigmoid_written_out_by_hand():
+    program = Program(binary().tensors, (Equation(a[n, k], u / (1 + u)), binary().statements[1]))
+    assert gradient(program) in ((a[n, k] - y[n, k]) / N, sp.expand((a[n, k] - y[n, k]) / N))
+
+
 def test_auto_keeps_the_name_where_folding_is_no_shorter():
     assert gradient(squared(sigmoid)).has(sp.Function)
     assert not gradient(binary(), activation_derivatives="auto").has(sp.Function)

@@ -53,18 +53,36 @@ def _once(expression: sp.Expr, relations: tuple[Relation, ...], hide: Collection
 
 
 def _exponentials(expression: sp.Expr, relations: tuple[Relation, ...], known: tuple[sp.Expr, ...]) -> sp.Expr:
-    """Replace hidden exponentials whose powers fit a relation; the others are shown again."""
-    mapping = {}
-    for node in sorted(expression.atoms(hidden), key=sp.default_sort_key):
-        answer = _first(node.args[0], relations, known)
-        if answer is None:
-            continue
-        value, power = answer
-        exponents = exponents_of(expression, node)
-        if all((e / power).is_Integer for e in exponents):
-            for e in exponents:
-                mapping[node ** e] = value ** (e / power)
-    return reveal(expression.xreplace(mapping))
+    """Replace hidden exponentials whose powers fit a relation, over one denominator if need be; the others are shown again.
+
+    With e^(2z) known, 1/(e^z + e^(−z))² fits as e^(2z)/(e^(2z) + 1)².
+    """
+    answers = {node: answer for node in sorted(expression.atoms(hidden), key=sp.default_sort_key)
+               if (answer := _first(node.args[0], relations, known)) is not None}
+    if not all(_fits(expression, node, power) for node, (_, power) in answers.items()):
+        expression = _joined(expression)
+    mapping = {node ** e: value ** (e / power) for node, (value, power) in answers.items() if _fits(expression, node, power)
+               for e in exponents_of(expression, node)}
+    return reveal(_put(expression, mapping)) if mapping else reveal(expression)
+
+
+def _joined(expression: sp.Expr) -> sp.Expr:
+    """An expression over one denominator, where that takes a moment."""
+    plain, atoms = abstract(expression)
+    return sp.cancel(sp.together(plain)).xreplace(atoms) if manageable(plain) else expression
+
+
+def _put(node: sp.Expr, mapping: dict[sp.Expr, sp.Expr]) -> sp.Expr:
+    """Substitute from the inside out; each sum that changes is joined before it is multiplied: 1 + a/(1 − a) is 1/(1 − a)."""
+    if node in mapping or not (node.is_Add or node.is_Mul or node.is_Pow):
+        return node.xreplace(mapping)
+    made = node.func(*(_put(a, mapping) for a in node.args))
+    return _joined(made) if made != node and made.is_Add else made
+
+
+def _fits(expression: sp.Expr, node: sp.Expr, power: sp.Expr) -> bool:
+    """Whether a node occurs only in multiples of a power."""
+    return all((e / power).is_Integer for e in exponents_of(expression, node))
 
 
 def _root(root: sp.Pow, relations: tuple[Relation, ...], known: tuple[sp.Expr, ...]) -> sp.Expr | None:
