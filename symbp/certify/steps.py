@@ -53,9 +53,11 @@ def evaluate(derivation: Derivation, expression: sp.Expr, line: Line, arrays: Ma
 
 def closed_values(program: Program, expression: sp.Expr, target: Access, arrays: Mapping[str, Any],
                   sizes: Mapping[str, Any] | None = None, functions: Mapping[str, Callable] | None = None) -> np.ndarray:
-    """The values of an expression with nested sums for all values of the target's indices."""
+    """The values of an expression with nested sums for all values of the target's indices, which may run over parts of axes."""
     known = {s: sp.Integer(int((sizes or {})[s.name])) for s in program.sizes if np.isscalar((sizes or {}).get(s.name))}
     expression, target = substitute(expression, known), substitute(target, known)
+    parts = {i: Index(i.name, i.extent, i.start, part=True) for e in target.indices for i in indices_of(e)}
+    expression, target = substitute(expression, parts), substitute(target, parts)
     free = tuple(dict.fromkeys(i for e in target.indices for i in indices_of(e)))
     names = NameSupply({t.name for t in program.tensors})
     builder = Builder(names)

@@ -54,11 +54,9 @@ class Line:
 
     @property
     def rows(self) -> str:
-        """Which rows of a recurrence the line is about, where it is about some only: `1 \\le l \\le L - 1`."""
-        row = self.target.indices[0] if self.target.indices else None
-        if not isinstance(row, Index) or (row.extent, row.start) == (self.tensor.shape[0], self.tensor.origin[0]):
-            return ""
-        return self.derivation.writer.range(row)
+        """Which elements the line is about, where it is about some only: the rows `1 \\le l \\le L - 1` of a recurrence, a part of an axis."""
+        axes = zip(self.target.indices, self.tensor.extents(self.target), self.tensor.origin)
+        return r",\; ".join(self.derivation.writer.range(i) for i, e, o in axes if isinstance(i, Index) and (i.extent, i.start) != (e, o))
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex('matrix')}$"

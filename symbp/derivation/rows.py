@@ -39,7 +39,7 @@ class Rows:
         """Plain indices for a tensor: those that its writers use, and new letters where they are compound or data."""
         tensor = self.program.tensor(bar)
         targets = [w.target for w in self.writers.get(bar, ())]
-        plain = next((t.indices for t in targets if _is_plain(t)), None)
+        plain = next((t.indices for t in targets if _is_plain(t) and self._covers(t)), None)
         if plain is not None:
             return plain
         letters = (c for c in LETTERS if c not in {i.name for i in self.program.indices})
@@ -50,6 +50,12 @@ class Rows:
             extent = extent.xreplace({AXIS0: found[0]} if found else {})
             found.append(Index(name or next(letters, f"i_{axis}"), extent, origin))
         return tuple(found)
+
+    def _covers(self, target: Access) -> bool:
+        """Whether plain indices run over whole axes; over the rows of a recurrence a loop runs as far as it does."""
+        tensor, first = self.program.tensor(target.name), int((target.name, 0) in self.row_axes)
+        found = zip(target.indices, tensor.extents(target), tensor.origin)
+        return all(sp.expand(i.extent - e) == 0 and i.start == o for i, e, o in [*found][first:])
 
     def _all_rows(self, access: Access) -> Access:
         """The access with its row index running over the whole axis, not over one loop's part of it."""

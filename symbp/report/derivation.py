@@ -184,12 +184,12 @@ def _line(line: Line, number: str) -> list[Item]:
 
 
 def case_latex(d: Derivation, name: str, line: Line) -> str:
-    """Which rows of a recurrence a line is about, where the gradient has several lines: `l = L`, `1 \\le l \\le L - 1`."""
+    """Which elements a line is about, where the gradient has several lines: the rows `l = L`, `1 \\le l \\le L - 1` of a recurrence."""
     lines = d[name].lines
-    if len(lines) < 2 or (line.target.name, 0) not in d.rows.row_axes:
+    if len(lines) < 2:
         return ""
-    row = line.target.indices[0]
-    if isinstance(row, Index):
+    row = line.target.indices[0] if line.target.indices else None
+    if (line.target.name, 0) not in d.rows.row_axes or isinstance(row, Index):
         return line.rows
     index = next((other.target.indices[0] for other in lines if isinstance(other.target.indices[0], Index)), sp.Symbol("l"))
     return f"{d.writer.doprint(index)} = {d.writer.doprint(row)}"
