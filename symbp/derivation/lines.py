@@ -54,9 +54,10 @@ class Line:
 
     @property
     def rows(self) -> str:
-        """Which elements the line is about, where it is about some only: the rows `1 \\le l \\le L - 1` of a recurrence, a part of an axis."""
-        axes = zip(self.target.indices, self.tensor.extents(self.target), self.tensor.origin)
-        return r",\; ".join(self.derivation.writer.range(i) for i, e, o in axes if isinstance(i, Index) and (i.extent, i.start) != (e, o))
+        """Which elements it is about, where that is some only: rows of a recurrence (`1 \\le l \\le L - 1`), a part of an axis."""
+        axes = zip(self.target.indices, self.tensor.extents(self.target), self.tensor.origin, strict=True)
+        shorter = (i for i, e, o in axes if isinstance(i, Index) and (i.extent, i.start) != (e, o))
+        return r",\; ".join(map(self.derivation.writer.range, shorter))
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex('matrix')}$"
