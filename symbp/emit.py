@@ -29,7 +29,7 @@ from symbp.metrics import accuracy, determination
 from symbp.module_code import Code
 from symbp.module_data import data_tensors, reading
 from symbp.module_state import State
-from symbp.module_text import WIDTH, N, count, names_in, start_text, tuple_text, wrapped
+from symbp.module_text import WIDTH, N, broken_line, count, names_in, start_text, tuple_text, wrapped
 from symbp.module_update import check_order, update_lines
 from symbp.netfile import Train
 from symbp.network import Network
@@ -202,6 +202,7 @@ class _Emitter:
         """The bodies of the functions, and what they return."""
         loss, output = self.network.loss, self.output
         lines, buffers, _ = self.planned()
+        lines = [part for line in lines for part in broken_line(line, WIDTH)]
         names = wrapped([b.name for b in buffers], 'state["workspaces"][N]')
         workspace = ['if N not in state["workspaces"]:', '    state["workspaces"][N] = _workspace(N, dtype)', *names]
         right, word = self.accuracy(), "accuracy"

@@ -63,7 +63,7 @@ class Code:
             inner = (line for s in statement.body for line in self._commented(s, list(self.printer.lines([s])), column - 4))
             return [lines[0], *("    " + line for line in inner)]
         if isinstance(statement, Fill) or statement.name not in self.numbers:
-            return lines
+            return [part for line in lines for part in broken_line(line, WIDTH)]
         shape = self.program.tensor(statement.name).shape if isinstance(statement, Assign) else ()
         text = f"({self.numbers[statement.name]})" + (f"  {self.printer.shape(shape)}" if shape else "")
         broken = broken_line(lines[-1])

@@ -53,14 +53,23 @@ def wrapped(names: Sequence[str], value: str) -> list[str]:
     return [*lines[:-1], f"{lines[-1]} = {value}"]
 
 
-def broken_line(line: str) -> list[str]:
-    """An assignment or a call that is too long for a line, on several: the value of an assignment in brackets.
+def broken_line(line: str, width: int = WIDTH - 30) -> list[str]:
+    """An assignment or a call that is too long for a line, on several: within its own brackets, or in new ones.
 
     >>> broken_line("x = " + " + ".join("abcdefgh" * 2 for _ in range(8)))[0]
     'x = (abcdefghabcdefgh + abcdefghabcdefgh + abcdefghabcdefgh + abcdefghabcdefgh +'
+    >>> broken_line("f(" + ", ".join("abcdefgh" * 2 for _ in range(8)) + ")")[0]
+    'f(abcdefghabcdefgh, abcdefghabcdefgh, abcdefghabcdefgh, abcdefghabcdefgh,'
     """
     if len(line) <= WIDTH:
         return [line]
-    parts = re.split(r" ([-+|]?=) ", line, maxsplit=1)
-    text = line if len(parts) == 1 else "{} {} ({})".format(*parts)
-    return textwrap.wrap(text, WIDTH - 30, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    indent = line[:len(line) - len(line.lstrip())]
+    head, *rest = re.split(r" ([-+|]?=) ", line, maxsplit=1)
+    text = f"{head} {rest[0]} ({rest[1]})" if rest and not _is_call(rest[1]) else line
+    return textwrap.wrap(text, width, subsequent_indent=indent + "    ", break_long_words=False, break_on_hyphens=False)
+
+
+def _is_call(text: str) -> bool:
+    """Whether an expression is one call, whose brackets end where it ends."""
+    tree = ast.parse(text, mode="eval").body
+    return isinstance(tree, ast.Call)

@@ -9,6 +9,7 @@
     product.py      sums of products as contractions
     store.py        how a value is written: whole, slices, strided slice-adds, scatter
     share.py        copies that are needed twice are made once
+    settle.py       what is added up lies in the order of its axes
     lower.py        a program, equation by equation
 """
 from symbp.arrays.lower import lower

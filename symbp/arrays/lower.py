@@ -43,6 +43,7 @@ from symbp.arrays.nodes import (
     reshape,
 )
 from symbp.arrays.product import Sums, in_memory, settled
+from symbp.arrays.settle import settle
 from symbp.arrays.share import share
 from symbp.arrays.store import Target, full, scattered, whole, written
 from symbp.errors import LanguageError
@@ -71,7 +72,7 @@ def lower(program: Program, fresh: Collection[str] = ()) -> tuple[Statement, ...
                             f"give the depth and the widths as numbers")
     program = hoist(program)
     names = NameSupply(t.name for t in program.tensors)
-    return share(_Lowering(program, names, frozenset(fresh)).statements(program.statements, frozenset()), names)
+    return settle(share(_Lowering(program, names, frozenset(fresh)).statements(program.statements, frozenset()), names))
 
 
 @dataclass
