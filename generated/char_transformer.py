@@ -299,6 +299,8 @@ def forward(params, x, state=None):
      b6, W7, b7, gamma8, beta8, W_q9, b_q9, W_k9, b_k9, W_v9, b_v9, W_o9, b_o9, gamma10,
      beta10, W11, b11, W12, b12, gamma13, beta13, W14, b14) = (params[name] for name, *_ in PARAMETERS)
     x = np.asarray(x, np.int64)
+    if x.min() < 0 or x.max() > 95:
+        raise IndexError("x must hold whole numbers from 0 to 95")
     N = len(x)
     z1 = E1[x]                                                # (1)  (N, 64, 128)
     z2 = z1 + P2                                              # (2)  (N, 64, 128)
@@ -368,7 +370,11 @@ def loss_and_grads(params, x, y, state=None):
      beta10, W11, b11, W12, b12, gamma13, beta13, W14, b14) = (params[name] for name, *_ in PARAMETERS)
     dtype = E1.dtype
     x = np.asarray(x, np.int64)
+    if x.min() < 0 or x.max() > 95:
+        raise IndexError("x must hold whole numbers from 0 to 95")
     t = np.asarray(y, np.int64)
+    if t.min() < 0 or t.max() > 95:
+        raise IndexError("y must hold whole numbers from 0 to 95")
     N = len(x)
     z1 = E1[x]                                                # (1)  (N, 64, 128)
     z2 = z1 + P2                                              # (2)  (N, 64, 128)
@@ -459,12 +465,12 @@ def loss_and_grads(params, x, y, state=None):
     db_o9 = dr_4.sum(axis=(0, 1))                             # (84)  (128,)
     dW_o9 = (dr_4.reshape(64*N, 128).T @ o9.reshape(64*N, 128)).reshape(128, 4, 32)  # (85)  (128, 4, 32)
     do9 = (dr_4.reshape(64*N, 128) @ W_o9.reshape(128, 128)).reshape(N, 64, 4, 32)  # (86)  (N, 64, 4, 32)
-    dV9 = (p_2.swapaxes(-2, -1) @ do9.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (87)  (N, 64, 4, 32)
+    dV9 = (p_2.swapaxes(-2, -1) @ do9.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3).copy()  # (87)  (N, 64, 4, 32)
     dp_2 = do9.transpose(0, 2, 1, 3) @ V9.transpose(0, 2, 3, 1)  # (88)  (N, 4, 64, 64)
     S_4 = np.sum(p_2 * dp_2, axis=3)                          # (89)  (N, 4, 64)
     ds9 = (dp_2 - S_4[:, :, :, None]) * p_2                   # (90)  (N, 4, 64, 64)
-    dK9 = 0.1767766952966369 * (ds9.swapaxes(-2, -1) @ Q9.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (91)  (N, 64, 4, 32)
-    dQ9 = 0.1767766952966369 * (ds9 @ K9.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (92)  (N, 64, 4, 32)
+    dK9 = (0.1767766952966369 * (ds9.swapaxes(-2, -1) @ Q9.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)).copy()  # (91)  (N, 64, 4, 32)
+    dQ9 = (0.1767766952966369 * (ds9 @ K9.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)).copy()  # (92)  (N, 64, 4, 32)
     db_v9 = dV9.sum(axis=(0, 1))                              # (93)  (4, 32)
     dW_v9 = (dV9.reshape(64*N, 128).T @ y8.reshape(64*N, 128)).reshape(4, 32, 128)  # (94)  (4, 32, 128)
     db_k9 = dK9.sum(axis=(0, 1))                              # (95)  (4, 32)
@@ -496,12 +502,12 @@ def loss_and_grads(params, x, y, state=None):
     db_o4 = dr_2.sum(axis=(0, 1))                             # (116)  (128,)
     dW_o4 = (dr_2.reshape(64*N, 128).T @ o4.reshape(64*N, 128)).reshape(128, 4, 32)  # (117)  (128, 4, 32)
     do4 = (dr_2.reshape(64*N, 128) @ W_o4.reshape(128, 128)).reshape(N, 64, 4, 32)  # (118)  (N, 64, 4, 32)
-    dV4 = (p.swapaxes(-2, -1) @ do4.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (119)  (N, 64, 4, 32)
+    dV4 = (p.swapaxes(-2, -1) @ do4.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3).copy()  # (119)  (N, 64, 4, 32)
     dp = do4.transpose(0, 2, 1, 3) @ V4.transpose(0, 2, 3, 1)  # (120)  (N, 4, 64, 64)
     S_5 = np.sum(p * dp, axis=3)                              # (121)  (N, 4, 64)
     ds4 = (dp - S_5[:, :, :, None]) * p                       # (122)  (N, 4, 64, 64)
-    dK4 = 0.1767766952966369 * (ds4.swapaxes(-2, -1) @ Q4.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (123)  (N, 64, 4, 32)
-    dQ4 = 0.1767766952966369 * (ds4 @ K4.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)  # (124)  (N, 64, 4, 32)
+    dK4 = (0.1767766952966369 * (ds4.swapaxes(-2, -1) @ Q4.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)).copy()  # (123)  (N, 64, 4, 32)
+    dQ4 = (0.1767766952966369 * (ds4 @ K4.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)).copy()  # (124)  (N, 64, 4, 32)
     db_v4 = dV4.sum(axis=(0, 1))                              # (125)  (4, 32)
     dW_v4 = (dV4.reshape(64*N, 128).T @ y3.reshape(64*N, 128)).reshape(4, 32, 128)  # (126)  (4, 32, 128)
     db_k4 = dK4.sum(axis=(0, 1))                              # (127)  (4, 32)
@@ -534,7 +540,11 @@ def train_step(params, state, x, y):
      beta10, W11, b11, W12, b12, gamma13, beta13, W14, b14) = (params[name] for name, *_ in PARAMETERS)
     dtype = E1.dtype
     x = np.asarray(x, np.int64)
+    if x.min() < 0 or x.max() > 95:
+        raise IndexError("x must hold whole numbers from 0 to 95")
     t = np.asarray(y, np.int64)
+    if t.min() < 0 or t.max() > 95:
+        raise IndexError("y must hold whole numbers from 0 to 95")
     N = len(x)
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
@@ -1067,7 +1077,11 @@ def evaluate(params, x, y, state=None):
      beta10, W11, b11, W12, b12, gamma13, beta13, W14, b14) = (params[name] for name, *_ in PARAMETERS)
     dtype = E1.dtype
     x = np.asarray(x, np.int64)
+    if x.min() < 0 or x.max() > 95:
+        raise IndexError("x must hold whole numbers from 0 to 95")
     t = np.asarray(y, np.int64)
+    if t.min() < 0 or t.max() > 95:
+        raise IndexError("y must hold whole numbers from 0 to 95")
     N = len(x)
     z1 = E1[x]                                                # (1)  (N, 64, 128)
     z2 = z1 + P2                                              # (2)  (N, 64, 128)

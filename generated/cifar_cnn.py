@@ -126,26 +126,26 @@ def forward(params, x, state=None):
     dtype = K1.dtype
     x = np.asarray(x, dtype)
     N = len(x)
-    z1 = (((K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0),
+    z1 = ((K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0),
         (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(27,
-        1024*N)).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3))  # (1)  (N, 32, 32, 32)
+        1024*N)).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 32, 32, 32)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 32, 32, 32)
-    m = (np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]),
-        a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2]))  # (3)  (N, 32, 16, 16)
-    z2 = (((K2.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0),
+    m = np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]),
+        a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2])   # (3)  (N, 32, 16, 16)
+    z2 = ((K2.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0),
         (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
         3).reshape(288, 256*N)).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1,
-        0, 2, 3))                                             # (4)  (N, 64, 16, 16)
+        0, 2, 3)                                              # (4)  (N, 64, 16, 16)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 64, 16, 16)
-    m_2 = (np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]),
-        a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2]))  # (6)  (N, 64, 8, 8)
-    z3 = (((K3.reshape(128, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0,
+    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]),
+        a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2])   # (6)  (N, 64, 8, 8)
+    z3 = ((K3.reshape(128, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0,
         0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
         3).reshape(576, 64*N)).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1,
-        0, 2, 3))                                             # (7)  (N, 128, 8, 8)
+        0, 2, 3)                                              # (7)  (N, 128, 8, 8)
     a3 = np.maximum(z3, 0)                                    # (8)  (N, 128, 8, 8)
-    m_3 = (np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]),
-        a3[:, :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2]))      # (9)  (N, 128, 4, 4)
+    m_3 = np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]), a3[:,
+        :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2])             # (9)  (N, 128, 4, 4)
     r_6 = m_3.reshape(N, 2048)                                # (10)  (N, 2048)
     z4 = r_6 @ W4.T + b4                                      # (11)  (N, 128)
     a4 = np.maximum(z4, 0)                                    # (12)  (N, 128)
@@ -160,21 +160,24 @@ def loss_and_grads(params, x, y, state=None):
     x = np.asarray(x, dtype)
     t = np.asarray(y, dtype)
     N = len(x)
-    x_patches = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(27, 1024*N)
-    z1 = ((K1.reshape(32, 27) @ x_patches).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 32, 32, 32)
+    x_patches = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(27, 1024*N)
+    z1 = ((K1.reshape(32, 27) @ x_patches).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (1)  (N, 32, 32, 32)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 32, 32, 32)
-    m = (np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]),
-        a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2]))  # (3)  (N, 32, 16, 16)
-    m_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
-    z2 = ((K2.reshape(64, 288) @ m_patches).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1, 0, 2, 3)  # (4)  (N, 64, 16, 16)
+    m = np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]),
+        a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2])   # (3)  (N, 32, 16, 16)
+    m_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
+    z2 = ((K2.reshape(64, 288) @ m_patches).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (4)  (N, 64, 16, 16)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 64, 16, 16)
-    m_2 = (np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]),
-        a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2]))  # (6)  (N, 64, 8, 8)
-    m_2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)
-    z3 = ((K3.reshape(128, 576) @ m_2_patches).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1, 0, 2, 3)  # (7)  (N, 128, 8, 8)
+    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]),
+        a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2])   # (6)  (N, 64, 8, 8)
+    m_2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)
+    z3 = ((K3.reshape(128, 576) @ m_2_patches).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (7)  (N, 128, 8, 8)
     a3 = np.maximum(z3, 0)                                    # (8)  (N, 128, 8, 8)
-    m_3 = (np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]),
-        a3[:, :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2]))      # (9)  (N, 128, 4, 4)
+    m_3 = np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]), a3[:,
+        :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2])             # (9)  (N, 128, 4, 4)
     r_6 = m_3.reshape(N, 2048)                                # (10)  (N, 2048)
     z4 = r_6 @ W4.T + b4                                      # (11)  (N, 128)
     a4 = np.maximum(z4, 0)                                    # (12)  (N, 128)
@@ -256,7 +259,8 @@ def train_step(params, state, x, y):
      delta2_matrix, dK2, dm_taps, scratch_3_3_32_64, dm_padded, dm, m_taken, da1, m_hit,
      mask_N_32_16_16, delta1, mask_N_32_32_32, db1, dK1) = state["workspaces"][N]
     np.copyto(margined_N_3_34_34[:, :, 1:33, 1:33], x)
-    np.copyto(x_patches.reshape(3, 3, 3, N, 32, 32), np.lib.stride_tricks.sliding_window_view(margined_N_3_34_34, (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    np.copyto(x_patches.reshape(3, 3, 3, N, 32, 32), np.lib.stride_tricks.sliding_window_view(margined_N_3_34_34, (3, 3),
+        axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
     np.matmul(K1.reshape(32, 27), x_patches, out=scratch_32_N_32_32.reshape(32, 1024*N))
     np.add(scratch_32_N_32_32, b1[:, None, None, None], out=scratch_32_N_32_32)
     np.copyto(z1, scratch_32_N_32_32.transpose(1, 0, 2, 3))
@@ -265,7 +269,8 @@ def train_step(params, state, x, y):
     np.maximum(m, a1[:, :, 1:32:2, :31:2], out=m)
     np.maximum(m, a1[:, :, 1:32:2, 1:32:2], out=m)
     np.copyto(margined_N_32_18_18[:, :, 1:17, 1:17], m)
-    np.copyto(m_patches.reshape(32, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_32_18_18, (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    np.copyto(m_patches.reshape(32, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_32_18_18, (3, 3),
+        axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
     np.matmul(K2.reshape(64, 288), m_patches, out=scratch_64_N_16_16.reshape(64, 256*N))
     np.add(scratch_64_N_16_16, b2[:, None, None, None], out=scratch_64_N_16_16)
     np.copyto(z2, scratch_64_N_16_16.transpose(1, 0, 2, 3))
@@ -274,7 +279,8 @@ def train_step(params, state, x, y):
     np.maximum(m_2, a2[:, :, 1:16:2, :15:2], out=m_2)
     np.maximum(m_2, a2[:, :, 1:16:2, 1:16:2], out=m_2)
     np.copyto(margined_N_64_10_10[:, :, 1:9, 1:9], m_2)
-    np.copyto(m_2_patches.reshape(64, 3, 3, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_64_10_10, (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    np.copyto(m_2_patches.reshape(64, 3, 3, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_64_10_10, (3, 3),
+        axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
     np.matmul(K3.reshape(128, 576), m_2_patches, out=scratch_128_N_8_8.reshape(128, 64*N))
     np.add(scratch_128_N_8_8, b3[:, None, None, None], out=scratch_128_N_8_8)
     np.copyto(z3, scratch_128_N_8_8.transpose(1, 0, 2, 3))
@@ -471,26 +477,26 @@ def evaluate(params, x, y, state=None):
     x = np.asarray(x, dtype)
     t = np.asarray(y, dtype)
     N = len(x)
-    z1 = (((K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0),
+    z1 = ((K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0),
         (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(27,
-        1024*N)).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3))  # (1)  (N, 32, 32, 32)
+        1024*N)).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 32, 32, 32)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 32, 32, 32)
-    m = (np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]),
-        a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2]))  # (3)  (N, 32, 16, 16)
-    z2 = (((K2.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0),
+    m = np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]),
+        a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2])   # (3)  (N, 32, 16, 16)
+    z2 = ((K2.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0),
         (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
         3).reshape(288, 256*N)).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1,
-        0, 2, 3))                                             # (4)  (N, 64, 16, 16)
+        0, 2, 3)                                              # (4)  (N, 64, 16, 16)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 64, 16, 16)
-    m_2 = (np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]),
-        a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2]))  # (6)  (N, 64, 8, 8)
-    z3 = (((K3.reshape(128, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0,
+    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]),
+        a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2])   # (6)  (N, 64, 8, 8)
+    z3 = ((K3.reshape(128, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0,
         0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
         3).reshape(576, 64*N)).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1,
-        0, 2, 3))                                             # (7)  (N, 128, 8, 8)
+        0, 2, 3)                                              # (7)  (N, 128, 8, 8)
     a3 = np.maximum(z3, 0)                                    # (8)  (N, 128, 8, 8)
-    m_3 = (np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]),
-        a3[:, :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2]))      # (9)  (N, 128, 4, 4)
+    m_3 = np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]), a3[:,
+        :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2])             # (9)  (N, 128, 4, 4)
     r_6 = m_3.reshape(N, 2048)                                # (10)  (N, 2048)
     z4 = r_6 @ W4.T + b4                                      # (11)  (N, 128)
     a4 = np.maximum(z4, 0)                                    # (12)  (N, 128)

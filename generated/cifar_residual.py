@@ -269,43 +269,43 @@ def forward(params, x, state=None):
     x = np.asarray(x, dtype)
     N = len(x)
     running_mean2, running_var2, running_mean4, running_var4, residual1_running_mean, residual1_running_var, running_mean8, running_var8, residual2_running_mean, residual2_running_var, shortcut2_running_mean, shortcut2_running_var = (state["running"][name] for name, *_ in RUNNING)
-    z1 = ((K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0),
-        (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :31:2, :31:2].transpose(1, 4, 5,
-        0, 2, 3).reshape(27, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3))  # (1)  (N, 32, 16, 16)
+    z1 = (K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0,
+        0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :31:2, :31:2].transpose(1, 4, 5, 0,
+        2, 3).reshape(27, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (1)  (N, 32, 16, 16)
     sigma2 = np.sqrt(running_var2 + 1e-05)                    # (123)  (32,)
     xhat2 = (z1 - running_mean2[:, None, None]) / sigma2[:, None, None]  # (124)  (N, 32, 16, 16)
     y2 = gamma2[:, None, None] * xhat2 + beta2[:, None, None]  # (10)  (N, 32, 16, 16)
     a2 = np.maximum(y2, 0)                                    # (11)  (N, 32, 16, 16)
-    z3 = ((K3.reshape(32, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a2, ((0, 0),
+    z3 = (K3.reshape(32, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a2, ((0, 0),
         (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
-        3).reshape(288, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3))  # (12)  (N, 32, 16, 16)
+        3).reshape(288, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (12)  (N, 32, 16, 16)
     sigma4 = np.sqrt(running_var4 + 1e-05)                    # (125)  (32,)
     xhat4 = (z3 - running_mean4[:, None, None]) / sigma4[:, None, None]  # (126)  (N, 32, 16, 16)
     y4 = gamma4[:, None, None] * xhat4 + beta4[:, None, None]  # (21)  (N, 32, 16, 16)
     a4 = np.maximum(y4, 0)                                    # (22)  (N, 32, 16, 16)
-    z5 = ((K5.reshape(32, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a4, ((0, 0),
+    z5 = (K5.reshape(32, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a4, ((0, 0),
         (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
-        3).reshape(288, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3))  # (23)  (N, 32, 16, 16)
+        3).reshape(288, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (23)  (N, 32, 16, 16)
     sigma6 = np.sqrt(residual1_running_var + 1e-05)           # (127)  (32,)
     xhat6 = (z5 - residual1_running_mean[:, None, None]) / sigma6[:, None, None]  # (128)  (N, 32, 16, 16)
     y6 = residual1_gamma[:, None, None] * xhat6 + residual1_beta[:, None, None]  # (32)  (N, 32, 16, 16)
     r_3 = y6 + a2                                             # (33)  (N, 32, 16, 16)
     a6 = np.maximum(r_3, 0)                                   # (34)  (N, 32, 16, 16)
-    z7 = ((K7.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a6, ((0, 0),
+    z7 = (K7.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a6, ((0, 0),
         (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :15:2, :15:2].transpose(1, 4, 5,
-        0, 2, 3).reshape(288, 64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3))  # (35)  (N, 64, 8, 8)
+        0, 2, 3).reshape(288, 64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (35)  (N, 64, 8, 8)
     sigma8 = np.sqrt(running_var8 + 1e-05)                    # (129)  (64,)
     xhat8 = (z7 - running_mean8[:, None, None]) / sigma8[:, None, None]  # (130)  (N, 64, 8, 8)
     y8 = gamma8[:, None, None] * xhat8 + beta8[:, None, None]  # (44)  (N, 64, 8, 8)
     a8 = np.maximum(y8, 0)                                    # (45)  (N, 64, 8, 8)
-    z9 = ((K9.reshape(64, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(a8, ((0, 0),
+    z9 = (K9.reshape(64, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(a8, ((0, 0),
         (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
-        3).reshape(576, 64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3))  # (46)  (N, 64, 8, 8)
+        3).reshape(576, 64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (46)  (N, 64, 8, 8)
     sigma10 = np.sqrt(residual2_running_var + 1e-05)          # (131)  (64,)
     xhat10 = (z9 - residual2_running_mean[:, None, None]) / sigma10[:, None, None]  # (132)  (N, 64, 8, 8)
     y10 = residual2_gamma[:, None, None] * xhat10 + residual2_beta[:, None, None]  # (55)  (N, 64, 8, 8)
-    z11 = ((K11[:, :, 0, 0] @ a6[:, :, :15:2, :15:2].transpose(1, 0, 2, 3).reshape(32,
-        64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3))    # (56)  (N, 64, 8, 8)
+    z11 = (K11[:, :, 0, 0] @ a6[:, :, :15:2, :15:2].transpose(1, 0, 2, 3).reshape(32,
+        64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (56)  (N, 64, 8, 8)
     sigma12 = np.sqrt(shortcut2_running_var + 1e-05)          # (133)  (64,)
     xhat12 = (z11 - shortcut2_running_mean[:, None, None]) / sigma12[:, None, None]  # (134)  (N, 64, 8, 8)
     y12 = shortcut2_gamma[:, None, None] * xhat12 + shortcut2_beta[:, None, None]  # (65)  (N, 64, 8, 8)
@@ -325,8 +325,9 @@ def loss_and_grads(params, x, y, state=None):
     x = np.asarray(x, dtype)
     t = np.asarray(y, dtype)
     N = len(x)
-    x_patches = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :31:2, :31:2].transpose(1, 4, 5, 0, 2, 3).reshape(27, 256*N)
-    z1 = (K1.reshape(32, 27) @ x_patches).reshape(32, N, 16, 16).transpose(1, 0, 2, 3)  # (1)  (N, 32, 16, 16)
+    x_patches = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2,
+        3))[:, :, :31:2, :31:2].transpose(1, 4, 5, 0, 2, 3).reshape(27, 256*N)
+    z1 = (K1.reshape(32, 27) @ x_patches).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (1)  (N, 32, 16, 16)
     mu2 = z1.sum(axis=(0, 2, 3)) / (256*N)                    # (2)  (32,)
     c2 = z1 - mu2[:, None, None]                              # (3)  (N, 32, 16, 16)
     v2 = np.sum(np.square(c2), axis=(0, 2, 3)) / (256*N)      # (4)  (32,)
@@ -334,8 +335,9 @@ def loss_and_grads(params, x, y, state=None):
     xhat2 = c2 / sigma2[:, None, None]                        # (9)  (N, 32, 16, 16)
     y2 = gamma2[:, None, None] * xhat2 + beta2[:, None, None]  # (10)  (N, 32, 16, 16)
     a2 = np.maximum(y2, 0)                                    # (11)  (N, 32, 16, 16)
-    a2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
-    z3 = (K3.reshape(32, 288) @ a2_patches).reshape(32, N, 16, 16).transpose(1, 0, 2, 3)  # (12)  (N, 32, 16, 16)
+    a2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
+    z3 = (K3.reshape(32, 288) @ a2_patches).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (12)  (N, 32, 16, 16)
     mu4 = z3.sum(axis=(0, 2, 3)) / (256*N)                    # (13)  (32,)
     c4 = z3 - mu4[:, None, None]                              # (14)  (N, 32, 16, 16)
     v4 = np.sum(np.square(c4), axis=(0, 2, 3)) / (256*N)      # (15)  (32,)
@@ -343,8 +345,9 @@ def loss_and_grads(params, x, y, state=None):
     xhat4 = c4 / sigma4[:, None, None]                        # (20)  (N, 32, 16, 16)
     y4 = gamma4[:, None, None] * xhat4 + beta4[:, None, None]  # (21)  (N, 32, 16, 16)
     a4 = np.maximum(y4, 0)                                    # (22)  (N, 32, 16, 16)
-    a4_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a4, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
-    z5 = (K5.reshape(32, 288) @ a4_patches).reshape(32, N, 16, 16).transpose(1, 0, 2, 3)  # (23)  (N, 32, 16, 16)
+    a4_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a4, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
+    z5 = (K5.reshape(32, 288) @ a4_patches).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (23)  (N, 32, 16, 16)
     mu6 = z5.sum(axis=(0, 2, 3)) / (256*N)                    # (24)  (32,)
     c6 = z5 - mu6[:, None, None]                              # (25)  (N, 32, 16, 16)
     v6 = np.sum(np.square(c6), axis=(0, 2, 3)) / (256*N)      # (26)  (32,)
@@ -353,8 +356,9 @@ def loss_and_grads(params, x, y, state=None):
     y6 = residual1_gamma[:, None, None] * xhat6 + residual1_beta[:, None, None]  # (32)  (N, 32, 16, 16)
     r_3 = y6 + a2                                             # (33)  (N, 32, 16, 16)
     a6 = np.maximum(r_3, 0)                                   # (34)  (N, 32, 16, 16)
-    a6_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a6, ((0, 0), (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :15:2, :15:2].transpose(1, 4, 5, 0, 2, 3).reshape(288, 64*N)
-    z7 = (K7.reshape(64, 288) @ a6_patches).reshape(64, N, 8, 8).transpose(1, 0, 2, 3)  # (35)  (N, 64, 8, 8)
+    a6_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a6, ((0, 0), (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2,
+        3))[:, :, :15:2, :15:2].transpose(1, 4, 5, 0, 2, 3).reshape(288, 64*N)
+    z7 = (K7.reshape(64, 288) @ a6_patches).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (35)  (N, 64, 8, 8)
     mu8 = z7.sum(axis=(0, 2, 3)) / (64*N)                     # (36)  (64,)
     c8 = z7 - mu8[:, None, None]                              # (37)  (N, 64, 8, 8)
     v8 = np.sum(np.square(c8), axis=(0, 2, 3)) / (64*N)       # (38)  (64,)
@@ -362,8 +366,9 @@ def loss_and_grads(params, x, y, state=None):
     xhat8 = c8 / sigma8[:, None, None]                        # (43)  (N, 64, 8, 8)
     y8 = gamma8[:, None, None] * xhat8 + beta8[:, None, None]  # (44)  (N, 64, 8, 8)
     a8 = np.maximum(y8, 0)                                    # (45)  (N, 64, 8, 8)
-    a8_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a8, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)
-    z9 = (K9.reshape(64, 576) @ a8_patches).reshape(64, N, 8, 8).transpose(1, 0, 2, 3)  # (46)  (N, 64, 8, 8)
+    a8_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a8, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)
+    z9 = (K9.reshape(64, 576) @ a8_patches).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (46)  (N, 64, 8, 8)
     mu10 = z9.sum(axis=(0, 2, 3)) / (64*N)                    # (47)  (64,)
     c10 = z9 - mu10[:, None, None]                            # (48)  (N, 64, 8, 8)
     v10 = np.sum(np.square(c10), axis=(0, 2, 3)) / (64*N)     # (49)  (64,)
@@ -371,7 +376,7 @@ def loss_and_grads(params, x, y, state=None):
     xhat10 = c10 / sigma10[:, None, None]                     # (54)  (N, 64, 8, 8)
     y10 = residual2_gamma[:, None, None] * xhat10 + residual2_beta[:, None, None]  # (55)  (N, 64, 8, 8)
     a6_matrix = a6[:, :, :15:2, :15:2].transpose(1, 0, 2, 3).reshape(32, 64*N)
-    z11 = (K11[:, :, 0, 0] @ a6_matrix).reshape(64, N, 8, 8).transpose(1, 0, 2, 3)  # (56)  (N, 64, 8, 8)
+    z11 = (K11[:, :, 0, 0] @ a6_matrix).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (56)  (N, 64, 8, 8)
     mu12 = z11.sum(axis=(0, 2, 3)) / (64*N)                   # (57)  (64,)
     c12 = z11 - mu12[:, None, None]                           # (58)  (N, 64, 8, 8)
     v12 = np.sum(np.square(c12), axis=(0, 2, 3)) / (64*N)     # (59)  (64,)
@@ -505,7 +510,8 @@ def train_step(params, state, x, y):
      dbeta2, dc2, delta1, dK1, scratch_32_N_16_16) = state["workspaces"][N]
     running_mean2, running_var2, running_mean4, running_var4, residual1_running_mean, residual1_running_var, running_mean8, running_var8, residual2_running_mean, residual2_running_var, shortcut2_running_mean, shortcut2_running_var = (state["running"][name] for name, *_ in RUNNING)
     np.copyto(margined_N_3_33_33[:, :, 1:33, 1:33], x)
-    np.copyto(x_patches.reshape(3, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_3_33_33, (3, 3), axis=(2, 3))[:, :, :31:2, :31:2].transpose(1, 4, 5, 0, 2, 3))
+    np.copyto(x_patches.reshape(3, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_3_33_33, (3, 3),
+        axis=(2, 3))[:, :, :31:2, :31:2].transpose(1, 4, 5, 0, 2, 3))
     np.matmul(K1.reshape(32, 27), x_patches, out=scratch_32_x)
     np.copyto(z1, scratch_32_x.reshape(32, N, 16, 16).transpose(1, 0, 2, 3))
     np.add.reduce(z1, axis=(0, 2, 3), out=mu2)
@@ -529,7 +535,8 @@ def train_step(params, state, x, y):
     np.add(y2, beta2[:, None, None], out=y2)
     np.maximum(y2, 0, out=a2)
     np.copyto(margined_N_32_18_18[:, :, 1:17, 1:17], a2)
-    np.copyto(a2_patches.reshape(32, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_32_18_18, (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    np.copyto(a2_patches.reshape(32, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_32_18_18, (3, 3),
+        axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
     np.matmul(K3.reshape(32, 288), a2_patches, out=scratch_32_x)
     np.copyto(z3, scratch_32_x.reshape(32, N, 16, 16).transpose(1, 0, 2, 3))
     np.add.reduce(z3, axis=(0, 2, 3), out=mu4)
@@ -553,7 +560,8 @@ def train_step(params, state, x, y):
     np.add(y4, beta4[:, None, None], out=y4)
     np.maximum(y4, 0, out=a4)
     np.copyto(margined_N_32_18_18[:, :, 1:17, 1:17], a4)
-    np.copyto(a4_patches.reshape(32, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_32_18_18, (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    np.copyto(a4_patches.reshape(32, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_32_18_18, (3, 3),
+        axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
     np.matmul(K5.reshape(32, 288), a4_patches, out=scratch_32_x)
     np.copyto(z5, scratch_32_x.reshape(32, N, 16, 16).transpose(1, 0, 2, 3))
     np.add.reduce(z5, axis=(0, 2, 3), out=mu6)
@@ -578,7 +586,8 @@ def train_step(params, state, x, y):
     np.add(y6, a2, out=r_3)
     np.maximum(r_3, 0, out=a6)
     np.copyto(margined_N_32_17_17[:, :, 1:17, 1:17], a6)
-    np.copyto(a6_patches.reshape(32, 3, 3, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_32_17_17, (3, 3), axis=(2, 3))[:, :, :15:2, :15:2].transpose(1, 4, 5, 0, 2, 3))
+    np.copyto(a6_patches.reshape(32, 3, 3, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_32_17_17, (3, 3),
+        axis=(2, 3))[:, :, :15:2, :15:2].transpose(1, 4, 5, 0, 2, 3))
     np.matmul(K7.reshape(64, 288), a6_patches, out=scratch_64_x)
     np.copyto(z7, scratch_64_x.reshape(64, N, 8, 8).transpose(1, 0, 2, 3))
     np.add.reduce(z7, axis=(0, 2, 3), out=mu8)
@@ -602,7 +611,8 @@ def train_step(params, state, x, y):
     np.add(y8, beta8[:, None, None], out=y8)
     np.maximum(y8, 0, out=a8)
     np.copyto(margined_N_64_10_10[:, :, 1:9, 1:9], a8)
-    np.copyto(a8_patches.reshape(64, 3, 3, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_64_10_10, (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    np.copyto(a8_patches.reshape(64, 3, 3, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_64_10_10, (3, 3),
+        axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
     np.matmul(K9.reshape(64, 576), a8_patches, out=scratch_64_x)
     np.copyto(z9, scratch_64_x.reshape(64, N, 8, 8).transpose(1, 0, 2, 3))
     np.add.reduce(z9, axis=(0, 2, 3), out=mu10)
@@ -1000,43 +1010,43 @@ def evaluate(params, x, y, state=None):
     t = np.asarray(y, dtype)
     N = len(x)
     running_mean2, running_var2, running_mean4, running_var4, residual1_running_mean, residual1_running_var, running_mean8, running_var8, residual2_running_mean, residual2_running_var, shortcut2_running_mean, shortcut2_running_var = (state["running"][name] for name, *_ in RUNNING)
-    z1 = ((K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0),
-        (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :31:2, :31:2].transpose(1, 4, 5,
-        0, 2, 3).reshape(27, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3))  # (1)  (N, 32, 16, 16)
+    z1 = (K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0,
+        0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :31:2, :31:2].transpose(1, 4, 5, 0,
+        2, 3).reshape(27, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (1)  (N, 32, 16, 16)
     sigma2 = np.sqrt(running_var2 + 1e-05)                    # (123)  (32,)
     xhat2 = (z1 - running_mean2[:, None, None]) / sigma2[:, None, None]  # (124)  (N, 32, 16, 16)
     y2 = gamma2[:, None, None] * xhat2 + beta2[:, None, None]  # (10)  (N, 32, 16, 16)
     a2 = np.maximum(y2, 0)                                    # (11)  (N, 32, 16, 16)
-    z3 = ((K3.reshape(32, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a2, ((0, 0),
+    z3 = (K3.reshape(32, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a2, ((0, 0),
         (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
-        3).reshape(288, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3))  # (12)  (N, 32, 16, 16)
+        3).reshape(288, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (12)  (N, 32, 16, 16)
     sigma4 = np.sqrt(running_var4 + 1e-05)                    # (125)  (32,)
     xhat4 = (z3 - running_mean4[:, None, None]) / sigma4[:, None, None]  # (126)  (N, 32, 16, 16)
     y4 = gamma4[:, None, None] * xhat4 + beta4[:, None, None]  # (21)  (N, 32, 16, 16)
     a4 = np.maximum(y4, 0)                                    # (22)  (N, 32, 16, 16)
-    z5 = ((K5.reshape(32, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a4, ((0, 0),
+    z5 = (K5.reshape(32, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a4, ((0, 0),
         (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
-        3).reshape(288, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3))  # (23)  (N, 32, 16, 16)
+        3).reshape(288, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (23)  (N, 32, 16, 16)
     sigma6 = np.sqrt(residual1_running_var + 1e-05)           # (127)  (32,)
     xhat6 = (z5 - residual1_running_mean[:, None, None]) / sigma6[:, None, None]  # (128)  (N, 32, 16, 16)
     y6 = residual1_gamma[:, None, None] * xhat6 + residual1_beta[:, None, None]  # (32)  (N, 32, 16, 16)
     r_3 = y6 + a2                                             # (33)  (N, 32, 16, 16)
     a6 = np.maximum(r_3, 0)                                   # (34)  (N, 32, 16, 16)
-    z7 = ((K7.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a6, ((0, 0),
+    z7 = (K7.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a6, ((0, 0),
         (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :15:2, :15:2].transpose(1, 4, 5,
-        0, 2, 3).reshape(288, 64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3))  # (35)  (N, 64, 8, 8)
+        0, 2, 3).reshape(288, 64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (35)  (N, 64, 8, 8)
     sigma8 = np.sqrt(running_var8 + 1e-05)                    # (129)  (64,)
     xhat8 = (z7 - running_mean8[:, None, None]) / sigma8[:, None, None]  # (130)  (N, 64, 8, 8)
     y8 = gamma8[:, None, None] * xhat8 + beta8[:, None, None]  # (44)  (N, 64, 8, 8)
     a8 = np.maximum(y8, 0)                                    # (45)  (N, 64, 8, 8)
-    z9 = ((K9.reshape(64, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(a8, ((0, 0),
+    z9 = (K9.reshape(64, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(a8, ((0, 0),
         (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
-        3).reshape(576, 64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3))  # (46)  (N, 64, 8, 8)
+        3).reshape(576, 64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (46)  (N, 64, 8, 8)
     sigma10 = np.sqrt(residual2_running_var + 1e-05)          # (131)  (64,)
     xhat10 = (z9 - residual2_running_mean[:, None, None]) / sigma10[:, None, None]  # (132)  (N, 64, 8, 8)
     y10 = residual2_gamma[:, None, None] * xhat10 + residual2_beta[:, None, None]  # (55)  (N, 64, 8, 8)
-    z11 = ((K11[:, :, 0, 0] @ a6[:, :, :15:2, :15:2].transpose(1, 0, 2, 3).reshape(32,
-        64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3))    # (56)  (N, 64, 8, 8)
+    z11 = (K11[:, :, 0, 0] @ a6[:, :, :15:2, :15:2].transpose(1, 0, 2, 3).reshape(32,
+        64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (56)  (N, 64, 8, 8)
     sigma12 = np.sqrt(shortcut2_running_var + 1e-05)          # (133)  (64,)
     xhat12 = (z11 - shortcut2_running_mean[:, None, None]) / sigma12[:, None, None]  # (134)  (N, 64, 8, 8)
     y12 = shortcut2_gamma[:, None, None] * xhat12 + shortcut2_beta[:, None, None]  # (65)  (N, 64, 8, 8)

@@ -71,7 +71,7 @@ def forward(params, x, state=None):
     dtype = gate_U.dtype
     x = np.asarray(x, dtype)
     gate_S = gate_V @ x.T                                     # (1)  (6, N)
-    gate_g = 0.5 * np.tanh(0.5 * (gate_c + gate_S.T)) + 0.5   # (2)  (N, 6)
+    gate_g = (0.5 * np.tanh(0.5 * (gate_c + gate_S.T)) + 0.5).copy()  # (2)  (N, 6)
     gate_y = (x @ gate_U.T) * gate_g                          # (3)  (N, 6)
     z2 = gate_y @ W2.T + b2                                   # (4)  (N, 2)
     return z2
@@ -85,7 +85,7 @@ def loss_and_grads(params, x, y, state=None):
     y = np.asarray(y, dtype)
     N = len(x)
     gate_S = gate_V @ x.T                                     # (1)  (6, N)
-    gate_g = 0.5 * np.tanh(0.5 * (gate_c + gate_S.T)) + 0.5   # (2)  (N, 6)
+    gate_g = (0.5 * np.tanh(0.5 * (gate_c + gate_S.T)) + 0.5).copy()  # (2)  (N, 6)
     gate_y = (x @ gate_U.T) * gate_g                          # (3)  (N, 6)
     z2 = gate_y @ W2.T + b2                                   # (4)  (N, 2)
     L = np.sum(np.square(z2 - y)) / N                         # (5)
@@ -95,7 +95,7 @@ def loss_and_grads(params, x, y, state=None):
     dgate_y = delta2 @ W2                                     # (9)  (N, 6)
     dgate_U = (gate_g * dgate_y).T @ x                        # (10)  (6, 12)
     S = gate_U @ x.T                                          # (11)  (6, N)
-    dgate_c = np.sum(S.T * gate_g * dgate_y - np.square(gate_g) * S.T * dgate_y, axis=0)  # (12)  (6,)
+    dgate_c = np.sum((S.T * gate_g * dgate_y - np.square(gate_g) * S.T * dgate_y).copy(), axis=0)  # (12)  (6,)
     dgate_V = (S.T * gate_g * dgate_y).T @ x - (np.square(gate_g) * S.T * dgate_y).T @ x  # (13)  (6, 12)
     return L, {"gate_U": dgate_U, "gate_V": dgate_V, "gate_c": dgate_c, "W2": dW2, "b2": db2}
 
@@ -192,7 +192,7 @@ def evaluate(params, x, y, state=None):
     y = np.asarray(y, dtype)
     N = len(x)
     gate_S = gate_V @ x.T                                     # (1)  (6, N)
-    gate_g = 0.5 * np.tanh(0.5 * (gate_c + gate_S.T)) + 0.5   # (2)  (N, 6)
+    gate_g = (0.5 * np.tanh(0.5 * (gate_c + gate_S.T)) + 0.5).copy()  # (2)  (N, 6)
     gate_y = (x @ gate_U.T) * gate_g                          # (3)  (N, 6)
     z2 = gate_y @ W2.T + b2                                   # (4)  (N, 2)
     L = np.sum(np.square(z2 - y)) / N                         # (5)

@@ -103,18 +103,18 @@ def forward(params, x, state=None):
     dtype = K1.dtype
     x = np.asarray(x, dtype)
     N = len(x)
-    z1 = (((K1.reshape(16, 25) @ np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2,
+    z1 = ((K1.reshape(16, 25) @ np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2,
         3)).transpose(1, 4, 5, 0, 2, 3).reshape(25, 576*N)).reshape(16, N, 24, 24) + b1[:,
-        None, None, None]).transpose(1, 0, 2, 3))             # (1)  (N, 16, 24, 24)
+        None, None, None]).transpose(1, 0, 2, 3)              # (1)  (N, 16, 24, 24)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 16, 24, 24)
-    m = (np.maximum(np.maximum(np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2]),
-        a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2]))  # (3)  (N, 16, 12, 12)
-    z2 = (((K2.reshape(32, 400) @ np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2,
+    m = np.maximum(np.maximum(np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2]),
+        a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2])   # (3)  (N, 16, 12, 12)
+    z2 = ((K2.reshape(32, 400) @ np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2,
         3)).transpose(1, 4, 5, 0, 2, 3).reshape(400, 64*N)).reshape(32, N, 8, 8) + b2[:, None,
-        None, None]).transpose(1, 0, 2, 3))                   # (4)  (N, 32, 8, 8)
+        None, None]).transpose(1, 0, 2, 3)                    # (4)  (N, 32, 8, 8)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 32, 8, 8)
-    m_2 = (np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]),
-        a2[:, :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2]))      # (6)  (N, 32, 4, 4)
+    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]), a2[:,
+        :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2])             # (6)  (N, 32, 4, 4)
     r_4 = m_2.reshape(N, 512)                                 # (7)  (N, 512)
     z3 = r_4 @ W3.T + b3                                      # (8)  (N, 128)
     a3 = np.maximum(z3, 0)                                    # (9)  (N, 128)
@@ -129,16 +129,18 @@ def loss_and_grads(params, x, y, state=None):
     x = np.asarray(x, dtype)
     t = np.asarray(y, dtype)
     N = len(x)
-    x_patches = np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(25, 576*N)
-    z1 = ((K1.reshape(16, 25) @ x_patches).reshape(16, N, 24, 24) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 16, 24, 24)
+    x_patches = np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(25,
+        576*N)
+    z1 = ((K1.reshape(16, 25) @ x_patches).reshape(16, N, 24, 24) + b1[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (1)  (N, 16, 24, 24)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 16, 24, 24)
-    m = (np.maximum(np.maximum(np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2]),
-        a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2]))  # (3)  (N, 16, 12, 12)
-    m_patches = np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(400, 64*N)
-    z2 = ((K2.reshape(32, 400) @ m_patches).reshape(32, N, 8, 8) + b2[:, None, None, None]).transpose(1, 0, 2, 3)  # (4)  (N, 32, 8, 8)
+    m = np.maximum(np.maximum(np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2]),
+        a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2])   # (3)  (N, 16, 12, 12)
+    m_patches = np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(400,
+        64*N)
+    z2 = ((K2.reshape(32, 400) @ m_patches).reshape(32, N, 8, 8) + b2[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (4)  (N, 32, 8, 8)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 32, 8, 8)
-    m_2 = (np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]),
-        a2[:, :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2]))      # (6)  (N, 32, 4, 4)
+    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]), a2[:,
+        :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2])             # (6)  (N, 32, 4, 4)
     r_4 = m_2.reshape(N, 512)                                 # (7)  (N, 512)
     z3 = r_4 @ W3.T + b3                                      # (8)  (N, 128)
     a3 = np.maximum(z3, 0)                                    # (9)  (N, 128)
@@ -198,7 +200,8 @@ def train_step(params, state, x, y):
      dW3, dm_2, m_2_taken, da2, m_2_hit, mask_N_32_4_4, delta2, mask_N_32_8_8, db2,
      delta2_matrix, dK2, dm, dm_taps, scratch_5_5_16_32, m_taken, da1, m_hit, mask_N_16_12_12,
      delta1, mask_N_16_24_24, db1, dK1) = state["workspaces"][N]
-    np.copyto(x_patches.reshape(1, 5, 5, N, 24, 24), np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    np.copyto(x_patches.reshape(1, 5, 5, N, 24, 24), np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3))
     np.matmul(K1.reshape(16, 25), x_patches, out=scratch_16_N_24_24.reshape(16, 576*N))
     np.add(scratch_16_N_24_24, b1[:, None, None, None], out=scratch_16_N_24_24)
     np.copyto(z1, scratch_16_N_24_24.transpose(1, 0, 2, 3))
@@ -206,7 +209,8 @@ def train_step(params, state, x, y):
     np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2], out=m)
     np.maximum(m, a1[:, :, 1:24:2, :23:2], out=m)
     np.maximum(m, a1[:, :, 1:24:2, 1:24:2], out=m)
-    np.copyto(m_patches.reshape(16, 5, 5, N, 8, 8), np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    np.copyto(m_patches.reshape(16, 5, 5, N, 8, 8), np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3))
     np.matmul(K2.reshape(32, 400), m_patches, out=scratch_32_N_8_8.reshape(32, 64*N))
     np.add(scratch_32_N_8_8, b2[:, None, None, None], out=scratch_32_N_8_8)
     np.copyto(z2, scratch_32_N_8_8.transpose(1, 0, 2, 3))
@@ -360,18 +364,18 @@ def evaluate(params, x, y, state=None):
     x = np.asarray(x, dtype)
     t = np.asarray(y, dtype)
     N = len(x)
-    z1 = (((K1.reshape(16, 25) @ np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2,
+    z1 = ((K1.reshape(16, 25) @ np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2,
         3)).transpose(1, 4, 5, 0, 2, 3).reshape(25, 576*N)).reshape(16, N, 24, 24) + b1[:,
-        None, None, None]).transpose(1, 0, 2, 3))             # (1)  (N, 16, 24, 24)
+        None, None, None]).transpose(1, 0, 2, 3)              # (1)  (N, 16, 24, 24)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 16, 24, 24)
-    m = (np.maximum(np.maximum(np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2]),
-        a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2]))  # (3)  (N, 16, 12, 12)
-    z2 = (((K2.reshape(32, 400) @ np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2,
+    m = np.maximum(np.maximum(np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2]),
+        a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2])   # (3)  (N, 16, 12, 12)
+    z2 = ((K2.reshape(32, 400) @ np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2,
         3)).transpose(1, 4, 5, 0, 2, 3).reshape(400, 64*N)).reshape(32, N, 8, 8) + b2[:, None,
-        None, None]).transpose(1, 0, 2, 3))                   # (4)  (N, 32, 8, 8)
+        None, None]).transpose(1, 0, 2, 3)                    # (4)  (N, 32, 8, 8)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 32, 8, 8)
-    m_2 = (np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]),
-        a2[:, :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2]))      # (6)  (N, 32, 4, 4)
+    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]), a2[:,
+        :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2])             # (6)  (N, 32, 4, 4)
     r_4 = m_2.reshape(N, 512)                                 # (7)  (N, 512)
     z3 = r_4 @ W3.T + b3                                      # (8)  (N, 128)
     a3 = np.maximum(z3, 0)                                    # (9)  (N, 128)

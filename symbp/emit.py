@@ -27,7 +27,7 @@ from symbp.language.program import Program
 from symbp.language.tensor import Tensor, accesses
 from symbp.metrics import accuracy, determination
 from symbp.module_code import Code
-from symbp.module_data import data_tensors, reading
+from symbp.module_data import bounds, data_tensors, reading
 from symbp.module_state import State
 from symbp.module_text import WIDTH, N, broken_line, count, names_in, start_text, tuple_text, wrapped
 from symbp.module_update import check_order, update_lines
@@ -244,10 +244,18 @@ class _Emitter:
         first = [*required, *([line] if len(line) <= WIDTH else wrapped(parameters, value))]
         if "dtype" in {*used, *whole}:
             first.append(f"dtype = {parameters[0]}.dtype")
-        first.append(f"x = {self.target.module}.asarray(x, {self._dtype(self.x)})")
+        first += self._taken(self.x, "x", "x")
         if target:
-            first.append(f"{y} = {self.target.module}.asarray(y, {self._dtype(self.y)})")
+            first += self._taken(self.y, y, "y")
         return [*first, *(["N = len(x)"] if "N" in used else []), *lines]
+
+    def _taken(self, tensor: Tensor, name: str, argument: str) -> list[str]:
+        """The lines that make an array of an argument; whole numbers that are positions must lie on their axes."""
+        made = f"{name} = {self.target.module}.asarray({argument}, {self._dtype(tensor)})"
+        limits = bounds(self.program, tensor) if tensor.dtype == "int" else None
+        if limits is None:
+            return [made]
+        return [made, *(line.format(name=name, argument=argument, low=limits[0], high=limits[1]) for line in self.target.inside)]
 
     def _dtype(self, tensor: Tensor) -> str:
         """The type of a given array: that of the parameters, or of whole numbers."""

@@ -4,8 +4,11 @@ Stage: Network → lines of Python.
 """
 from __future__ import annotations
 
+import sympy as sp
+
 from symbp.errors import LanguageError
-from symbp.language.tensor import Tensor
+from symbp.language.program import Program
+from symbp.language.tensor import Access, Tensor, all_accesses
 from symbp.module_text import N
 from symbp.network import Network
 from symbp.printing.numpy import NumpyPrinter
@@ -43,6 +46,21 @@ def data_tensors(network: Network) -> tuple[Tensor, Tensor]:
                                 'a module trains on batches: write samples = "rows" in [conventions]')
     known = next((t for t in given if t.name == network.notation.input), given[0])
     return known, next(t for t in given if t is not known)
+
+
+def bounds(program: Program, tensor: Tensor) -> tuple[int, int] | None:
+    """The least and the largest whole number that a tensor may hold: what the facts say, else what the axes admit that it is a position on.
+
+    None for a tensor that is no position.
+    """
+    facts = (f for f in program.facts if isinstance(f.left, Access) and f.left.name == tensor.name and f.right.is_Integer)
+    said = {f.relation: int(f.right) for f in facts}
+    if {">=", "<="} <= said.keys():
+        return said[">="], said["<="]
+    found = [(o, o + e - 1) for eq in program.equations for a in all_accesses(sp.Tuple(eq.target, *eq.expressions))
+             for p, o, e in zip(a.indices, program.tensor(a.name).origin, program.tensor(a.name).shape, strict=True)
+             if isinstance(p, Access) and p.name == tensor.name and e.is_Integer]
+    return (int(max(low for low, _ in found)), int(min(high for _, high in found))) if found else None
 
 
 def reading(network: Network, one_hot: bool, printer: NumpyPrinter) -> list[str]:

@@ -27,6 +27,7 @@ class Target:
     imports: lines.  erf: standard modules, import lines and helpers where the error function occurs.  created, loaded, saved: what
     makes an array of the library of a host's one, or the reverse.  step: a docstring, with a place for {masks} that are copied.
     drawn: the expression of a mask with a {shape}, 0 at the {rate}.
+    inside: lines that refuse whole numbers of {name} outside {low} to {high}; none where looking at them would wait for the device.
     redrawn: lines that draw the same mask into the buffer {name} with the numbers {uniform}; none where the library cannot.
     read, order, evaluated: expressions of `main`.  after_step, after_epoch: its lines.
     """
@@ -42,6 +43,7 @@ class Target:
     saved: str
     step: tuple[str, ...]
     drawn: str
+    inside: tuple[str, ...]
     redrawn: tuple[str, ...]
     read: str
     order: str
@@ -68,6 +70,8 @@ NUMPY = Target(
     step=("One step of training in place; returns the loss before it. The same numbers as `loss_and_grads`, without allocating.",),
     read="read_data(options.data, options.dtype)", order=PERMUTATION, evaluated="{evaluate}",
     drawn="(rng.random({shape}, np.float32) >= {rate}).astype(dtype)",
+    inside=("if {name}.min() < {low} or {name}.max() > {high}:",
+            '    raise IndexError("{argument} must hold whole numbers from {low} to {high}")'),
     redrawn=("rng.random(out={uniform}, dtype=np.float32)", "np.greater_equal({uniform}, {rate}, out={name})"),
     after_step=STOP, after_epoch=())
 
@@ -80,7 +84,7 @@ CUPY = Target(
           "and waits for the step.",
           "The same numbers as `loss_and_grads` up to rounding: each elementwise chain is one kernel."),
     read="map(cp.asarray, read_data(options.data, options.dtype))", order=f"cp.asarray({PERMUTATION})",
-    evaluated="map(float, {evaluate})", drawn="cp.asarray(rng.random({shape}, np.float32) >= {rate}).astype(dtype)", redrawn=(),
+    evaluated="map(float, {evaluate})", drawn="cp.asarray(rng.random({shape}, np.float32) >= {rate}).astype(dtype)", inside=(), redrawn=(),
     after_step=(), after_epoch=("loss = float(loss)", *STOP))
 
 TARGETS = {"numpy": NUMPY, "cupy": CUPY}

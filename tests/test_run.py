@@ -4,6 +4,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from images import grey, write_idx
 
 import symbp
 from symbp.cli import main
@@ -201,8 +203,14 @@ def test_a_network_for_other_images_is_refused_before_anything_is_written(tmp_pa
 def test_labels_that_the_network_does_not_tell_apart(tmp_path: Path) -> None:
     text = DIGITS.read_text().replace("classes = 10", "classes = 7").replace("units = 10", "units = 7")
     (tmp_path / "net.toml").write_text(text)
-    with pytest.raises(SymbpError, match="label"):
+    with pytest.raises(SymbpError, match="^digits: expected labels from 0 to 6, found [789]"):
         train(tmp_path / "net.toml", out=tmp_path / "run", quiet=True)
+    arrays = grey(size=8)
+    arrays[1][2] = 12
+    folder = write_idx(tmp_path / "own", arrays)
+    with pytest.raises(SymbpError, match=f"^{re.escape(str(folder))}: expected labels from 0 to 9, found 12"):
+        train(DIGITS, data="own", data_dir=str(folder), batch_size=4, out=tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_earlier_run_is_never_written_over(tmp_path: Path) -> None:

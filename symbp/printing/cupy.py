@@ -57,6 +57,8 @@ class FusedPrinter(PlannedPrinter):
             super()._statement(statement)
 
     def _into(self, out: Node, node: Node) -> None:
+        if isinstance(node, Apply) and node.op == "copy" and self._fuses(node.args[0]):
+            node = node.args[0]  # what a kernel writes is an array of its own
         if self._fuses(node):
             whole = isinstance(out, Name) and self.printer.name(out.name) == self._target
             self._out.append(self._launch(node, out, self._target if whole else f"{self._target}_part"))

@@ -14,6 +14,7 @@ from symbp.data.characters import load_text
 from symbp.data.prepare import Augmenter, Preparation
 from symbp.data.sources import to_stderr
 from symbp.data.table import read_table
+from symbp.data.text import about
 from symbp.errors import RunError
 from symbp.language.tensor import Tensor
 from symbp.module_data import data_tensors
@@ -134,7 +135,8 @@ def _labels(network: Network, settings: RunSettings, found: data.Dataset, y: Ten
     if not whole and not one and (len(y.shape) != 2 or y.shape[1] == 1):
         raise RunError(f"the target {y.name} has the shape {y.shape}, but the labels of {found.name} are classes; give the network "
                        f"[target] classes = {found.classes}")
-    return {s: found.targets(s, *_classes(network, y), settings.dtype) for s in ("train", "test")}
+    with about(settings.data_dir or found.name):
+        return {s: found.targets(s, *_classes(network, y), settings.dtype) for s in ("train", "test")}
 
 
 def check_sizes(network: Network, samples: Samples) -> None:
