@@ -6,7 +6,7 @@ calculating and on the intervals that round to the printed digits.
 """
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -34,7 +34,8 @@ class Recomputed:
     """One claim's numbers, each with its error bounds.
 
     exact: from the text's inputs.  points: from the digits printed before, one for each way of writing the line.  ranges: the
-    same from the intervals that round to those digits.  spared: the same as points, one printed number left out of account each.
+    same from the intervals that round to those digits.  rooted, rooted_ranges: the same with the digits of some wrong numbers only.
+    spared: the same as points, one printed number left out of account each.
     used: the claims that the line was calculated from.  problem: why there is no number; ill_posed: whether that is the claim's fault.
     turned: whether it stands in a table that is laid out transposed.  same: earlier claims of the same number.
     """
@@ -42,6 +43,8 @@ class Recomputed:
     exact: Bounds | None = None
     points: list[Bounds] = field(default_factory=list)
     ranges: list[Bounds] = field(default_factory=list)
+    rooted: list[Bounds] = field(default_factory=list)
+    rooted_ranges: list[Bounds] = field(default_factory=list)
     spared: dict[int, Bounds] = field(default_factory=dict)
     used: frozenset[int] = frozenset()
     problem: str = ""
@@ -50,25 +53,37 @@ class Recomputed:
     same: tuple[int, ...] = ()
 
 
-def recompute(text: Text) -> list[Recomputed]:
-    """What each claim's number should be, in the order of the claims."""
-    found = [Recomputed(problem=claim.problem) for claim in text.claims]
-    if any(claim.printed is not None for claim in text.claims):
-        _Run(text, found).run()
-    return found
+class Recomputation:
+    """All runs on one text: where each claim's number lies, when it is calculated, and what it should be.
 
+    >>> from symbp.verify.claimfile import load
+    >>> found = Recomputation(load("examples/claims/pub-adam-3steps.toml"))
+    >>> [round(float(n.exact[0]), 4) for n in found.numbers][5:8]
+    [4.9, 9.8, 1.88]
+    """
 
-class _Run:
-    """All runs on one text: where each claim's number lies, and when it is calculated."""
-
-    def __init__(self, text: Text, found: list[Recomputed]) -> None:
-        self.text, self.found = text, found
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        self.numbers = [Recomputed(problem=claim.problem) for claim in text.claims]
         self.where: dict[int, Quantity] = {}
         self.visits: dict[int, list[Visit]] = {}
         self.far: dict[int, tuple[State, State]] = {}
         self.exact: Enclosures = enclosures()
+        self.ways: list[Way] = []
+        if any(claim.printed is not None for claim in text.claims):
+            self._run()
 
-    def run(self) -> None:
+    def substitute(self, claims: Collection[int]) -> None:
+        """Calculate all numbers again with the printed ones of these claims, and of no others."""
+        for number in self.numbers:
+            number.rooted, number.rooted_ranges = [], []
+        for way in self.ways:
+            for kind, printed in (("rooted", self._points()), ("rooted_ranges", self._ranges())):
+                self._collect(way, {k: ball for k, ball in printed.items() if k in claims}, kind)
+        for k in claims:
+            self.numbers[k].rooted, self.numbers[k].rooted_ranges = [], []
+
+    def _run(self) -> None:
         """Fill in what is found."""
         quantities = self._quantities()
         self._locate(quantities)
@@ -77,60 +92,72 @@ class _Run:
         if not self.where:
             return
         way = way.only(self.where.values(), self.last > 0)
+        self.ways.append(way)
         self._long(way)
         for k, value in self._all(way, self.exact, {}).items():
-            self.found[k].exact = self._bounds(value)
+            self.numbers[k].exact = self._bounds(value)
         self._less_sure(way)
         self._repeated()
-        printed = {k: self.text.claims[k].printed for k in self.where}
-        marks = Labelled(self.exact)
-        for k, mark in self._all(way, marks, {k: marks.mark(p.value, p.value, k) for k, p in printed.items()}).items():
-            self.found[k].used = mark.labels - {k}
-            if (bounds := self._bounds(mark.value)) is not None:
-                self.found[k].points.append(bounds)
+        self._from_digits(way)
         if any(self._open(k) for k in self.where):
             self._harder(way, quantities)
 
     def _harder(self, way: Way, quantities: Quantities) -> None:
         """The runs for what neither the inputs nor the printed digits explain."""
-        ways, printed = [way], {k: self.text.claims[k].printed for k in self.where}
         asked = [self.text.loss, *dict.fromkeys(self.where[k].of for k in self.where if self._open(k))]
         for of in [of for of in dict.fromkeys(asked) if of][:MOST_DERIVED]:
             made = (textbook(self.text, quantities, kind, of, [*self.where.values()]) for kind in KINDS)
-            ways += [other.only(self.where.values(), self.last > 0) for other in made if other is not None]
-        points = {k: self.exact.between(p.value, p.value) for k, p in printed.items()}
-        ranges = {k: self.exact.between(*p.rounded) for k, p in printed.items()}
-        for other in ways:
-            self._collect(other, points if other is not way else {}, "points")
+            self.ways += [other.only(self.where.values(), self.last > 0) for other in made if other is not None]
+        points, ranges = self._points(), self._ranges()
+        for other in self.ways:
+            if other is not way:
+                self._from_digits(other)
             self._collect(other, ranges, "ranges")
-        if any(self.found[k].same for k in self.where):
+        if any(self.numbers[k].same for k in self.where):
             self._collect(way, dict(reversed(points.items())), "points")
-        suspects = {j for k in self.where if self._open(k) for j in self.found[k].used if not self._holds(j)}
+        suspects = {j for k in self.where if self._open(k) for j in self.numbers[k].used if not self._holds(j)}
         for j in sorted(suspects)[:MOST_TYPOS]:
             for k, value in self._all(way, self.exact, {i: p for i, p in points.items() if i != j}).items():
-                if j in self.found[k].used and (bounds := self._bounds(value)) is not None:
-                    self.found[k].spared[j] = bounds
+                if j in self.numbers[k].used and (bounds := self._bounds(value)) is not None:
+                    self.numbers[k].spared[j] = bounds
+
+    def _from_digits(self, way: Way) -> None:
+        """Each number from the printed digits of those that it is calculated from, and which these are."""
+        marks = Labelled(self.exact)
+        labelled = {k: marks.mark(p.value, p.value, k) for k in self.where for p in (self.text.claims[k].printed,)}
+        for k, mark in self._all(way, marks, labelled).items():
+            self.numbers[k].used |= mark.labels - {k}
+            if (bounds := self._bounds(mark.value)) is not None:
+                self.numbers[k].points.append(bounds)
+
+    def _points(self) -> dict[int, Any]:
+        """The printed numbers at their digits."""
+        return {k: self.exact.between(*(self.text.claims[k].printed.value,) * 2) for k in self.where}
+
+    def _ranges(self) -> dict[int, Any]:
+        """The intervals that round to the printed digits."""
+        return {k: self.exact.between(*self.text.claims[k].printed.rounded) for k in self.where}
 
     def _repeated(self) -> None:
         """Note which claims are of one number."""
         seen: dict[tuple, list[int]] = {}
         for k, quantity in self.where.items():
             earlier = seen.setdefault((quantity.tensor, quantity.at, *self.visits[k]), [])
-            self.found[k].same = tuple(earlier)
+            self.numbers[k].same = tuple(earlier)
             earlier.append(k)
 
     def _collect(self, way: Way, printed: Mapping[int, Any], kind: str) -> None:
         for k, value in self._all(way, self.exact, printed).items() if printed else ():
             if (bounds := self._bounds(value)) is not None:
-                getattr(self.found[k], kind).append(bounds)
+                getattr(self.numbers[k], kind).append(bounds)
 
     def _holds(self, k: int) -> bool:
-        exact = self.found[k].exact
+        exact = self.numbers[k].exact
         return exact is not None and bool(agrees(self.text.claims[k].printed, exact))
 
     def _open(self, k: int) -> bool:
         """Whether neither the inputs nor the printed digits give a claim's number."""
-        found = self.found[k]
+        found = self.numbers[k]
         return found.exact is not None and not self._holds(k) and not any(agrees(self.text.claims[k].printed, p) for p in found.points)
 
     # what is claimed, and when
@@ -170,7 +197,7 @@ class _Run:
         strides = [int(np.prod(first.shape[axis + 1:])) for axis in range(len(first.shape))]
         for k in members:
             self.where[k] = places[sum(i * s for i, s in zip(self.text.claims[k].at, strides))]
-            self.found[k].turned = turned
+            self.numbers[k].turned = turned
 
     def _visits(self, k: int, quantities: Quantities) -> None:
         claim = self.text.claims[k]
@@ -184,7 +211,7 @@ class _Run:
 
     def _refuse(self, k: int, problem: str, ill_posed: bool = False) -> None:
         self.where.pop(k, None)
-        self.found[k].problem, self.found[k].ill_posed = problem, ill_posed
+        self.numbers[k].problem, self.numbers[k].ill_posed = problem, ill_posed
 
     def _drop(self, way: Way) -> None:
         """Refuse the claims that need a value that the file does not give."""
@@ -216,8 +243,8 @@ class _Run:
         if not self.far:
             return
         for k, value in self._all(way, self.exact, {}, rough=True).items():
-            if any(v.step in self.far for v in self.visits[k]) and (other := self._bounds(value)) and self.found[k].exact:
-                self.found[k].exact = between(self.found[k].exact, other)
+            if any(v.step in self.far for v in self.visits[k]) and (other := self._bounds(value)) and self.numbers[k].exact:
+                self.numbers[k].exact = between(self.numbers[k].exact, other)
 
     def _all(self, way: Way, numbers: Numbers, printed: Mapping[int, Any], rough: bool = False) -> dict[int, Any]:
         """Each claim's value, all reads of claimed elements taking the printed ones; left out where the numbers break."""
@@ -248,7 +275,7 @@ class _Run:
             try:
                 given = {**values, **rows_of(self.text, visit, keep=values)}
                 found = interpret(way.program, {t.name: given[t.name] for t in way.program.inputs}, self.text.sizes, numbers=numbers,
-                                  facts=False, instead=self._masks(way, here, printed, numbers))
+                                  facts=False, instead=self._masks(way, here, printed, numbers, visit.step))
             except (LanguageError, ArithmeticError, ValueError):
                 if visit.sample is None:
                     return None
@@ -258,12 +285,14 @@ class _Run:
             arrays = found if visit.sample is None else arrays
         return arrays
 
-    def _masks(self, way: Way, here: Mapping[int, str], printed: Mapping[int, Any],
-               numbers: Numbers) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """For each tensor with claimed elements which they are, and their printed values."""
+    def _masks(self, way: Way, here: Mapping[int, str], printed: Mapping[int, Any], numbers: Numbers,
+               step: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """For each tensor with claimed elements which they are, and their printed values; those of next values, too."""
         masks: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        for k in (k for k in printed if k in here):
-            tensor = way.program.tensor(here[k])
+        following = {k: way.next[name] for k in printed if k not in here and self.visits[k] == [Visit(step + 1)]
+                     and (name := way.locate(self.where[k])) in way.next and way.next[name] in way.program}
+        for k, name in [(k, here[k]) for k in printed if k in here] + [*following.items()]:
+            tensor = way.program.tensor(name)
             if tensor.dtype == "int" or len(self.visits[k]) > 1:
                 continue
             if tensor.name not in masks:
