@@ -181,8 +181,10 @@ class SymbolicAt(Symbolic):
         return self.nodes[expression]
 
     def greater(self, a: Any, b: Any) -> bool:
-        gap = expand_definitions(sp.S(a - b)).xreplace(self.point)
-        return bool(gap.evalf(30) > 0)
+        gap = expand_definitions(sp.S(a - b)).xreplace(self.point).evalf(30)
+        if not gap.is_comparable:
+            raise LanguageError(f"cannot decide whether {a} > {b}; a maximum needs numbers")
+        return bool(gap > 0)
 
 
 NUMBERS: dict[str, Numbers] = {"float64": Float64(), "rational": Rational(), "symbol": Symbolic()}

@@ -146,3 +146,10 @@ def test_definitions_are_what_they_say() -> None:
         assert float(fn.expand_definitions(fn.DEFINITIONS[name](sp.Rational(1, 2)))) == pytest.approx(float(expected), rel=1e-14)
     with pytest.raises(LanguageError, match="not by SymPy's diff"):
         fn.sigmoid(a).diff(a)
+
+
+@pytest.mark.parametrize(("number", "value"), [(sp.E - 3, 0), (sp.pi - 3, 1), (sp.sqrt(2) ** 2 - 2, sp.S.Half), (sp.exp(1) - sp.E, sp.S.Half)])
+def test_steps_and_brackets_of_numbers_are_decided(number: sp.Expr, value: sp.Expr) -> None:
+    assert fn.step(number, sp.S.Half) == value
+    assert fn.equal(number + 1, 1) == (value == sp.S.Half)
+    assert isinstance(fn.step(number * a, 0), fn.step) or number == 0

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from symbp.calculus.local import prime
 from symbp.language import Index, Program, Tensor, size
 from symbp.language.build import total
-from symbp.language.functions import gelu, opaque, sigmoid
+from symbp.language.functions import gelu, opaque, sigmoid, sign
 from symbp.matrix.check import agrees, question
 from symbp.matrix.evaluate import Environment, ShapeError, applied, evaluate
 from symbp.matrix.nodes import (
@@ -148,3 +149,7 @@ def test_a_size_is_the_extent_of_its_axes() -> None:
     asked = question(mean[()], total(n, g[n] - size("N")) / size("N"), view)
     for environment, _ in asked.answers():
         assert environment.arrays[next(k for k in environment.arrays if not isinstance(k, Leaf))] == len(environment.arrays[Leaf("g", None, 1)])
+
+
+def test_a_function_whose_definition_is_a_number_has_the_shape_of_its_arguments() -> None:
+    assert applied(prime(sign), (np.ones((2, 3)),)).tolist() == np.zeros((2, 3)).tolist()

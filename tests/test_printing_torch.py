@@ -11,6 +11,7 @@ import symbp as sb
 from symbp.certify.sample import draw
 from symbp.certify.torch import printed_module
 from symbp.interpret import interpret
+from symbp.language import Equation, Index, Loop, Program, Tensor
 from symbp.printing.torch import torch_source
 
 
@@ -60,3 +61,27 @@ activation = "tanh"
 [loss]
 type = "squared_error"
 '''
+
+
+FORMULAS = ["sum(i, s)", "log(sum(i, s))", "x[i] - 1/3", "x[i] + pi - e", "max(i, s)*x[i]", "mean(i, (x[i]*2)^0)", "max(i, maximum(x[i], 0.1))",
+            "gelu(s)", "erf(s)^2", "sum(i where i >= 1, s)", "max(i, [exp(j) == 3*i + j])"]
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_constants_scalars_and_indices_that_a_body_does_not_read(formula: str):
+    """A constant is no float32, and a sum over an index counts it whether the body reads it or not."""
+    load_torch()
+    report = sb.check(formula)
+    assert report.passed, report.table()
+    assert {r.status for g in report.gradients for r in g.rungs if r.rung in ("independent", "differences")} == {"passed"}
+
+
+def test_a_condition_on_the_index_of_a_loop_alone():
+    torch = load_torch()
+    t, i = Index("t", 4), Index("i", 3)
+    x, s = Tensor("x", (3,), role="parameter"), Tensor("s", (5,), role="state")
+    body = (Equation(s[t + 1], s[t], domain=(t - 1,)), Equation(s[t + 1], x[i], over=(i,), domain=(2 - t,)))
+    program = Program((x, s), (Equation(s[0], 1), Loop(t, "ascending", body)))
+    values = {"x": np.array([1.0, 2.0, 4.0])}
+    printed = printed_module(program).forward({"x": torch.tensor(values["x"])}, {})
+    assert printed["s"].tolist() == interpret(program, values)["s"].tolist() == [1, 7, 14, 21, 21]

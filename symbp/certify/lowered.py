@@ -77,7 +77,7 @@ def run_lines(program: Program, point: Point, planned: bool) -> dict[str, np.nda
 
 def erf(x: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """The error function, as generated modules define it."""
-    values = np.frompyfunc(math.erf, 1, 1)(x).astype(np.float64)
+    values = np.asarray(np.frompyfunc(math.erf, 1, 1)(x), dtype=np.float64)
     if out is None:
         return values
     np.copyto(out, values)

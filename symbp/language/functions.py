@@ -24,8 +24,9 @@ class step(sp.Function):
 
     @classmethod
     def eval(cls, x: sp.Expr, at_zero: sp.Expr) -> sp.Expr | None:
-        if x.is_Number:
-            return sp.S.One if x > 0 else sp.S.Zero if x < 0 else at_zero
+        if x.is_comparable:
+            known = [value for value, holds in ((sp.S.One, x.is_positive), (sp.S.Zero, x.is_negative), (at_zero, x.is_zero)) if holds]
+            return known[0] if known else None
         return None
 
 
@@ -39,8 +40,8 @@ class equal(sp.Function):
     def eval(cls, a: sp.Expr, b: sp.Expr) -> sp.Expr | None:
         if a == b:
             return sp.S.One
-        if a.is_Number and b.is_Number:
-            return sp.S.Zero
+        if a.is_comparable and b.is_comparable:
+            return {True: sp.S.One, False: sp.S.Zero}.get((a - b).is_zero)
         return None
 
 

@@ -227,7 +227,8 @@ def applied(function: type, values: tuple[np.ndarray, ...]) -> np.ndarray:
         return PRIMITIVES[function](*values)
     if function.definition is None:
         return stand_in(function.__name__)(*values)
-    return _defined(function.definition, dict(zip(function.parameters, values)))
+    found = _defined(function.definition, dict(zip(function.parameters, values)))
+    return np.broadcast_to(found, np.broadcast_shapes(*map(np.shape, values)))  # sign' is 0 everywhere, one number
 
 
 def _defined(formula: sp.Expr, values: Mapping[sp.Expr, np.ndarray]) -> np.ndarray | float:

@@ -36,6 +36,11 @@ def number(value):
     return torch.as_tensor(value, dtype=torch.float64)
 
 
+def column(value, index):
+    """A body's value at every point, in float64, also where it is the same at all."""
+    return number(value).expand(index.shape)
+
+
 def zeros(*shape):
     return torch.zeros(shape, dtype=torch.float64)
 
@@ -43,9 +48,8 @@ def zeros(*shape):
 def add(target, where, values):
     """The target with a value added at each position."""
     if not where:
-        return target + torch.as_tensor(values, dtype=torch.float64).sum()
+        return target + values.sum()
     where = torch.broadcast_tensors(*[torch.as_tensor(w) for w in where])
-    values = torch.as_tensor(values, dtype=torch.float64)
     if where[0].dim() == 0:
         return target.index_put(where, values.sum(), accumulate=True)
     return target.index_put(where, values.expand(where[0].shape), accumulate=True)
@@ -91,7 +95,7 @@ def torch_source(program: Program) -> str:
     return PREAMBLE + "\n".join([*lines, "    return T", ""])
 
 
-TAKEN = ("T", "F", "torch", "sizes", "points", "add", "zeros", "step", "equal", "number")
+TAKEN = ("T", "F", "torch", "sizes", "points", "add", "zeros", "step", "equal", "number", "column", "largest", "keep")
 """Names of the printed module that no index may have."""
 
 class _Source(StrPrinter):
@@ -152,20 +156,19 @@ class _Source(StrPrinter):
         if indices:
             ranges = ", ".join(f"({self.doprint(i.start)}, {self.doprint(sp.expand(i.last + 1))})" for i in indices)
             yield f"{names}{',' if len(indices) == 1 else ''} = points({ranges})"
-        for condition in eq.domain:
-            yield f"keep = ({self.doprint(condition)}) >= 0"
-            if indices and set(indices) & condition.atoms(Index):
-                yield f"{names}{',' if len(indices) == 1 else ''} = [c[keep] for c in ({names},)]"
+        for condition in eq.domain if indices else ():
+            yield f"keep = torch.as_tensor(({self.doprint(condition)}) >= 0)"
+            yield f"{names}{',' if len(indices) == 1 else ''} = [c[keep.expand(c.shape)] for c in ({names},)]"
+        guard = "" if indices or not eq.domain else f"if {' and '.join(f'({self.doprint(c)}) >= 0' for c in eq.domain)}: "
         name, where = repr(eq.target.name), self._positions(eq.target)
         body = self._printed(eq.body, whole=False)
-        if not eq.body.has(Access):
-            body = f"({body}) + 0.0 * {self.index_name(indices[0])}" if indices else f"float({body})"
+        body = f"column({body}, {self.index_name(indices[0])})" if indices else f"number({body})"
         if self.program.tensor(eq.target.name).held:
             body = f"({body}).detach()"
         if eq.op == "sum":
-            yield f"T[{name}] = add(T[{name}], ({where}), {body})"
+            yield f"{guard}T[{name}] = add(T[{name}], ({where}), {body})"
         else:
-            yield f"T[{name}] = largest(T[{name}], ({where}), {body}, {self.split!r})"
+            yield f"{guard}T[{name}] = largest(T[{name}], ({where}), {body}, {self.split!r})"
 
     def _printed(self, expression: sp.Expr, whole: bool) -> str:
         """An expression of whole numbers, or of float64 numbers: in a body, indices and labels are converted."""
