@@ -234,3 +234,9 @@ def test_a_draw_stays_where_logs_and_roots_are_defined(formula: str, recwarn: py
 def test_what_is_nowhere_finite_is_said():
     with pytest.raises(LanguageError, match="finite"):
         sb.check("sum(i, log(-x[i]^2))")
+
+
+def test_a_gradient_that_is_no_number_passes_no_rung_of_numbers():
+    """0^s has no derivative by s that is a number; a comparison with nan must not count as agreement."""
+    (by_s,) = [g for g in sb.check("[n == j]^s").gradients if g.name == "s"]
+    assert all(rung.status in (FAILED, NOT_RUN) for rung in by_s.rungs if rung.rung != "exact"), by_s.rungs

@@ -141,3 +141,10 @@ def test_printing_and_reading_again_gives_the_same(text: str):
         shown = str(first).replace("alpha[]", "alpha").replace("E", "e")
         again = parse_expression(shown, scope(indices={"n": Index("n", 5), "i": Index("i", 3), "j": Index("j", 4)}))
         assert again == first or sp.expand(again - first) == 0
+
+
+def test_a_minimum_is_a_negative_maximum() -> None:
+    i, n = Index("i", 3), Index("n", 5)
+    x = Tensor("x", (5, 3))
+    read = parse_expression("min(i where i >= 1, x[n,i]^2)", Scope({"x": x}, {"i": i, "n": n}))
+    assert read == -Reduce("max", -x[n, i] ** 2, [i], [i - 1])

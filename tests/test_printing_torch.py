@@ -64,7 +64,8 @@ type = "squared_error"
 
 
 FORMULAS = ["sum(i, s)", "log(sum(i, s))", "x[i] - 1/3", "x[i] + pi - e", "max(i, s)*x[i]", "mean(i, (x[i]*2)^0)", "max(i, maximum(x[i], 0.1))",
-            "gelu(s)", "erf(s)^2", "sum(i where i >= 1, s)", "max(i, [exp(j) == 3*i + j])"]
+            "gelu(s)", "erf(s)^2", "sum(i where i >= 1, s)", "max(i, [exp(j) == 3*i + j])",
+            "(e + x[i])*pi^40", "min(i, x[i]^2 + y[i])"]
 
 
 @pytest.mark.parametrize("formula", FORMULAS)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from symbp.arrays import lower
-from symbp.certify.numeric import Point
+from symbp.certify.numeric import Point, worst
 from symbp.certify.result import FAILED, NOT_RUN, PASSED, RungResult
 from symbp.derivation import Derivation
 from symbp.derivation.options import Options
@@ -49,7 +49,7 @@ def _program(point: Point) -> tuple[Program, dict[str, str]]:
 def _compared(expected: np.ndarray, found: Iterable[np.ndarray]) -> RungResult:
     scale = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
     errors = [float(np.max(np.abs(array - expected), initial=0.0)) if array.shape == expected.shape else math.inf for array in found]
-    error = max(errors) / scale
+    error = worst(errors) / scale
     return RungResult("lowered", PASSED if error < AGREEMENT else FAILED, error, "NumPy against the oracle")
 
 

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import numpy as np
 
-from symbp.certify.numeric import Point
+from symbp.certify.numeric import Point, worst
 from symbp.certify.result import FAILED, NOT_RUN, PASSED, RungResult
 from symbp.language import Program
 from symbp.printing.torch import torch_source
@@ -61,10 +61,14 @@ def independent(point: Point, names: tuple[str, ...]) -> dict[str, RungResult]:
     if not installed():
         return {n: RungResult("independent", NOT_RUN, None, "PyTorch is not installed") for n in names}
     found = autograd(point, names)
-    value = float(np.max(np.abs(found[""] - point.arrays[point.derivative.of]), initial=0.0))
+    value = _error(found[""], point.arrays[point.derivative.of])
     results = {}
     for name in names:
-        scale = max(1.0, float(np.max(np.abs(found[name]), initial=0.0)))
-        error = max(value, float(np.max(np.abs(found[name] - point.gradient(name)), initial=0.0)) / scale)
+        error = worst((value, _error(found[name], point.gradient(name))))
         results[name] = RungResult("independent", PASSED if error < AGREEMENT else FAILED, error, "PyTorch autograd")
     return results
+
+
+def _error(found: np.ndarray, other: np.ndarray) -> float:
+    """The largest difference, relative to the largest value where that is above 1."""
+    return float(np.max(np.abs(found - other), initial=0.0)) / max(1.0, float(np.max(np.abs(found), initial=0.0)))

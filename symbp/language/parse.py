@@ -188,7 +188,7 @@ class _Reader:
         return equal(self.expression(left), self.expression(right))
 
     def _where(self, node: Tree) -> sp.Expr:
-        raise self.fail("`where` stands behind the last index of a sum or max, as in sum(j where j <= i, …)")
+        raise self.fail("`where` stands behind the last index of a sum, max or min, as in sum(j where j <= i, …)")
 
     def _call(self, node: Tree) -> sp.Expr:
         name = str(node.children[0])
@@ -235,9 +235,11 @@ class _Reader:
         if name == "softmax" and len(over) > 1:
             raise self.fail(f"softmax runs over one index, not over {', '.join(map(str, over))}")
         if domain and name in ("softmax", "mean"):
-            raise self.fail(f"{name} takes no `where`; sum and max do")
+            raise self.fail(f"{name} takes no `where`; sum, max and min do")
         if name == "mean":
             return Reduce("sum", body / sp.Mul(*(i.extent for i in over)), over, domain)
+        if name == "min":
+            return -Reduce("max", -body, over, domain)
         return Reduce(name, body, over, domain)
 
     def _bound(self, name: str, argument: Tree) -> Index:

@@ -20,7 +20,7 @@ from symbp.language.tensor import Tensor
 if TYPE_CHECKING:
     from lark import Tree
 
-REDUCTIONS = ("sum", "mean", "max", "softmax")
+REDUCTIONS = ("sum", "mean", "max", "min", "softmax")
 CONSTANTS = {"pi": sp.pi, "e": sp.E}
 MOST_INDICES, MOST_TENSORS = 10, 26
 RESERVED = {"where", "and", "inside", *REDUCTIONS, *PRIMITIVES, *DEFINITIONS, *CONSTANTS}
