@@ -46,6 +46,8 @@ READINGS: tuple[tuple[Reading, str], ...] = (
 )
 TARGETS = ("y", "t", "d", "q", "p", "r", "o")
 ASSUMED = {"one-hot": "each {name} has a single 1", "simplex": "the elements of each {name} sum to 1", "binary": "{name} is 0 or 1"}
+COUNTS = ("N", "M", "B", "K", "C", "D", "T", "H", "m", "n", "d")
+"""Scalars of these names that are whole numbers are how many there are of something, and keep their value."""
 GENERIC = ("generic", "any", "f")
 
 
@@ -90,6 +92,8 @@ class Formulas:
         axes = {**tensors, **{name: len(self.program.tensor(key[-1]).shape) for name, key in self.aliases.items()}}
         self.names = Names(axes)
         self.functions = self._functions(text.functions)
+        self.fixed = {t.name: int(text.values[t.name].item()) for t in text.program.inputs if not t.shape and t.name in COUNTS
+                      and t.name in text.values and t.role != "parameter" and 1 < text.values[t.name].item() == int(text.values[t.name].item())}
         self._points: dict[tuple, Point] = {}
         self._read: dict[str, Formula] = {}
         self._lefts: dict[tuple, tuple[Value | Linear, frozenset[str]]] = {}
@@ -148,7 +152,7 @@ class Formulas:
 
     def relation(self, left: Node, right: Node, sign: str = "=") -> Judgement:
         """The verdict on left = right."""
-        updated = self.updates.target(left, right, sign, self.names)
+        updated = self.updates.is_update(left, right, sign, self.names, self._some(left, right))
         first: Judgement | None = None
         for reading, note in READINGS:
             found = self._under(left, right, reading, updated, {})
@@ -159,7 +163,7 @@ class Formulas:
             return first
         return self._assuming(left, right, updated) or first
 
-    def _assuming(self, left: Node, right: Node, updated: str) -> Judgement | None:
+    def _assuming(self, left: Node, right: Node, updated: bool) -> Judgement | None:
         """The verdict where something is assumed of a target that the file does not state."""
         for name, what in self._assumptions():
             for reading in (Reading(), Reading(rows=True)):
@@ -177,7 +181,7 @@ class Formulas:
                 yield from ((tensor.name, "one-hot"), (tensor.name, "simplex"))
             yield tensor.name, "binary"
 
-    def _under(self, left: Node, right: Node, reading: Reading, updated: str, assumed: Mapping[str, str]) -> Judgement:
+    def _under(self, left: Node, right: Node, reading: Reading, updated: bool, assumed: Mapping[str, str]) -> Judgement:
         """The verdict under one reading."""
         try:
             assignments = self._assignments(left, right)
@@ -203,7 +207,7 @@ class Formulas:
         return Judgement(WRONG) if decided.equal is False else Judgement(UNDECIDED, decided.method)
 
     def _float(
-        self, left: Node, right: Node, reading: Reading, updated: str, assumed: Mapping[str, str], assignments: list[dict[str, int]]
+        self, left: Node, right: Node, reading: Reading, updated: bool, assumed: Mapping[str, str], assignments: list[dict[str, int]]
     ) -> Judgement | tuple[str, set[str]]:
         """A difference of floats; or the form in which the sides seem equal, and what the evaluation noted."""
         kept: dict[str, None] | None = None
@@ -229,7 +233,7 @@ class Formulas:
         left: Node,
         right: Node,
         reading: Reading,
-        updated: str,
+        updated: bool,
         assumed: Mapping[str, str],
         letters: Mapping[str, int],
         kind: str,
@@ -239,7 +243,7 @@ class Formulas:
         point = self.point(seed, kind, assumed)
         meaning = self.meaning(point, left, right, reading, letters)
         if updated:
-            first: Value | Linear = self.updates.following(point, updated, left, reading.rows)
+            first: Value | Linear = self.updates.following(meaning, left)
             second = meaning.evaluate(without_marks(right))
         else:
             first, second = self._left(meaning, left, reading, letters, kind, seed, assumed), meaning.evaluate(right)
@@ -247,16 +251,8 @@ class Formulas:
 
     def meaning(self, point: Point, left: Node, right: Node, reading: Reading, letters: Mapping[str, int]) -> Meaning:
         """What symbols mean at a point."""
-        made = Meaning(
-            point,
-            self.names,
-            self.aliases,
-            self.functions,
-            reading,
-            dict(letters),
-            batch=self._batch(point),
-            families=self._families(left, right),
-        )
+        made = Meaning(point, self.names, self.aliases, self.functions, reading, dict(letters), sizes=dict(self.fixed),
+                       batch=self._batch(point), families=self._families(left, right))
         made.prepare(left, right)
         return made
 
@@ -326,9 +322,15 @@ class Formulas:
             raise Unknown(f"there is no {' and '.join(free)} for which all names exist")
         return found
 
+    def _some(self, left: Node, right: Node) -> dict[str, int]:
+        """Some values of the letters that count names, or none."""
+        with contextlib.suppress(SymbpError):
+            return self._assignments(left, right)[-1]
+        return {}
+
     def _exists(self, sym: Sym, letters: Mapping[str, int]) -> bool:
         own = {n.base for s in (*sym.subs, *sym.sups) for _, n in walk(s.body) if isinstance(n, Sym)}
-        if not own & {*letters} or sym.base == "e" or sym.base in ("delta",) and len(sym.subs) == 2:
+        if not own & {*letters} or sym.base == "e" or self.names.is_kronecker(sym):
             return True
         inside = bool(own - {*letters})
         return (
@@ -341,7 +343,7 @@ class Formulas:
         """A point, each drawn once."""
         key = seed, kind, tuple(assumed.items())
         if key not in self._points:
-            self._points[key] = Point(self.program, seed, kind, assumed, self.text.program)
+            self._points[key] = Point(self.program, seed, kind, assumed, self.text.program, self.fixed)
         return self._points[key]
 
     def _batch(self, point: Point) -> int | None:
@@ -381,8 +383,10 @@ class Formulas:
             key = self._key_of(read.sides[0])
             if key is not None:
                 return (key[1][1], key[2]) if key[1][0] == "of" else None
-            updated = self.updates.target(read.sides[0], read.sides[1], read.signs[0], self.names).removeprefix("Δ")
-            return (self.text.loss, updated) if self.text.loss and updated in self.updates.parameters else None
+            left, right = read.sides[:2]
+            letters = self._some(left, right)
+            updated = self.updates.is_update(left, right, read.signs[0], self.names, letters) and self.updates.parameter(left, self.names, letters)
+            return (self.text.loss, updated.name) if self.text.loss and updated and updated.name in self.updates.parameters else None
         except (SymbpError, IndexError, TypeError, KeyError):
             return None
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from symbp.errors import SymbpError
 from symbp.suggest import nearest
-from symbp.verify.nodes import Big, Negative, Node, Number, Script, Sum, Sym, below, is_letter, walk
+from symbp.verify.nodes import Big, Negative, Node, Number, Script, Sum, Sym, below, is_letter
 from symbp.verify.structure import TRANSPOSES
 
 COUNTING = ("l", "t", "tau", "k")
@@ -125,7 +125,7 @@ class Names:
     def counting(self, node: Node, given: Iterable[str] = ()) -> list[str]:
         """The letters of a formula that count names."""
         found: dict[str, None] = dict.fromkeys(given)
-        symbols = [n for _, n in walk(node) if isinstance(n, Sym) and (n.subs or n.sups)]
+        symbols = [n for n in below(node) if isinstance(n, Sym) and (n.subs or n.sups) and not self.is_kronecker(n)]
         for sym in symbols:
             if self._resolves(sym, found):
                 continue
@@ -134,6 +134,13 @@ class Names:
                     found[letter] = None
                     break
         return list(found)
+
+    def is_kronecker(self, sym: Sym) -> bool:
+        """Whether a symbol is Kronecker's δ_{ij}: two letters below, and no tensor of that name with two axes."""
+        if sym.base != "delta" or len(sym.subs) != 2 or sym.sups:
+            return False
+        letters = all(isinstance(s.body, (Sym, Number, Sum)) for s in sym.subs) and not any(is_letter(s.body, "l", "t") for s in sym.subs)
+        return letters and self.find(sym, {}) is None
 
     def _resolves(self, sym: Sym, letters: Iterable[str]) -> bool:
         """Whether a symbol has a name for some values of these letters, those that it has."""

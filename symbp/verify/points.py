@@ -97,6 +97,7 @@ class Point:
         kind: str = FLOAT,
         assumed: Mapping[str, str] | None = None,
         text: Program | None = None,
+        fixed: Mapping[str, int] | None = None,
     ) -> None:
         self.program, self.seed, self.kind = program, seed, kind
         self.sample = draw(text or program, seed)
@@ -106,6 +107,9 @@ class Point:
             self.values[tensor.name] = draw_tensor(program, tensor, self.sample.sizes, rng, True)
         for name, what in (assumed or {}).items():
             self.values[name] = assume(self.values[name], what, seed)
+        self.fixed = dict(fixed or {})
+        for name, value in self.fixed.items():
+            self.values[name] = np.asarray(float(value))
         self.symbols: dict[sp.Symbol, sp.Rational] = {}
         self.positive: set[sp.Symbol] = set()
         self.numbers: Numbers = Float64()
@@ -128,7 +132,7 @@ class Point:
             if tensor.dtype == "int":
                 continue
             value, rule = self.values[tensor.name], constraint(self.program, tensor)
-            fixed = rule.simplex or rule.binary or rule.signs or tensor.name in assumed
+            fixed = rule.simplex or rule.binary or rule.signs or tensor.name in assumed or tensor.name in self.fixed
             exact = np.empty(value.shape, dtype=object)
             for at in np.ndindex(value.shape):
                 exact[at] = sp.Rational(round(float(value[at]) * 1000), 1000)

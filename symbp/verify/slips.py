@@ -51,7 +51,7 @@ class _Search:
 
     def __init__(self, formulas: Formulas, left: Node, right: Node, sign: str) -> None:
         self.formulas, self.left, self.right, self.sign = formulas, left, right, sign
-        self.updated = formulas.updates.target(left, right, sign, formulas.names)
+        self.updated = formulas.updates.is_update(left, right, sign, formulas.names, formulas._some(left, right))
         self.assignments = formulas._assignments(left, right) if self._assignable() else [{}]
         self.scope = self._scope()
         self.readings = (Reading(), Reading(rows=True))

@@ -2,18 +2,22 @@ r"""Updates: w := w − α ∂J/∂w, W^{new} = …, θ_{t+1} = …, Δw = …, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from symbp.calculus.differentiate import adjoint
 from symbp.errors import SymbpError
 from symbp.language.program import Program
 from symbp.optim.methods import GradientDescent
 from symbp.verify.claimfile import Text
-from symbp.verify.naming import MARKS, Names, Unknown
-from symbp.verify.nodes import Node, Number, Product, Script, Sum, Sym, is_letter, walk
-from symbp.verify.points import Point
-from symbp.verify.shapes import Value, matrix
+from symbp.verify.naming import MARKS, Named, Names
+from symbp.verify.nodes import Node, Number, Product, Script, Sum, Sym, below, is_letter
+from symbp.verify.shapes import Value
 from symbp.verify.structure import _mapped as mapped
+
+if TYPE_CHECKING:
+    from symbp.verify.meaning import Meaning
 
 NEW, OLD = ("new", "next", "neu", "updated"), ("old", "prev", "current")
 
@@ -42,38 +46,30 @@ class Updates:
         except SymbpError as error:
             self.problem = str(error)
 
-    def target(self, left: Node, right: Node, sign: str, names: Names) -> str:
-        """The parameter or state that a relation gives its next value, or ""."""
+    def parameter(self, left: Node, names: Names, letters: Mapping[str, int]) -> Named | None:
+        """The parameter or state whose next value or change a left side is."""
         if is_change(left):
-            found = names.find(left.factors[1], names.last(left))
-            return f"Δ{found.name}" if found and found.name in self.next and not found.indices else ""
-        if not isinstance(left, Sym):
-            return ""
+            left = left.factors[1]
         bare = without_marks(left)
-        found = names.find(bare, names.last(bare))
-        if found is None or found.name not in self.next:
-            if found is not None and sign == ":=" and found.name not in names.axes:
-                raise Unknown(f"{found.name} has no next value")
-            return ""
-        own = any(isinstance(n, Sym) and without_marks(n) == bare for _, n in walk(right))
-        return (
-            found.name
-            if own and (sign == ":=" or is_new(left) or without_marks(left) == left) and self._is_update(left, right, sign)
-            else ""
-        )
+        found = names.find(bare, {**names.last(bare), **letters}) if isinstance(bare, Sym) else None
+        return found if found is not None and found.name in self.next else None
 
-    def _is_update(self, left: Node, right: Node, sign: str) -> bool:
-        return sign == ":=" or is_new(left) or any(isinstance(n, Sym) and n == left for _, n in walk(right))
+    def is_update(self, left: Node, right: Node, sign: str, names: Names, letters: Mapping[str, int]) -> bool:
+        """Whether a relation gives a parameter or state its next value."""
+        if self.parameter(left, names, letters) is None:
+            return False
+        if is_change(left) or sign == ":=" or is_new(left):
+            return True
+        return any(isinstance(n, Sym) and n == left for n in below(right))
 
-    def following(self, point: Point, name: str, left: Node, rows: bool) -> Value:
+    def following(self, meaning: Meaning, left: Node) -> Value:
         """The next value at a point, or for Δw how much it changes."""
-        change = name.startswith("Δ")
-        name = name.removeprefix("Δ")
-        key = ("next", name)
+        found, point = self.parameter(left, meaning.names, meaning.letters), meaning.point
+        key = ("next", found.name)
         if key not in point._arrays:
-            point._arrays[key] = point._run(self.full)[self.next[name]]
+            point._arrays[key] = point._run(self.full)[self.next[found.name]]
         following = point._arrays[key]
-        return matrix(following - point.array(("of", name)) if change else following, rows)
+        return meaning.element(following - point.array(("of", found.name)) if is_change(left) else following, found.indices)
 
 
 def is_change(left: Node) -> bool:

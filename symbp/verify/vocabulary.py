@@ -88,6 +88,7 @@ VALUE = {
 }
 """What a token says where that is not its own text."""
 WORDS = (
+    "new", "old",
     "softmax", "sigmoid", "logistic", "tanh", "sech", "cosh", "sinh", "exp", "log", "ln", "diag", "relu", "ReLU", "ReLu", "Relu",
     "LeakyReLU", "sin", "cos", "max", "min", "mean", "sqrt", "softplus", "sign", "sgn", "erf", "abs", "trace", "Tr", "tr", "otherwise",
     "if", "else", "for", "and", "sum", "step", "silu", "gelu", "swish", "elu", "leaky_relu", "Softmax", "Sigmoid", "Tanh", "rot180",
