@@ -199,10 +199,9 @@ def _kind_of(name: str, other: str) -> str:
 
 def _marks(node: Node, _scope: Scope) -> Iterator[Change]:
     """An updated value in the place of an old one."""
-    if isinstance(node, Sym):
-        kept = tuple(s for s in node.sups if not is_letter(s.body, "new")), tuple(s for s in node.subs if not is_letter(s.body, "new"))
-        if kept != (node.sups, node.subs):
-            yield Change("updated", f"the updated {node.base} stands where the old one belongs", replace(node, sups=kept[0], subs=kept[1]))
+    if isinstance(node, Sym) and node.base.startswith("new "):
+        old = node.base.removeprefix("new ")
+        yield Change("updated", f"the updated {old} stands where the old one belongs", replace(node, base=old))
 
 
 def _numbers(node: Node, scope: Scope) -> Iterator[Change]:

@@ -25,12 +25,13 @@ from symbp.verify.latex import read_formula
 from symbp.verify.linear import Linear
 from symbp.verify.meaning import Meaning, Reading, alias
 from symbp.verify.naming import Names, Unknown, bound
-from symbp.verify.nodes import Call, Derivative, Formula, Node, Sym, walk
+from symbp.verify.nodes import Call, Derivative, Formula, Node, Sym, below, is_letter, walk
 from symbp.verify.points import FLOAT, Key, Point
 from symbp.verify.quantity import Quantities
 from symbp.verify.scoping import apart
 from symbp.verify.shapes import Unfit, Value
-from symbp.verify.updates import Updates, without_marks
+from symbp.verify.structure import mapped
+from symbp.verify.updates import Updates, is_change
 
 RIGHT, RIGHT_IF, WRONG, ILL_POSED, UNDECIDED = "right", "right-if", "wrong", "ill-posed", "undecided"
 ORDER = (WRONG, ILL_POSED, UNDECIDED, RIGHT_IF, RIGHT)
@@ -89,11 +90,12 @@ class Formulas:
         tensors = {t.name: len(t.shape) for t in self.program.tensors if not t.auxiliary and not t.next_of}
         tensors = {n: a for n, a in tensors.items() if n in text.program or n not in self.quantities.program}
         self.aliases = meanings
-        axes = {**tensors, **{name: len(self.program.tensor(key[-1]).shape) for name, key in self.aliases.items()}}
+        self.aliases |= {n: key for n, key in self.updates.names.items() if n not in tensors and n not in self.aliases}
+        axes = {**tensors, **{name: len(self.updates.full.tensor(key[-1]).shape) for name, key in self.aliases.items()}}
         self.names = Names(axes)
         self.functions = self._functions(text.functions)
-        self.fixed = {t.name: int(text.values[t.name].item()) for t in text.program.inputs if not t.shape and t.name in COUNTS
-                      and t.name in text.values and t.role != "parameter" and 1 < text.values[t.name].item() == int(text.values[t.name].item())}
+        self.fixed = {t.name: int(text.values[t.name].item()) for t in text.program.inputs
+                      if t.name in COUNTS and t.name in text.values and _counts(text.values[t.name])}
         self._points: dict[tuple, Point] = {}
         self._read: dict[str, Formula] = {}
         self._lefts: dict[tuple, tuple[Value | Linear, frozenset[str]]] = {}
@@ -129,7 +131,7 @@ class Formulas:
             scalars = [n for n, axes in self.names.axes.items() if not axes]
             given = self.text.functions
             functions = [*(letter.lstrip("\\") for letter in given)]
-            self._read[formula] = apart(read_formula(formula, self.known, functions, scalars))
+            self._read[formula] = apart(read_formula(formula, self.known, functions, scalars, self.updates.timed))
         return self._read[formula]
 
     def judge(self, formula: str) -> Judgement:
@@ -141,6 +143,8 @@ class Formulas:
             return Judgement(ILL_POSED, str(error))
         except SymbpError as error:
             return Judgement(UNDECIDED, str(error))
+        except (ArithmeticError, ValueError, TypeError, IndexError, RecursionError) as error:
+            return Judgement(UNDECIDED, f"it could not be evaluated ({type(error).__name__})")
 
     def judged(self, formula: Formula) -> Judgement:
         """The verdict on a formula that has been read: the worst of its relations."""
@@ -151,23 +155,56 @@ class Formulas:
     # one relation
 
     def relation(self, left: Node, right: Node, sign: str = "=") -> Judgement:
-        """The verdict on left = right."""
-        updated = self.updates.is_update(left, right, sign, self.names, self._some(left, right))
+        """The verdict on left = right, or on an update; where a letter stands for those of all layers, the worst."""
+        generic = self._generic(left, right)
+        if generic:
+            return min((self.relation(*sides, sign) for sides in generic), key=lambda j: ORDER.index(j.verdict))
+        found = [self.equality(*sides) for sides in self.stated(left, right, sign)]
+        best = max(found, key=lambda j: ORDER.index(j.verdict)) if any(j.verdict in (RIGHT, RIGHT_IF) for j in found) else found[0]
+        if best.verdict == WRONG and len(found) > 1:
+            for text, said in self.updates.variants:
+                other = Formulas(text).stated_relation(left, right, sign)
+                if other.verdict in (RIGHT, RIGHT_IF):
+                    return _with(other, said)
+        return best
+
+    def _generic(self, left: Node, right: Node) -> list[tuple[Node, Node]]:
+        """The sides for each layer, where a letter without an index stands for the names of all: w for w1, w2, …"""
+        whole = Formula((left, right), ("=",))
+        given = {n.base for n in below(whole) if isinstance(n, Sym) and not n.primes and self.names.find(n, self.names.last(n)) is None}
+        letters = {base for base in given if any(self.names.find(Sym(f"{base}{k}"), {}) for k in range(self.names.depth + 1))}
+        bare = {n.base for n in below(whole) if is_letter(n) and n.base in letters} - bound(whole)
+        if not bare or letters - bare:
+            return []
+        levels = [k for k in range(self.names.depth + 1) if all(self.names.find(Sym(f"{base}{k}"), {}) for base in bare)]
+        return [(_numbered(left, bare, k), _numbered(right, bare, k)) for k in levels]
+
+    def stated_relation(self, left: Node, right: Node, sign: str) -> Judgement:
+        """The verdict without other forms of the optimiser."""
+        found = [self.equality(*sides) for sides in self.stated(left, right, sign)]
+        return max(found, key=lambda j: ORDER.index(j.verdict))
+
+    def stated(self, left: Node, right: Node, sign: str) -> list[tuple[Node, Node]]:
+        """The equality that a relation states; for an update in each reading of which states are new."""
+        return self.updates.equalities(left, right, sign, self.names, self._some(left, right))
+
+    def equality(self, left: Node, right: Node) -> Judgement:
+        """The verdict on an equality."""
         first: Judgement | None = None
         for reading, note in READINGS:
-            found = self._under(left, right, reading, updated, {})
+            found = self._under(left, right, reading, {})
             if found.verdict in (RIGHT, RIGHT_IF):
                 return _with(found, note)
             first = first if first is not None and ORDER.index(first.verdict) <= ORDER.index(found.verdict) else found
         if first.verdict == UNDECIDED:
             return first
-        return self._assuming(left, right, updated) or first
+        return self._assuming(left, right) or first
 
-    def _assuming(self, left: Node, right: Node, updated: bool) -> Judgement | None:
+    def _assuming(self, left: Node, right: Node) -> Judgement | None:
         """The verdict where something is assumed of a target that the file does not state."""
         for name, what in self._assumptions():
             for reading in (Reading(), Reading(rows=True)):
-                found = self._under(left, right, reading, updated, {name: what})
+                found = self._under(left, right, reading, {name: what})
                 if found.verdict in (RIGHT, RIGHT_IF):
                     return _with(found, ASSUMED[what].format(name=name))
         return None
@@ -181,16 +218,16 @@ class Formulas:
                 yield from ((tensor.name, "one-hot"), (tensor.name, "simplex"))
             yield tensor.name, "binary"
 
-    def _under(self, left: Node, right: Node, reading: Reading, updated: bool, assumed: Mapping[str, str]) -> Judgement:
+    def _under(self, left: Node, right: Node, reading: Reading, assumed: Mapping[str, str]) -> Judgement:
         """The verdict under one reading."""
         try:
             assignments = self._assignments(left, right)
-            found = self._float(left, right, reading, updated, assumed, assignments)
+            found = self._float(left, right, reading, assumed, assignments)
             if isinstance(found, Judgement):
                 return found
             note, notes = found
             decided = exactly(
-                lambda kind, seed: [self._pairs(left, right, reading, updated, assumed, a, kind, seed)[0][note] for a in assignments],
+                lambda kind, seed: [self._pairs(left, right, reading, assumed, a, kind, seed)[0][note] for a in assignments],
                 lambda seed: self.point(seed, "symbol", assumed).positive,
                 (0, 1) if assumed or self.program.facts else (0,),
             )
@@ -207,7 +244,7 @@ class Formulas:
         return Judgement(WRONG) if decided.equal is False else Judgement(UNDECIDED, decided.method)
 
     def _float(
-        self, left: Node, right: Node, reading: Reading, updated: bool, assumed: Mapping[str, str], assignments: list[dict[str, int]]
+        self, left: Node, right: Node, reading: Reading, assumed: Mapping[str, str], assignments: list[dict[str, int]]
     ) -> Judgement | tuple[str, set[str]]:
         """A difference of floats; or the form in which the sides seem equal, and what the evaluation noted."""
         kept: dict[str, None] | None = None
@@ -215,7 +252,7 @@ class Formulas:
         met = False
         for seed in SEEDS:
             for letters in assignments:
-                found, more = self._pairs(left, right, reading, updated, assumed, letters, FLOAT, seed)
+                found, more = self._pairs(left, right, reading, assumed, letters, FLOAT, seed)
                 notes |= more
                 gaps = {note: difference(a, b) for note, (a, b) in found.items()}
                 if all(np.isnan(g) for g in gaps.values()):
@@ -233,7 +270,6 @@ class Formulas:
         left: Node,
         right: Node,
         reading: Reading,
-        updated: bool,
         assumed: Mapping[str, str],
         letters: Mapping[str, int],
         kind: str,
@@ -242,11 +278,7 @@ class Formulas:
         """Both sides at one point, in each form in which they may be compared."""
         point = self.point(seed, kind, assumed)
         meaning = self.meaning(point, left, right, reading, letters)
-        if updated:
-            first: Value | Linear = self.updates.following(meaning, left)
-            second = meaning.evaluate(without_marks(right))
-        else:
-            first, second = self._left(meaning, left, reading, letters, kind, seed, assumed), meaning.evaluate(right)
+        first, second = self._left(meaning, left, reading, letters, kind, seed, assumed), meaning.evaluate(right)
         return pairs(first, second, reading, self._is_derivative(left)), meaning.notes
 
     def meaning(self, point: Point, left: Node, right: Node, reading: Reading, letters: Mapping[str, int]) -> Meaning:
@@ -343,7 +375,7 @@ class Formulas:
         """A point, each drawn once."""
         key = seed, kind, tuple(assumed.items())
         if key not in self._points:
-            self._points[key] = Point(self.program, seed, kind, assumed, self.text.program, self.fixed)
+            self._points[key] = Point(self.program, seed, kind, assumed, self.text.program, self.fixed, self.updates.full)
         return self._points[key]
 
     def _batch(self, point: Point) -> int | None:
@@ -383,10 +415,9 @@ class Formulas:
             key = self._key_of(read.sides[0])
             if key is not None:
                 return (key[1][1], key[2]) if key[1][0] == "of" else None
-            left, right = read.sides[:2]
-            letters = self._some(left, right)
-            updated = self.updates.is_update(left, right, read.signs[0], self.names, letters) and self.updates.parameter(left, self.names, letters)
-            return (self.text.loss, updated.name) if self.text.loss and updated and updated.name in self.updates.parameters else None
+            left = read.sides[0]
+            target = self.updates.moved(left.factors[1] if is_change(left) else left, self.names, self._some(*read.sides[:2]))
+            return (self.text.loss, target[0]) if target and target[0] in self.updates.parameters else None
         except (SymbpError, IndexError, TypeError, KeyError):
             return None
 
@@ -425,3 +456,15 @@ def _with(found: Judgement, note: str) -> Judgement:
     if not note:
         return found
     return replace(found, verdict=RIGHT_IF, note=f"{found.note}; {note}" if found.note else f"right if {note}")
+
+
+def _numbered(node: Node, bases: set[str], level: int) -> Node:
+    """The node with the number of a layer behind some letters."""
+    if isinstance(node, Sym):
+        return replace(node, base=f"{node.base}{level}") if node.base in bases else node
+    return mapped(node, lambda n: _numbered(n, bases, level))
+
+
+def _counts(value: np.ndarray) -> bool:
+    """Whether a value may be how many there are of something."""
+    return not value.shape and value.item() > 1 and value.item() == int(value.item())

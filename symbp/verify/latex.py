@@ -52,11 +52,13 @@ SHOWN = {
 """The tokens that an error names, in the reader's words; the others are left out."""
 
 
-def read_formula(text: str, names: Iterable[str] = (), functions: Iterable[str] = (), numbers: Iterable[str] = ()) -> Formula:
+def read_formula(text: str, names: Iterable[str] = (), functions: Iterable[str] = (), numbers: Iterable[str] = (),
+                 timed: Iterable[str] = ()) -> Formula:
     r"""The nodes of a formula with at least two sides.
 
     names: what is known, words of several letters among it.  functions: symbols that call a function.  numbers: names whose
-    arguments may be written behind them, such as the J of J(θ).  Raises `SymbpError` with the place and what could stand there.
+    arguments may be written behind them, such as the J of J(θ).  timed: names behind which (t) may stand.
+    Raises `SymbpError` with the place and what could stand there.
 
     >>> read_formula("x + = y")
     Traceback (most recent call last):
@@ -65,7 +67,7 @@ def read_formula(text: str, names: Iterable[str] = (), functions: Iterable[str] 
     ('=',)
     """
     names = tuple(names)
-    formula = _whole(text, names, Structure(names, tuple(functions), tuple(numbers)))
+    formula = _whole(text, names, Structure(names, tuple(functions), tuple(numbers), tuple(timed)))
     if len(formula.sides) < 2:
         raise SymbpError(f"the formula `{text.strip()[:60]}` states nothing: it has no relation such as = or :=")
     return formula

@@ -459,13 +459,13 @@ class Meaning(Calls, Sums):
         axes = self.array(by[0].name).ndim
         by_indices = [*by[0].indices, *[None] * (axes - len(by[0].indices))]
         if value.is_number:
-            array = array.reshape(*array.shape[: len(own)], *array.shape[len(own) + 2 :])
+            array = array.reshape((*array.shape[: len(own)], *array.shape[len(own) + 2 :]))
             if not by[0].indices and not own:
                 return Linear(array, ("expression", of), ("of", target), 0)
             return self._rest(*self.taken(array, [*own, *by_indices]))
         if 1 not in shape:
             raise Unfit("the derivative of a matrix by an array; write it with indices")
-        array = array.reshape(*array.shape[: len(own)], max(shape), *array.shape[len(own) + 2 :])
+        array = array.reshape((*array.shape[: len(own)], max(shape), *array.shape[len(own) + 2 :]))
         if not by[0].indices and not own:
             return Linear(array, ("expression", of), ("of", target), 1)
         return self._rest(*self.taken(array, [*own, None, *by_indices]))

@@ -18,7 +18,6 @@ from symbp.verify.structure import TRANSPOSES
 
 COUNTING = ("l", "t", "tau", "k")
 LAST = ("L", "T", "H", "D")
-MARKS = ("new", "old", "next", "prev", "neu", "current", "updated")
 
 
 class Unknown(SymbpError):
@@ -87,13 +86,13 @@ class Names:
         sups = []
         for kind, script in pieces:
             transposed = is_letter(script.body, *TRANSPOSES)
-            if kind == "_" and not _is_mark(script.body):
+            if kind == "_":
                 indices.append((script.body, False))
             elif kind == "^" and script.shape and not transposed:
                 if not (is_letter(script.body) or isinstance(script.body, Number)) or is_letter(script.body, "l", *LAST):
                     return None
                 indices.insert(0, (script.body, False))
-            elif kind == "^" and not _is_mark(script.body):
+            elif kind == "^":
                 if is_letter(script.body, "l") and not transposed and "l" not in letters:
                     return None
                 sups.append(script)
@@ -118,7 +117,7 @@ class Names:
     def unknown(self, sym: Sym) -> Unknown:
         """The error for a symbol without meaning, with the nearest names."""
         shown = said(replace(sym, sups=tuple(s for s in sym.sups if not is_letter(s.body, *TRANSPOSES))))
-        return Unknown(f"nothing is called {shown} here{nearest(shown, self.axes)}")
+        return Unknown(f"nothing is called {shown} here{nearest(shown, [n for n in self.axes if ' ' not in n])}")
 
     # letters that count names
 
@@ -212,11 +211,6 @@ def _bare(name: str) -> str:
     if accent:
         return accent[2][0] + accent[1] + accent[2][1:]
     return name
-
-
-def _is_mark(node: Node) -> bool:
-    """Whether a script only says new or old."""
-    return is_letter(node, *MARKS)
 
 
 def said(node: Node) -> str:

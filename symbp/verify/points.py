@@ -98,6 +98,7 @@ class Point:
         assumed: Mapping[str, str] | None = None,
         text: Program | None = None,
         fixed: Mapping[str, int] | None = None,
+        full: Program | None = None,
     ) -> None:
         self.program, self.seed, self.kind = program, seed, kind
         self.sample = draw(text or program, seed)
@@ -118,6 +119,8 @@ class Point:
         self._arrays: dict[Key, np.ndarray] = {}
         self._programs: dict[Key, tuple[Program, str, dict[str, np.ndarray]]] = {}
         self._whole: dict[str, np.ndarray] | None = None
+        self._stepped: dict[str, np.ndarray] | None = None
+        self.full = full or program
 
     @property
     def dtype(self) -> Any:
@@ -159,7 +162,8 @@ class Point:
     def array(self, key: Key) -> np.ndarray:
         """The array of a quantity; a derivative has the axes of what is differentiated, and then those of what it is taken by."""
         if key not in self._arrays:
-            self._arrays[key] = self._tensor(key[1]) if key[0] == "of" else self._derivative(key)
+            plain = {"of": self._tensor, "full": self._after}.get(key[0])
+            self._arrays[key] = plain(key[1]) if plain else self._derivative(key)
         return self._arrays[key]
 
     def _run(self, program: Program, more: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
@@ -174,6 +178,12 @@ class Point:
         if self._whole is None:
             self._whole = self._run(self.program)
         return self._whole[name]
+
+    def _after(self, name: str) -> np.ndarray:
+        """A tensor of the program with a step of the optimiser behind it."""
+        if self._stepped is None:
+            self._stepped = self._run(self.full)
+        return self._stepped[name]
 
     def _derivative(self, key: Key) -> np.ndarray:
         _, of, by = key

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from symbp.verify.nodes import Big, Formula, Node, Sym, walk
-from symbp.verify.structure import _mapped as mapped
+from symbp.verify.structure import mapped
 
 
 def apart(formula: Formula) -> Formula:

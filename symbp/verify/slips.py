@@ -50,8 +50,8 @@ class _Search:
     """The search for the slips of one relation."""
 
     def __init__(self, formulas: Formulas, left: Node, right: Node, sign: str) -> None:
-        self.formulas, self.left, self.right, self.sign = formulas, left, right, sign
-        self.updated = formulas.updates.is_update(left, right, sign, formulas.names, formulas._some(left, right))
+        left, right = formulas.stated(left, right, sign)[0]
+        self.formulas, self.left, self.right = formulas, left, right
         self.assignments = formulas._assignments(left, right) if self._assignable() else [{}]
         self.scope = self._scope()
         self.readings = (Reading(), Reading(rows=True))
@@ -133,7 +133,7 @@ class _Search:
         """Both sides in floats at the first point, in the plain form."""
         found = []
         for letters in self.assignments:
-            made, _ = self.formulas._pairs(self.left, side, reading, self.updated, {}, letters, FLOAT, 0)
+            made, _ = self.formulas._pairs(self.left, side, reading, {}, letters, FLOAT, 0)
             found.append(made[""] if "" in made else next(iter(made.values())))
         return found
 
@@ -147,7 +147,7 @@ class _Search:
         return False
 
     def _right(self, side: Node) -> bool:
-        return self.formulas.relation(self.left, side, self.sign).verdict in ("right", "right-if")
+        return self.formulas.equality(self.left, side).verdict in ("right", "right-if")
 
     def _factor(self, side: Node) -> Slip | None:
         """A factor or sign that the whole side lacks."""

@@ -141,15 +141,20 @@ class Partials(Node):
     items: tuple[Node, ...]
 
 
+@dataclass(frozen=True)
+class Given(Node):
+    """Something given something else, p(x | μ): it may only say on what a left side depends."""
+
+
 class Structure:
     """Makes nodes of a syntax tree; it knows names and functions, not values."""
 
-    def __init__(self, names: Sequence[str], functions: Sequence[str], numbers: Sequence[str]) -> None:
-        self.names, self.functions, self.numbers = frozenset(names), frozenset(functions), frozenset(numbers)
+    def __init__(self, names: Sequence[str], functions: Sequence[str], numbers: Sequence[str], timed: Sequence[str] = ()) -> None:
+        self.names, self.functions, self.numbers, self.timed = frozenset(names), frozenset(functions), frozenset(numbers), frozenset(timed)
 
     def formula(self, tree: Tree) -> Formula:
         """The formula of the start rule."""
-        sides = [self.clean(self._head(self.node(child))) for child in tree.children[::2]]
+        sides = [self.clean(self._head(self.node(child), k == 0)) for k, child in enumerate(tree.children[::2])]
         signs, left = [], sides[0]
         for token, k in zip(tree.children[1::2], range(1, len(sides)), strict=True):
             signs.append(":=" if token.type in ("BECOMES", "GROWS") else "==" if token.type == "DEFINED" else "=")
@@ -157,11 +162,16 @@ class Structure:
                 sides[k] = Sum((left, sides[k] if token.startswith("+") else Negative(sides[k])))
         return Formula(tuple(sides), tuple(signs))
 
-    def _head(self, side: Node) -> Node:
+    def _head(self, side: Node, first: bool) -> Node:
         """A side f(x), a name and what it depends on, without the brackets."""
         if isinstance(side, Product) and len(side.factors) == 2 and side.signs == ("",):
             name, behind = side.factors
-            if isinstance(name, Sym) and isinstance(behind, Paren) and behind.shape == "(" and _only_names(behind.body):
+            if (
+                isinstance(name, Sym)
+                and isinstance(behind, Paren)
+                and behind.shape == "("
+                and (_only_names(behind.body) or first and _is_event(behind.body))
+            ):
                 return name
         return side
 
@@ -176,9 +186,11 @@ class Structure:
             if isinstance(body, Relation) and node.shape in "[(":
                 return Bracket(body)
             return body
+        if isinstance(node, Given):
+            raise SymbpError("a conditional, p(y | x), has no value here; write the expression that it stands for")
         if isinstance(node, Partials):
             raise SymbpError("∂ stands alone: a derivative is written ∂J/∂w, \\frac{\\partial J}{\\partial w} or \\nabla_w J")
-        return _mapped(node, self.clean)
+        return mapped(node, self.clean)
 
     # leaves
 
@@ -227,7 +239,7 @@ class Structure:
         return Norm(self._inside(children[1].children), 2)
 
     def _given(self, _children: Sequence[Any]) -> Node:
-        raise SymbpError("a conditional, p(y | x), has no value here; write the expression that it stands for")
+        return Given()
 
     def _relation(self, children: Sequence[Any]) -> Node:
         sides = [self.node(c) for c in children[::2]]
@@ -501,9 +513,36 @@ class _Chain:
             return body if isinstance(body, Bracket) else Bracket(body), k + 1
         if self.structure.is_function(raw):
             return self._call(raw, k)
+        if raw.primes == 1 and raw.base in self.structure.names and (by := self._names_behind(k)):
+            return Derivative(replace(raw, primes=0), by), k + 2
+        if (
+            raw.base == "Delta"
+            and self.beside(k + 1)
+            and isinstance(self.raws[k + 1], Sym)
+            and f"Delta{self.raws[k + 1].base}" in self.structure.names
+        ):
+            return replace(self.raws[k + 1], base=f"Delta{self.raws[k + 1].base}"), k + 2
+        if self._has_time(raw, k):
+            return replace(raw, subs=(*raw.subs, Script("(", self.structure.clean(self.raws[k + 1].body)))), k + 2
         if self._has_arguments(raw, k):
             return raw, k + 2
         return raw, k + 1
+
+    def _names_behind(self, k: int) -> tuple[Node, ...]:
+        """The names in brackets behind a raw, by which f'(x) is differentiated."""
+        behind = self.raws[k + 1] if self.beside(k + 1) else None
+        return (
+            tuple(_listed(behind.body))
+            if isinstance(behind, Paren) and not isinstance(behind.body, Row) and _only_names(behind.body)
+            else ()
+        )
+
+    def _has_time(self, raw: Sym, k: int) -> bool:
+        """Whether brackets behind a name say at which step: m(t), m(t - 1)."""
+        if raw.base not in self.structure.timed or not self.beside(k + 1) or not isinstance(self.raws[k + 1], Paren):
+            return False
+        body = self.raws[k + 1].body
+        return is_letter(body, "t") or isinstance(body, Sum) and len(body.terms) == 2 and is_letter(body.terms[0], "t")
 
     def _has_arguments(self, raw: Sym, k: int) -> bool:
         """Whether brackets behind a name say on what it depends: J(w, b), L(ŷ, y)."""
@@ -732,7 +771,12 @@ def _only_names(node: Node) -> bool:
     return all(isinstance(part, Sym) and part.base not in ("∂", "∇") for part in (node.parts if isinstance(node, Row) else (node,)))
 
 
-def _mapped(node: Node, function: Callable[[Node], Node]) -> Node:
+def _is_event(node: Node) -> bool:
+    """Whether brackets hold what a probability is of: P(Y = 1), p(x | μ)."""
+    return isinstance(node, (Relation, Given)) or isinstance(node, Row) and any(map(_is_event, node.parts))
+
+
+def mapped(node: Node, function: Callable[[Node], Node]) -> Node:
     """The node with a function applied to all right under it."""
     from dataclasses import fields
 

@@ -64,7 +64,7 @@ class _Reader:
 
     def __init__(self, text: str, names: Iterable[str]) -> None:
         self.text, self.at = text, 0
-        longer = sorted({n for n in (*names, *WORDS) if len(n) > 1}, key=len, reverse=True)
+        longer = sorted({n for n in (*names, *(n.rstrip("0123456789_") for n in names), *WORDS) if len(n) > 1}, key=len, reverse=True)
         self.names = _pattern(tuple(longer))
         self.depth: list[str] = []
 

@@ -1,75 +1,131 @@
-r"""Updates: w := w − α ∂J/∂w, W^{new} = …, θ_{t+1} = …, Δw = …, compared with the next values of the file's optimiser."""
+r"""Updates: w := w − α ∂J/∂w, W^{new} = …, θ_{t+1} = …, m(t) = …, Δw = …, as equalities with the next values of the file's optimiser.
 
+Stage: nodes with marks of old and new → nodes in which "new w" is a name of its own.
+"""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from symbp.calculus.differentiate import adjoint
 from symbp.errors import SymbpError
 from symbp.language.program import Program
-from symbp.optim.methods import GradientDescent
+from symbp.optim.methods import GradientDescent, Momentum
 from symbp.verify.claimfile import Text
-from symbp.verify.naming import MARKS, Named, Names
-from symbp.verify.nodes import Node, Number, Product, Script, Sum, Sym, below, is_letter
-from symbp.verify.shapes import Value
-from symbp.verify.structure import _mapped as mapped
+from symbp.verify.naming import Names
+from symbp.verify.nodes import Negative, Node, Number, Product, Script, Sum, Sym, below, is_letter
+from symbp.verify.points import Key
+from symbp.verify.structure import mapped
 
-if TYPE_CHECKING:
-    from symbp.verify.meaning import Meaning
-
-NEW, OLD = ("new", "next", "neu", "updated"), ("old", "prev", "current")
+NEW, OLD = ("new", "next", "updated"), ("old", "prev", "previous", "current")
+VARIANTS = (({"form": "averaged"}, "the velocity is an average, v := β v + (1 − β) g"),
+            ({"rate_in": "step"}, "α stands in the step, θ := θ − α v, and not in the velocity"),
+            ({"rate_in": "velocity"}, "α stands in the velocity, and not in the step"),
+            ({"form": "averaged", "rate_in": "step"}, "the velocity is an average, v := β v + (1 − β) g, and α stands in the step"),
+            ({"form": "averaged", "rate_in": "nowhere", "learning_rate": None}, "the velocity is an average, and there is no α"))
 
 
 class Updates:
-    """The text's program with one step of its optimiser behind it; gradient descent where the file names none."""
+    """The text's program with one step of its optimiser behind it; gradient descent where the file names none.
+
+    full: that program; program: without the step, but with the optimiser's constants and states as inputs.
+    names: for each name that has a next value, and for short names of states and gradients, the quantities that they are.
+    """
 
     def __init__(self, text: Text, program: Program) -> None:
-        self.text = text
+        self.text, self.program, self.full = text, program, program
         self.parameters = [t.name for t in text.program.parameters]
-        self.next: dict[str, str] = {}
-        self.program = program
-        self.problem = ""
-        if not text.loss or not self.parameters:
-            self.problem = "an update needs a loss and parameters"
-            return
-        try:
-            made = adjoint(program, text.loss, self.parameters)
-            update = (text.optimizer or GradientDescent(type="gd")).update(
-                made.program, {p: made.names[p] for p in self.parameters if p in made.names}
-            )
-            self.full = update.extended()
-            self.next = {t.next_of: t.name for t in update.tensors if t.next_of}
-            more = [t for t in update.tensors if t.role in ("constant", "state") and t.name not in program]
-            self.program = program.extended(more, [])
-        except SymbpError as error:
-            self.problem = str(error)
+        self.names: dict[str, Key] = {}
+        self.moving: dict[str, bool] = {}
+        if text.loss and self.parameters:
+            try:
+                self._step(program)
+            except SymbpError:
+                return
 
-    def parameter(self, left: Node, names: Names, letters: Mapping[str, int]) -> Named | None:
-        """The parameter or state whose next value or change a left side is."""
-        if is_change(left):
-            left = left.factors[1]
-        bare = without_marks(left)
-        found = names.find(bare, {**names.last(bare), **letters}) if isinstance(bare, Sym) else None
-        return found if found is not None and found.name in self.next else None
+    def _step(self, program: Program) -> None:
+        made = adjoint(program, self.text.loss, self.parameters)
+        gradients = {p: made.names[p] for p in self.parameters if p in made.names}
+        update = (self.text.optimizer or GradientDescent(type="gd")).update(made.program, gradients)
+        self.full = update.extended()
+        self.program = program.extended([t for t in update.tensors if t.role in ("constant", "state") and t.name not in program], [])
+        for tensor in update.tensors:
+            if tensor.next_of:
+                self._moves(tensor.next_of, tensor.name, tensor.next_of in self.parameters)
+            elif tensor.role == "intermediate":
+                self._named(tensor.name, ("full", tensor.name))
+        if len(self.parameters) == 1:
+            self._named("g", ("by", ("of", self.text.loss), self.parameters[0]))
 
-    def is_update(self, left: Node, right: Node, sign: str, names: Names, letters: Mapping[str, int]) -> bool:
-        """Whether a relation gives a parameter or state its next value."""
-        if self.parameter(left, names, letters) is None:
-            return False
-        if is_change(left) or sign == ":=" or is_new(left):
-            return True
-        return any(isinstance(n, Sym) and n == left for n in below(right))
+    def _moves(self, name: str, following: str, parameter: bool) -> None:
+        """A parameter or state and its next value, also under a state's short name where there is one parameter."""
+        short = name.removesuffix(f"_{self.parameters[0]}") if len(self.parameters) == 1 else name
+        for shown in dict.fromkeys((name, "t" if name == "step" else short)):
+            if shown == "t":
+                self.names.setdefault("t", ("full", following))
+                continue
+            self.moving[shown] = parameter
+            self.names[f"new {shown}"] = ("full", following)
+            if shown != name:
+                self._named(shown, ("of", name))
 
-    def following(self, meaning: Meaning, left: Node) -> Value:
-        """The next value at a point, or for Δw how much it changes."""
-        found, point = self.parameter(left, meaning.names, meaning.letters), meaning.point
-        key = ("next", found.name)
-        if key not in point._arrays:
-            point._arrays[key] = point._run(self.full)[self.next[found.name]]
-        following = point._arrays[key]
-        return meaning.element(following - point.array(("of", found.name)) if is_change(left) else following, found.indices)
+    def _named(self, name: str, key: Key) -> None:
+        short = name.removesuffix(f"_{self.parameters[0]}") if len(self.parameters) == 1 else name
+        if short not in self.text.program and short not in self.text.names and short not in self.text.functions:
+            self.names[short] = key
+
+    @property
+    def timed(self) -> list[str]:
+        """The names behind which (t) or (t - 1) may stand."""
+        return [*self.moving, *(n for n in self.names if " " not in n and n != "t")]
+
+    @property
+    def variants(self) -> Iterator[tuple[Text, str]]:
+        """The text with another form of the same method, as books differ, and the convention in words."""
+        if isinstance(self.text.optimizer, Momentum):
+            for change, said in VARIANTS:
+                if any(getattr(self.text.optimizer, k) != v for k, v in change.items()):
+                    yield replace(self.text, optimizer=self.text.optimizer.model_copy(update=change)), said
+
+    # old and new
+
+    def moved(self, node: Node, names: Names, letters: Mapping[str, int]) -> tuple[str, str, Sym] | None:
+        """The name that moves, how it is marked, and the symbol without the mark."""
+        if not isinstance(node, Sym):
+            return None
+        bare = without_marks(node)
+        found = names.find(bare, {**names.last(bare), **letters})
+        if found is None or found.name not in self.moving and found.name not in self.names:
+            return None
+        return found.name, next((m for s in (*node.sups, *node.subs) if (m := mark(s))), ""), bare
+
+    def equalities(self, left: Node, right: Node, sign: str, names: Names, letters: Mapping[str, int]) -> list[tuple[Node, Node]]:
+        """What a relation states, with old and new apart: itself, or where it is an update, the next value and what it should be."""
+        change = is_change(left)
+        target = self.moved(left.factors[1] if change else left, names, letters)
+        updates = target is not None and target[0] in self.moving and (
+            change or sign == ":=" or target[1] in ("new", "+1") or any(
+                (found := self.moved(n, names, letters)) and found[0] == target[0] for n in below(right)) or target[1] != "")
+        if not updates:
+            return [(self._apart(left, names, letters), self._apart(right, names, letters))]
+        name, marked, bare = target
+        new = replace(bare, base=f"new {bare.base}")
+        following = Sum((new, Negative(bare))) if change else new
+        return [(following, self._apart(right, names, letters, name, marked, states)) for states in ("new", "old")]
+
+    def _apart(self, node: Node, names: Names, letters: Mapping[str, int], target: str = "", marked: str = "", states: str = "") -> Node:
+        """A side in which new values have names of their own."""
+        if not isinstance(node, Sym):
+            return mapped(node, lambda n: self._apart(n, names, letters, target, marked, states))
+        found = self.moved(node, names, letters)
+        if found is None or not target and found[1] not in ("new", "old"):
+            return node
+        name, own, bare = found
+        is_new = own == "new" or own in ("+1", "0", "-1") and own == marked or \
+            not own and states == "new" and name != target and not self.moving.get(name, True)
+        if not is_new or f"new {name}" not in self.names:
+            return bare
+        return replace(bare, base=f"new {bare.base}")
 
 
 def is_change(left: Node) -> bool:
@@ -77,28 +133,22 @@ def is_change(left: Node) -> bool:
     return isinstance(left, Product) and len(left.factors) == 2 and is_letter(left.factors[0], "Delta") and isinstance(left.factors[1], Sym)
 
 
-def is_new(node: Node) -> bool:
-    """Whether a symbol says that it is the new value: W^{new}, w_{t+1}, w^+, w'."""
-    return isinstance(node, Sym) and (any(_mark(s) in ("new", "+1") for s in (*node.sups, *node.subs)))
+def without_marks(node: Sym) -> Sym:
+    """The symbol without what only says new or old."""
+    sups, subs = (tuple(s for s in scripts if not mark(s)) for scripts in (node.sups, node.subs))
+    return replace(node, sups=sups, subs=subs)
 
 
-def without_marks(node: Node) -> Node:
-    """The node without what only says new or old."""
-    if isinstance(node, Sym):
-        sups, subs = (tuple(s for s in scripts if not _mark(s)) for scripts in (node.sups, node.subs))
-        return replace(node, sups=sups, subs=subs)
-    return mapped(node, without_marks)
-
-
-def _mark(script: Script) -> str:
-    """What a script says of old and new: "new", "old", "+1" for t + 1 and "0" for t; "" for anything else."""
+def mark(script: Script) -> str:
+    """What a script says of old and new: "new", "old", "+1" for t + 1, "0" for t and "-1" for t - 1; "" for anything else."""
     body = script.body
     if is_letter(body, *NEW):
         return "new"
-    if is_letter(body, *OLD, *MARKS):
+    if is_letter(body, *OLD):
         return "old"
     if is_letter(body, "t"):
         return "0"
-    if isinstance(body, Sum) and len(body.terms) == 2 and is_letter(body.terms[0], "t") and isinstance(body.terms[1], Number):
-        return "+1"
+    if isinstance(body, Sum) and len(body.terms) == 2 and is_letter(body.terms[0], "t"):
+        step = body.terms[1]
+        return "+1" if isinstance(step, Number) else "-1" if isinstance(step, Negative) and isinstance(step.body, Number) else ""
     return ""
