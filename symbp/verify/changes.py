@@ -5,6 +5,7 @@ Stage: nodes + names → changes, the plainest first.  Whether a change makes a 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -27,11 +28,12 @@ from symbp.verify.nodes import (
     Sum,
     Sym,
     at,
+    below,
     is_letter,
     replaced,
     walk,
 )
-from symbp.verify.structure import TRANSPOSES, WHOLE
+from symbp.verify.structure import TRANSPOSES, WHOLE, mapped
 
 ONE, TWO = Number(Fraction(1)), Number(Fraction(2))
 TURN = Script("", Sym("⊤"))
@@ -68,6 +70,8 @@ class Scope:
 def changes(side: Node, scope: Scope) -> Iterator[Change]:
     """Every side that one change makes of this one."""
     places = [(path, node) for path, node in walk(side) if not _in_script(side, path)]
+    for change in (*_exchanges(side, scope), *_factors(side, scope)):
+        yield change
     for rule in (_signs, _functions, _turns, _indices, _shifts, _renames, _marks, _numbers, _drops, _wraps, _orders, _slopes, _terms):
         for path, node in places:
             for change in rule(node, scope):
@@ -75,13 +79,45 @@ def changes(side: Node, scope: Scope) -> Iterator[Change]:
 
 
 def _in_script(side: Node, path: Path) -> bool:
-    above = [at(side, path[:k]) for k in range(len(path))]
-    return any(isinstance(n, (Script, Sym, Derivative)) for n in above) or isinstance(at(side, path), Script)
+    above = [at(side, path[:k]) for k in range(len(path) + 1)]
+    if any(isinstance(n, Derivative) or isinstance(n, Sym) and n.base != "e" for n in above[:-1]):
+        return True
+    return isinstance(above[-1], Script)
+
+
+def _exchanges(side: Node, scope: Scope) -> Iterator[Change]:
+    """Two names exchanged wherever they stand."""
+    bases = {n.base: name for n in below(side) if isinstance(n, Sym) and (name := scope.name(n)) is not None}
+    for first, second in itertools.combinations(sorted(bases), 2):
+        if scope.names.axes[bases[first]] == scope.names.axes[bases[second]]:
+            yield Change("name", f"{first} and {second} are exchanged", _exchanged(side, {first: second, second: first}))
+
+
+def _exchanged(node: Node, new: Mapping[str, str]) -> Node:
+    if isinstance(node, Sym):
+        node = replace(node, base=new.get(node.base, node.base))
+    return mapped(node, lambda n: _exchanged(n, new))
+
+
+def _factors(side: Node, scope: Scope) -> Iterator[Change]:
+    """A name that is missing as a factor or divisor of the whole."""
+    for name, axes in scope.names.axes.items():
+        if " " not in name:
+            for subs in _subscripts(axes, scope) if scope.letters else ((),):
+                yield Change("missing factor", f"the factor {name} is missing", Product((Sym(name, subs), side), ("odot",)))
+                yield Change("missing factor", f"the divisor {name} is missing", Quotient(side, Sym(name, subs)))
 
 
 def _signs(node: Node, _scope: Scope) -> Iterator[Change]:
     if isinstance(node, Negative):
         yield Change("sign", "a sign is wrong", node.body)
+    if isinstance(node, Sym) and node.base == "e" and len(node.sups) == 1:
+        turned = node.sups[0].body.body if isinstance(node.sups[0].body, Negative) else Negative(node.sups[0].body)
+        yield Change("sign", "the sign of the exponent is wrong", replace(node, sups=(replace(node.sups[0], body=turned),)))
+    if isinstance(node, Call) and node.name == "exp":
+        argument = node.arguments[0]
+        turned = argument.body if isinstance(argument, Negative) else Negative(argument)
+        yield Change("sign", "the sign of the exponent is wrong", replace(node, arguments=(turned,)))
     if isinstance(node, Sum):
         for k, term in enumerate(node.terms):
             turned = term.body if isinstance(term, Negative) else Negative(term)

@@ -23,7 +23,7 @@ from symbp.verify.listing import Code
 from symbp.verify.printed import Printed, read
 
 MOST_STEPS, MOST_CLAIMS, MOST_NUMBERS, DEEPEST = 1_000_000, 5_000, 20_000, 8
-CLAIM = ("id", "of", "value", "after", "epochs", "sample", "mean", "where", "formula", *Code.model_fields)
+CLAIM = ("id", "of", "value", "after", "epochs", "sample", "mean", "where", "formula", "kind", *Code.model_fields)
 MEANS = ("samples", "epoch")
 
 
@@ -33,7 +33,8 @@ class Claim:
 
     quantity, at, shape: of a number in a table, what the table is of, the number's place in it, and the table's shape; table: the
     number of the table in the file.  epochs: how many passes over the samples came before, in the place of updates.
-    sample: the sample that it is calculated for.  mean: over all "samples", or over the steps of the last "epoch".
+    defines: the standard definition that a formula is compared with.  sample: the sample that it is calculated for.
+    mean: over all "samples", or over the steps of the last "epoch".
     problem: why it cannot be judged, where that is known from the file alone.
     """
 
@@ -52,6 +53,7 @@ class Claim:
     epochs: int | None = None
     sample: int | None = None
     mean: str = ""
+    defines: str = ""
 
     @property
     def stated(self) -> str:
@@ -109,7 +111,10 @@ def _claim(number: int, table: dict[str, Any]) -> Iterator[Claim]:
     of, where = table.get("of"), visible(str(table.get("where", "")))[:200]
     name = visible(str(table.get("id", of if isinstance(of, str) else number)))[:80]
     formula = table.get("formula")
-    if isinstance(formula, str) and not {"of", "value", "after"} & {*table}:
+    if isinstance(formula, str) and table.get("kind") == "definition" and isinstance(of, str) and "value" not in table:
+        yield Claim(name if "id" in table else f"definition {number}", "", None, where=where, formula=formula, defines=of)
+        return
+    if isinstance(formula, str) and not {"of", "value", "after", "kind"} & {*table}:
         yield Claim(name if "id" in table else f"formula {number}", "", None, where=where, formula=formula)
         return
     if {"python", "code"} & {*table}:

@@ -91,6 +91,7 @@ class Formulas:
         tensors = {n: a for n, a in tensors.items() if n in text.program or n not in self.quantities.program}
         self.aliases = meanings
         self.aliases |= {n: key for n, key in self.updates.names.items() if n not in tensors and n not in self.aliases}
+        self.aliases |= {n: ("of", what) for n, what in text.names.items() if n not in self.aliases and what in tensors}
         axes = {**tensors, **{name: len(self.updates.full.tensor(key[-1]).shape) for name, key in self.aliases.items()}}
         self.names = Names(axes)
         self.functions = self._functions(text.functions)
@@ -276,6 +277,12 @@ class Formulas:
         seed: int,
     ) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], set[str]]:
         """Both sides at one point, in each form in which they may be compared."""
+        with np.errstate(all="ignore"):
+            return self._both(left, right, reading, assumed, letters, kind, seed)
+
+    def _both(self, left: Node, right: Node, reading: Reading, assumed: Mapping[str, str], letters: Mapping[str, int], kind: str,
+              seed: int) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], set[str]]:
+        """The same, whatever floats give no value."""
         point = self.point(seed, kind, assumed)
         meaning = self.meaning(point, left, right, reading, letters)
         first, second = self._left(meaning, left, reading, letters, kind, seed, assumed), meaning.evaluate(right)
@@ -328,14 +335,15 @@ class Formulas:
         """The conventions that the evaluation noted and that matter."""
         found = [n for n in notes if n.startswith("what lies")]
         kinks = [n for n in notes if n.startswith("kink")]
-        differentiates = any(
-            isinstance(n, Derivative) or isinstance(n, Call) and n.primes or isinstance(n, Sym) and n.base in self.aliases
-            for side in (left, right)
-            for _, n in walk(side)
-        )
+        differentiates = any(self._has_slope(n) for side in (left, right) for n in below(side))
         if kinks and differentiates:
             found.append("the derivative at the kink, where both sides of the condition meet, is taken as it stands there")
         return found
+
+    def _has_slope(self, node: Node) -> bool:
+        """Whether a node is a derivative, by its name or its sign."""
+        named = isinstance(node, Sym) and self.aliases.get(node.base, ("",))[0] == "by"
+        return named or isinstance(node, Derivative) or isinstance(node, Call) and bool(node.primes)
 
     def _assignments(self, left: Node, right: Node) -> list[dict[str, int]]:
         """All values of the free letters that count names, for which the names exist."""
@@ -442,12 +450,12 @@ class Formulas:
         side = self.read(f"{text} = 0").sides[0]
         return self.meaning(self.point(seed, FLOAT, {}), side, side, Reading(), {}).value(side).array
 
-    def slips(self, formula: str) -> list[str]:
+    def slips(self, formula: str, pairs: bool = True) -> list[str]:
         """The slips that would explain why the last relation of a formula is wrong, in words."""
         from symbp.verify.slips import explained
 
         try:
-            return [slip.said for slip in explained(self, self.read(formula))]
+            return [slip.said for slip in explained(self, self.read(formula), pairs)]
         except SymbpError:
             return []
 

@@ -19,6 +19,9 @@ class Linear:
     by: object
     of_rank: int
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "array", np.asarray(self.array))
+
     @property
     def by_rank(self) -> int:
         """The number of axes of what the derivative is taken by."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +24,7 @@ from symbp.verify.points import FLOAT
 if TYPE_CHECKING:
     from symbp.verify.formulas import Formulas
 
-MOST_FOUND, MOST_TRIED, MOST_PAIRS = 6, 2_500, 2_500
+MOST_FOUND, MOST_TRIED, MOST_PAIRS = 6, 2_500, 1_000
 FACTORS = ((2, "a factor 2 is missing"), (0.5, "a factor 2 is too many"), (4, "a factor 4 is missing"), (0.25, "a factor 4 is too many"))
 
 
@@ -37,12 +37,12 @@ class Slip:
     side: Node
 
 
-def explained(formulas: Formulas, formula: Formula) -> list[Slip]:
+def explained(formulas: Formulas, formula: Formula, pairs: bool = True) -> list[Slip]:
     """The slips of one place that explain the first wrong relation of a formula; of two where there are none of one."""
     for k, sign in enumerate(formula.signs):
         left, right = formula.sides[k : k + 2]
         if formulas.relation(left, right, sign).verdict in ("wrong", "ill-posed"):
-            return list(itertools.islice(_Search(formulas, left, right, sign).found(), MOST_FOUND))
+            return list(itertools.islice(_Search(formulas, left, right, sign).found(pairs), MOST_FOUND))
     return []
 
 
@@ -86,7 +86,7 @@ class _Search:
         }
         return found | bound(whole)
 
-    def found(self) -> Iterator[Slip]:
+    def found(self, pairs: bool) -> Iterator[Slip]:
         """The slips, those of one place first."""
         seen: set[str] = set()
         singles: list[Change] = list(itertools.islice(self._changes(self.right), MOST_TRIED))
@@ -94,19 +94,20 @@ class _Search:
         if (factor := self._factor(self.right)) is not None:
             any_found = True
             yield factor
-        if (diagonal := self._diagonal()) is not None:
-            any_found = True
-            yield diagonal
+        for special in (self._diagonal(), self._logarithm()):
+            if special is not None:
+                any_found = True
+                yield special
         for change in singles:
             if change.said not in seen and self._near(change.side) and self._right(change.side):
                 seen.add(change.said)
                 any_found = True
                 yield Slip((change.kind,), change.said, change.side)
-        if not any_found:
+        if not any_found and pairs:
             yield from self._doubles(singles)
 
     def _changes(self, side: Node) -> Iterator[Change]:
-        yield from (c for c in changes(side, self.scope) if c.side != side)
+        yield from (c for c in changes(side, self.scope) if c.side not in (side, self.left))
 
     def _doubles(self, singles: list[Change]) -> Iterator[Slip]:
         for change in singles:
@@ -182,6 +183,17 @@ class _Search:
         for value, said, kind, node in table:
             yield value, said, (kind,), node
             yield -value, f"the sign is wrong, and {said}", ("sign", kind), Product((Number(Fraction(-1)), node), ("",))
+
+    def _logarithm(self) -> Slip | None:
+        """Whether the right side is the derivative of the logarithm, or of what the logarithm is taken of."""
+        if not isinstance(self.left, Derivative):
+            return None
+        of = self.left.of
+        other = of.arguments[0] if isinstance(of, Call) and of.name == "log" else Call("log", (of,))
+        if self.formulas.equality(replace(self.left, of=other), self.right).verdict not in ("right", "right-if"):
+            return None
+        said = "the logarithm" if isinstance(other, Call) else "what the logarithm is taken of"
+        return Slip(("log",), f"it is the derivative of {said}", self.right)
 
     def _diagonal(self) -> Slip | None:
         """Whether the right side is only the diagonal of the Jacobian on the left."""

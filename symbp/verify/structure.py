@@ -620,7 +620,7 @@ class _Chain:
 
     def _call(self, raw: Sym, k: int) -> tuple[Node, int]:
         name = ALIASES.get(raw.base, raw.base) if raw.base not in self.structure.functions else raw.base
-        power = [s for s in raw.sups if not (s.shape or name not in WHOLE)]
+        power = [s for s in raw.sups if not s.shape and not is_letter(s.body, "l", "L")]
         behind = self.raws[k + 1] if self.beside(k + 1) else None
         inner, wraps = _unwrapped(behind)
         if name in OVER_LETTERS and raw.subs:

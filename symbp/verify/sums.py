@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -98,8 +99,8 @@ class Sums:
         return all(not isinstance(n, Sym) or n.base not in self.extents and self.find(n) is None for _, n in walk(upper))
 
     def _unindexed(self, node: Big) -> Value:
-        """A sum of a vector or matrix that is written without indices: over all its elements."""
-        value = self.value(node.body)
+        """A sum of a vector or matrix that is written without indices: over all its elements, which are multiplied one by one."""
+        value = replace(self, reading=replace(self.reading, elementwise=True)).value(node.body)
         letter = node.letters[0] if node.letters else ""
         if letter and (value.is_number or node.condition is not None):
             raise Unknown(f"nothing tells how far the index {letter.split('#')[0]} of the sum runs")

@@ -60,7 +60,8 @@ class Updates:
     def _moves(self, name: str, following: str, parameter: bool) -> None:
         """A parameter or state and its next value, also under a state's short name where there is one parameter."""
         short = name.removesuffix(f"_{self.parameters[0]}") if len(self.parameters) == 1 else name
-        for shown in dict.fromkeys((name, "t" if name == "step" else short)):
+        own = [letter for letter, what in self.text.names.items() if what == name]
+        for shown in dict.fromkeys((name, "t" if name == "step" else short, *own)):
             if shown == "t":
                 self.names.setdefault("t", ("full", following))
                 continue
@@ -106,6 +107,8 @@ class Updates:
         updates = target is not None and target[0] in self.moving and (
             change or sign == ":=" or target[1] in ("new", "+1") or any(
                 (found := self.moved(n, names, letters)) and found[0] == target[0] for n in below(right)) or target[1] != "")
+        if target is not None and not updates and self.names.get(target[0], ("",))[0] == "full":
+            return [(target[2], self._apart(right, names, letters, target[0], target[1], "new"))]
         if not updates:
             return [(self._apart(left, names, letters), self._apart(right, names, letters))]
         name, marked, bare = target

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from symbp.verify.chains import judge_numbers
 from symbp.verify.claimfile import Claim, Text
+from symbp.verify.definitions import Definition
 from symbp.verify.formulas import Formulas
 from symbp.verify.outcome import ILL_POSED, INHERITED, LAST_DIGIT, RIGHT, RIGHT_IF, UNDECIDED, WRONG, Verdict
 from symbp.verify.submission import judge_code
@@ -45,6 +46,11 @@ def _verdicts(text: Text, run_code: bool) -> list[Verdict]:
 
 
 def _of_formula(claim: Claim, formulas: Formulas) -> Verdict:
+    if claim.defines:
+        definition = Definition(claim.defines, claim.formula)
+        judged = definition.judgement
+        wrong = judged.verdict in (WRONG, ILL_POSED)
+        return Verdict(claim, judged.verdict, note=judged.note, roots=(claim.id,) * wrong, slips=tuple(definition.slips()) if wrong else ())
     judged, about = formulas.judge(claim.formula), formulas.subject(claim.formula)
     if judged.verdict not in (WRONG, ILL_POSED):
         return Verdict(claim, judged.verdict, note=judged.note, about=about)
