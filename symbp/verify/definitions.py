@@ -84,7 +84,11 @@ class Definition:
             own = Formulas(Text("", "", standard.program, standard.output, standard.optimizer, {}, {})).names.axes
             letters = [k for k in letters if k not in own or k in standard.letters["J"] or k in standard.letters["theta"]]
         for names in _matches(standard, letters, bool(outputs)):
-            whole = {**dict.fromkeys(outputs, standard.output), **names, **{k: standard.output for k, f in functions.items() if f == standard.function}}
+            whole = {
+                **dict.fromkeys(outputs, standard.output),
+                **names,
+                **{k: standard.output for k, f in functions.items() if f == standard.function},
+            }
             text = Text("", "", standard.program, standard.output, standard.optimizer, {}, standard.sizes, whole, functions)
             yield Formulas(text)
 

@@ -20,22 +20,24 @@ ELEMENTS = "each element is meant where indices stand on one side only"
 Pairs = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
-def pairs(left: Value | Linear, right: Value | Linear, reading: Reading, derivative: bool) -> Pairs:
+def pairs(left: Value | Linear, right: Value | Linear, reading: Reading, derivative: bool, laid_out: bool = False) -> Pairs:
     """For each convention (the empty one first) the two arrays that are equal if the formula is right.
+
+    laid_out: the right side has derivatives with a layout, which is then the left side's too.
 
     Raises `Unfit`, with the arithmetic, where there is none.
     """
     if isinstance(left, Linear) and isinstance(right, Linear):
         if left.array.shape == right.array.shape and left.of_rank == right.of_rank:
             return {"": (left.array, right.array)}
-        return pairs(left, right.value(reading.rows, reading.transposed), reading, derivative)
+        return pairs(left, right.value(reading.rows, reading.transposed), reading, derivative, laid_out)
     if isinstance(right, Linear):
-        return {note: (b, a) for note, (a, b) in pairs(right, left, reading, derivative).items()}
+        return {note: (b, a) for note, (a, b) in pairs(right, left, reading, derivative, laid_out).items()}
     if not isinstance(left, Linear):
-        return _matched(left, right, derivative)
+        return _matched(left, right, derivative, laid_out)
     found: Pairs = {}
     shown = None
-    for form, note in left.forms(reading.rows):
+    for form, note in left.forms(reading.rows, reading.transposed, laid_out):
         shown = shown or form
         if form.shape == right.shape:
             found.setdefault(note, _arrays(form, right))
@@ -54,13 +56,13 @@ def pairs(left: Value | Linear, right: Value | Linear, reading: Reading, derivat
     return found
 
 
-def _matched(left: Value, right: Value, derivative: bool) -> Pairs:
+def _matched(left: Value, right: Value, derivative: bool, laid_out: bool) -> Pairs:
     found: Pairs = {}
     if left.shape == right.shape:
         found[""] = _arrays(left, right)
     if left.shape == right.shape[::-1] and left.is_vector:
         found.setdefault("", _arrays(left, right.turned))
-    elif left.shape == right.shape[::-1] and not left.is_number:
+    elif left.shape == right.shape[::-1] and not left.is_number and not (laid_out and derivative):
         found[TURNED if derivative else STORED] = _arrays(left, right.turned)
     extra = {*left.letters} ^ {*right.letters}
     if not found and extra and (made := _elements(left, right)):

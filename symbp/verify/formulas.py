@@ -23,9 +23,9 @@ from symbp.verify.expressions import expression
 from symbp.verify.forms import pairs
 from symbp.verify.latex import read_formula
 from symbp.verify.linear import Linear
-from symbp.verify.meaning import Meaning, Reading, alias
+from symbp.verify.meaning import LAID_OUT, MATRICES, Meaning, Reading, alias
 from symbp.verify.naming import Names, Unknown, bound
-from symbp.verify.nodes import Call, Derivative, Formula, Node, Sym, below, is_letter, walk
+from symbp.verify.nodes import Call, Derivative, Formula, Node, Script, Sym, below, is_letter, walk
 from symbp.verify.points import FLOAT, Key, Point
 from symbp.verify.quantity import Quantities
 from symbp.verify.scoping import apart
@@ -93,11 +93,12 @@ class Formulas:
         self.aliases |= {n: key for n, key in self.updates.names.items() if n not in tensors and n not in self.aliases}
         self.aliases |= {n: ("of", what) for n, what in text.names.items() if n not in self.aliases and what in tensors}
         axes = {**tensors, **{name: len(self.updates.full.tensor(key[-1]).shape) for name, key in self.aliases.items()}}
-        self.names = Names(axes)
+        self.names = Names(axes, broken=text.broken)
         self.functions = self._functions(text.functions)
         self.fixed = {t.name: int(text.values[t.name].item()) for t in text.program.inputs
                       if t.name in COUNTS and t.name in text.values and _counts(text.values[t.name])}
         self._points: dict[tuple, Point] = {}
+        self._noted: set[str] = set()
         self._read: dict[str, Formula] = {}
         self._lefts: dict[tuple, tuple[Value | Linear, frozenset[str]]] = {}
 
@@ -145,7 +146,7 @@ class Formulas:
         except SymbpError as error:
             return Judgement(UNDECIDED, str(error))
         except (ArithmeticError, ValueError, TypeError, IndexError, RecursionError) as error:
-            return Judgement(UNDECIDED, f"it could not be evaluated ({type(error).__name__})")
+            return Judgement(UNDECIDED, f"it could not be judged (internal: {type(error).__name__})")
 
     def judged(self, formula: Formula) -> Judgement:
         """The verdict on a formula that has been read: the worst of its relations."""
@@ -157,6 +158,7 @@ class Formulas:
 
     def relation(self, left: Node, right: Node, sign: str = "=") -> Judgement:
         """The verdict on left = right, or on an update; where a letter stands for those of all layers, the worst."""
+        left, right = self._at_level(left, right)
         generic = self._generic(left, right)
         if generic:
             return min((self.relation(*sides, sign) for sides in generic), key=lambda j: ORDER.index(j.verdict))
@@ -169,6 +171,20 @@ class Formulas:
                     return _with(other, said)
         return best
 
+    def _at_level(self, left: Node, right: Node) -> tuple[Node, Node]:
+        """The sides where a letter without an index stands for that of the layer l or L which the others have, as in ∇_a C ⊙ σ'(z^L)."""
+        whole = Formula((left, right), ("=",))
+        found = self._layer(whole)
+        given = {n.base for n in below(whole) if is_letter(n) and self.names.find(n, {}) is None} - bound(whole)
+        bare = {base for base in given if any(self.names.find(Sym(f"{base}{k}"), {}) for k in range(self.names.depth + 1))}
+        return (_at(left, bare, found), _at(right, bare, found)) if found is not None and bare else (left, right)
+
+    @staticmethod
+    def _layer(whole: Formula) -> Node | None:
+        """The letter l or L in the scripts of a formula."""
+        scripts = [s.body for n in below(whole) if isinstance(n, Sym) for s in (*n.sups, *n.subs)]
+        return next((b for b in scripts if is_letter(b, "L")), None) or next((b for b in scripts if is_letter(b, "l")), None)
+
     def _generic(self, left: Node, right: Node) -> list[tuple[Node, Node]]:
         """The sides for each layer, where a letter without an index stands for the names of all: w for w1, w2, …"""
         whole = Formula((left, right), ("=",))
@@ -176,6 +192,9 @@ class Formulas:
         letters = {base for base in given if any(self.names.find(Sym(f"{base}{k}"), {}) for k in range(self.names.depth + 1))}
         bare = {n.base for n in below(whole) if is_letter(n) and n.base in letters} - bound(whole)
         if not bare or letters - bare:
+            return []
+        last = set(self.names.last(whole).values())
+        if last or "l" in self.names.counting(whole):
             return []
         levels = [k for k in range(self.names.depth + 1) if all(self.names.find(Sym(f"{base}{k}"), {}) for base in bare)]
         return [(_numbered(left, bare, k), _numbered(right, bare, k)) for k in levels]
@@ -195,7 +214,8 @@ class Formulas:
         for reading, note in READINGS:
             found = self._under(left, right, reading, {})
             if found.verdict in (RIGHT, RIGHT_IF):
-                return _with(found, note)
+                plain = reading.elementwise and MATRICES not in self._noted
+                return found if plain else _with(found, note)
             first = first if first is not None and ORDER.index(first.verdict) <= ORDER.index(found.verdict) else found
         if first.verdict == UNDECIDED:
             return first
@@ -227,6 +247,7 @@ class Formulas:
             if isinstance(found, Judgement):
                 return found
             note, notes = found
+            self._noted = notes
             decided = exactly(
                 lambda kind, seed: [self._pairs(left, right, reading, assumed, a, kind, seed)[0][note] for a in assignments],
                 lambda seed: self.point(seed, "symbol", assumed).positive,
@@ -285,8 +306,10 @@ class Formulas:
         """The same, whatever floats give no value."""
         point = self.point(seed, kind, assumed)
         meaning = self.meaning(point, left, right, reading, letters)
-        first, second = self._left(meaning, left, reading, letters, kind, seed, assumed), meaning.evaluate(right)
-        return pairs(first, second, reading, self._is_derivative(left)), meaning.notes
+        first = self._left(meaning, left, reading, letters, kind, seed, assumed)
+        meaning.notes.discard(LAID_OUT)
+        second = meaning.evaluate(right)
+        return pairs(first, second, reading, self._is_derivative(left), LAID_OUT in meaning.notes), meaning.notes
 
     def meaning(self, point: Point, left: Node, right: Node, reading: Reading, letters: Mapping[str, int]) -> Meaning:
         """What symbols mean at a point."""
@@ -466,10 +489,17 @@ def _with(found: Judgement, note: str) -> Judgement:
     return replace(found, verdict=RIGHT_IF, note=f"{found.note}; {note}" if found.note else f"right if {note}")
 
 
+def _at(node: Node, bases: set[str], layer: Node | None) -> Node:
+    """The node with the letter of a layer above some letters."""
+    if is_letter(node) and node.base in bases:
+        return replace(node, sups=(Script("", layer),))
+    return mapped(node, lambda n: _at(n, bases, layer)) if not isinstance(node, Script) else node
+
+
 def _numbered(node: Node, bases: set[str], level: int) -> Node:
     """The node with the number of a layer behind some letters."""
-    if isinstance(node, Sym):
-        return replace(node, base=f"{node.base}{level}") if node.base in bases else node
+    if isinstance(node, Sym) and node.base in bases:
+        node = replace(node, base=f"{node.base}{level}")
     return mapped(node, lambda n: _numbered(n, bases, level))
 
 

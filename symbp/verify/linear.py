@@ -79,12 +79,12 @@ class Linear:
             return matrix(diagonal, rows)
         raise Unfit(f"a derivative with {self.array.ndim} axes stands without its indices")
 
-    def forms(self, rows: bool = False) -> Iterator[tuple[Value, str]]:
-        """The ways in which books write it, and under which convention."""
+    def forms(self, rows: bool = False, transposed: bool = False, fixed: bool = False) -> Iterator[tuple[Value, str]]:
+        """The ways in which books write it, and under which convention; fixed: the layout is that of the other side."""
         try:
-            made = self.value(rows)
+            made = self.value(rows, transposed)
             yield made, ""
-            if not made.is_vector and not made.is_number:
+            if not made.is_vector and not made.is_number and not fixed and not transposed:
                 yield made.turned, "the derivative is laid out transposed"
         except Unfit:
             pass

@@ -24,6 +24,8 @@ from symbp.verify.structure import TRANSPOSES
 from symbp.verify.sums import Sums
 from symbp.verify.wording import QUOTIENT
 
+LAID_OUT, MATRICES = "derivatives with a layout", "products of matrices"
+"""What an evaluation notes: that it met a derivative that has a layout; that more was multiplied than numbers and vectors of one shape."""
 SAMPLES = ("N", "m", "n", "M", "B")
 RATES = {"eta": "alpha", "lr": "alpha", "epsilon": "epsilon", "gamma": "alpha", "lambda": "alpha", "mu": "alpha", "rho": "alpha"}
 
@@ -136,7 +138,14 @@ class Meaning(Calls, Sums):
     def value(self, node: Node) -> Value:
         """The value of a node as a matrix; a number is 1×1."""
         made = self.evaluate(node)
-        return made.value(self.reading.rows, self.reading.transposed) if isinstance(made, Linear) else made
+        return self._laid(made) if isinstance(made, Linear) else made
+
+    def _laid(self, made: Linear) -> Value:
+        """A derivative as a matrix."""
+        value = made.value(self.reading.rows, self.reading.transposed)
+        if not value.is_number and not value.is_vector:
+            self.notes.add(LAID_OUT)
+        return value
 
     def evaluate(self, node: Node) -> Value | Linear:
         """The value of a node; a derivative keeps all its axes."""
@@ -360,7 +369,6 @@ class Meaning(Calls, Sums):
         if len(made) == 1:
             return made[0]
         ones = [isinstance(f, Sym) and f.base == "𝟏" for f in node.factors] if len(made) == len(node.factors) else [False] * len(made)
-        rows, transposed = self.reading.rows, self.reading.transposed
         total = self._beside(made[0], signs[0])
         for k, sign in enumerate(signs, 1):
             factor = self._beside(made[k], sign)
@@ -375,8 +383,9 @@ class Meaning(Calls, Sums):
             elif ones[k] and not total.is_number:
                 total = Value(total.array.sum(axis=-1, keepdims=True), total.letters)
             else:
+                if not (total.is_number or factor.is_number or total.shape == factor.shape):
+                    self.notes.add(MATRICES)
                 total = product(total, factor, self.reading.elementwise or sign in ("star",))
-        del rows, transposed
         return total
 
     def _beside(self, made: Any, sign: str) -> Value:
@@ -384,7 +393,7 @@ class Meaning(Calls, Sums):
             return made
         if sign == "odot" and (diagonal := made.diagonal) is not None:
             return matrix(diagonal, self.reading.rows)
-        return made.value(self.reading.rows, self.reading.transposed)
+        return self._laid(made)
 
     def _matrix(self, node: Any) -> Value:
         return stacked([[self.value(v) for v in row] for row in node.rows])

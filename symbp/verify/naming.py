@@ -40,6 +40,7 @@ class Names:
     axes: Mapping[str, int]
     transposes: bool = True
     plain: dict[str, str] = field(default_factory=dict)
+    broken: Mapping[str, str] = field(default_factory=dict)
     depth: int = 0
     _found: dict[tuple, Named | None] = field(default_factory=dict, repr=False)
     _last: dict[Node, dict[str, int]] = field(default_factory=dict, repr=False)
@@ -116,6 +117,9 @@ class Names:
 
     def unknown(self, sym: Sym) -> Unknown:
         """The error for a symbol without meaning, with the nearest names."""
+        why = next((why for name, why in self.broken.items() if _bare(name) == _bare(sym.base)), None)
+        if why is not None:
+            return Unknown(f"{sym.base} cannot be calculated: {why}")
         shown = said(replace(sym, sups=tuple(s for s in sym.sups if not is_letter(s.body, *TRANSPOSES))))
         return Unknown(f"nothing is called {shown} here{nearest(shown, [n for n in self.axes if ' ' not in n])}")
 
@@ -200,7 +204,7 @@ def whole(node: Node, letters: Mapping[str, int]) -> int | None:
         return None if inner is None else -inner
     if isinstance(node, Sum):
         parts = [whole(t, letters) for t in node.terms]
-        return None if None in parts else sum(parts)
+        return None if any(p is None for p in parts) else sum(parts)
     return None
 
 
