@@ -15,9 +15,9 @@ chain rule; the number behind a line of code is that of its equation.
     (10)  V4[n, i, k, q] = b_v4[k, q] + sum(j, W_v4[k, q, j]*y3[n, i, j])
     (11)  s4[n, k, i, r] = sqrt(2)*sum(q where i - r >= 0, K4[n, r, k, q]*Q4[n, i, k, q])/8
     (12)  M[n, k, i] = max(r where i - r >= 0, s4[n, k, i, r])
-    (13)  e[n, k, i, r] = sum( where i - r >= 0, exp(-M[n, k, i] + s4[n, k, i, r]))
+    (13)  e[n, k, i, r] = (exp(-M[n, k, i] + s4[n, k, i, r]) where i - r >= 0)
     (14)  S[n, k, i] = sum(r where i - r >= 0, e[n, k, i, r])
-    (15)  p[n, k, i, r] = sum( where i - r >= 0, e[n, k, i, r]/S[n, k, i])
+    (15)  p[n, k, i, r] = (e[n, k, i, r]/S[n, k, i] where i - r >= 0)
     (16)  o4[n, i, k, q] = sum(r where i - r >= 0, V4[n, r, k, q]*p[n, k, i, r])
     (17)  y4[n, i, j] = b_o4[j] + sum(k, q, W_o4[j, k, q]*o4[n, i, k, q])
     (18)  r_2[n, i, j] = y4[n, i, j] + z2[n, i, j]
@@ -40,9 +40,9 @@ chain rule; the number behind a line of code is that of its equation.
     (35)  V9[n, i, w, i_1] = b_v9[w, i_1] + sum(j, W_v9[w, i_1, j]*y8[n, i, j])
     (36)  s9[n, w, i, j_1] = sqrt(2)*sum(i_1 where i - j_1 >= 0, K9[n, j_1, w, i_1]*Q9[n, i, w, i_1])/8
     (37)  M_2[n, w, i] = max(j_1 where i - j_1 >= 0, s9[n, w, i, j_1])
-    (38)  e_2[n, w, i, j_1] = sum( where i - j_1 >= 0, exp(-M_2[n, w, i] + s9[n, w, i, j_1]))
+    (38)  e_2[n, w, i, j_1] = (exp(-M_2[n, w, i] + s9[n, w, i, j_1]) where i - j_1 >= 0)
     (39)  S_2[n, w, i] = sum(j_1 where i - j_1 >= 0, e_2[n, w, i, j_1])
-    (40)  p_2[n, w, i, j_1] = sum( where i - j_1 >= 0, e_2[n, w, i, j_1]/S_2[n, w, i])
+    (40)  p_2[n, w, i, j_1] = (e_2[n, w, i, j_1]/S_2[n, w, i] where i - j_1 >= 0)
     (41)  o9[n, i, w, i_1] = sum(j_1 where i - j_1 >= 0, V9[n, j_1, w, i_1]*p_2[n, w, i, j_1])
     (42)  y9[n, i, j] = b_o9[j] + sum(w, i_1, W_o9[j, w, i_1]*o9[n, i, w, i_1])
     (43)  r_4[n, i, j] = r_3[n, i, j] + y9[n, i, j]
@@ -95,7 +95,7 @@ chain rule; the number behind a line of code is that of its equation.
     (87)  dV9[n, j_1, w, i_1] = sum(i where i - j_1 >= 0, do9[n, i, w, i_1]*p_2[n, w, i, j_1])
     (88)  dp_2[n, w, i, j_1] = sum(i_1 where i - j_1 >= 0, V9[n, j_1, w, i_1]*do9[n, i, w, i_1])
     (89)  S_4[n, w, i] = sum(j_1' where i - j_1' >= 0, p_2[n, w, i, j_1']*dp_2[n, w, i, j_1'])
-    (90)  ds9[n, w, i, j_1] = sum( where i - j_1 >= 0, (-S_4[n, w, i] + dp_2[n, w, i, j_1])*p_2[n, w, i, j_1])
+    (90)  ds9[n, w, i, j_1] = ((-S_4[n, w, i] + dp_2[n, w, i, j_1])*p_2[n, w, i, j_1] where i - j_1 >= 0)
     (91)  dK9[n, j_1, w, i_1] = sqrt(2)*sum(i where i - j_1 >= 0, Q9[n, i, w, i_1]*ds9[n, w, i, j_1])/8
     (92)  dQ9[n, i, w, i_1] = sqrt(2)*sum(j_1 where i - j_1 >= 0, K9[n, j_1, w, i_1]*ds9[n, w, i, j_1])/8
     (93)  db_v9[w, i_1] = sum(n, i, dV9[n, i, w, i_1])
@@ -131,7 +131,7 @@ chain rule; the number behind a line of code is that of its equation.
     (119) dV4[n, r, k, q] = sum(i where i - r >= 0, do4[n, i, k, q]*p[n, k, i, r])
     (120) dp[n, k, i, r] = sum(q where i - r >= 0, V4[n, r, k, q]*do4[n, i, k, q])
     (121) S_5[n, k, i] = sum(r' where i - r' >= 0, p[n, k, i, r']*dp[n, k, i, r'])
-    (122) ds4[n, k, i, r] = sum( where i - r >= 0, (-S_5[n, k, i] + dp[n, k, i, r])*p[n, k, i, r])
+    (122) ds4[n, k, i, r] = ((-S_5[n, k, i] + dp[n, k, i, r])*p[n, k, i, r] where i - r >= 0)
     (123) dK4[n, r, k, q] = sqrt(2)*sum(i where i - r >= 0, Q4[n, i, k, q]*ds4[n, k, i, r])/8
     (124) dQ4[n, i, k, q] = sqrt(2)*sum(r where i - r >= 0, K4[n, r, k, q]*ds4[n, k, i, r])/8
     (125) db_v4[k, q] = sum(n, i, dV4[n, i, k, q])
@@ -163,6 +163,7 @@ import argparse
 import math
 import os
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -1200,11 +1201,18 @@ def main(arguments=None):
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
-    parser.add_argument("--out", type=Path, help="write the parameters into this .npz file")
+    parser.add_argument("--out", type=Path, help="write the parameters into this .npz file after each epoch")
     options = parser.parse_args(arguments)
     if not options.data.is_file():
         parser.error(f"there is no file {options.data}; `symbp data pydoc_topics` makes it, or name another with --data")
-    x, y, test_x, test_y = read_data(options.data, options.dtype)
+    if options.out is not None and not options.out.absolute().parent.is_dir():
+        parser.error(f"there is no folder {options.out.parent}")
+    try:
+        x, y, test_x, test_y = read_data(options.data, options.dtype)
+    except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile) as error:
+        parser.error(f"{options.data} does not hold data for this network: {error}")
+    if not 1 <= options.batch_size <= len(x):
+        parser.error(f"--batch-size must be from 1 to {len(x)}, the number of samples")
     params = init_params(options.seed, options.dtype)
     state = init_state(params, options.seed)
     for epoch in range(options.epochs):
@@ -1216,9 +1224,13 @@ def main(arguments=None):
                 sys.exit(f"the loss of step {state['step']} is {loss}; try a smaller learning rate")
         loss, accuracy = evaluate(params, test_x, test_y)
         print(f"epoch {epoch + 1:3}  test loss {loss:.4f}  accuracy {accuracy:.4f}", flush=True)
-    if options.out is not None:
-        save(options.out, params, state)
+        if options.out is not None:
+            save(options.out, params, state)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)

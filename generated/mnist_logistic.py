@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -224,11 +225,18 @@ def main(arguments=None):
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
-    parser.add_argument("--out", type=Path, help="write the parameters into this .npz file")
+    parser.add_argument("--out", type=Path, help="write the parameters into this .npz file after each epoch")
     options = parser.parse_args(arguments)
     if not options.data.is_file():
         parser.error(f"there is no file {options.data}; `symbp data mnist` makes it, or name another with --data")
-    x, y, test_x, test_y = read_data(options.data, options.dtype)
+    if options.out is not None and not options.out.absolute().parent.is_dir():
+        parser.error(f"there is no folder {options.out.parent}")
+    try:
+        x, y, test_x, test_y = read_data(options.data, options.dtype)
+    except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile) as error:
+        parser.error(f"{options.data} does not hold data for this network: {error}")
+    if not 1 <= options.batch_size <= len(x):
+        parser.error(f"--batch-size must be from 1 to {len(x)}, the number of samples")
     params = init_params(options.seed, options.dtype)
     state = init_state(params, options.seed)
     for epoch in range(options.epochs):
@@ -240,9 +248,13 @@ def main(arguments=None):
                 sys.exit(f"the loss of step {state['step']} is {loss}; try a smaller learning rate")
         loss, accuracy = evaluate(params, test_x, test_y)
         print(f"epoch {epoch + 1:3}  test loss {loss:.4f}  accuracy {accuracy:.4f}", flush=True)
-    if options.out is not None:
-        save(options.out, params, state)
+        if options.out is not None:
+            save(options.out, params, state)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)

@@ -43,6 +43,9 @@ from symbp.spelling import spell
 from symbp.suggest import nearest
 from symbp.targets import NUMPY, NUMPY_ERF, TARGETS, Target
 
+MODULES = ("argparse", "os", "sys", "zipfile")
+"""What every module imports of the standard library."""
+
 
 def generate(network: Network, target: str = "numpy", path: str | Path | None = None) -> str:
     """The source of a standalone training module for a network; written to `path`, too, if one is given.
@@ -168,7 +171,7 @@ class _Emitter:
             "name": self.network.name, "title": self.network.title or self.network.name, "version": __version__,
             "equations": self._equations(), "notes": self._notes(), "helpers": helpers, "target": self.target,
             **self._running(),
-            "imports": sorted({"argparse", *modules, *(("math",) if "math" in names_in([*functions, *update.lines]) else ()), "os", "sys"}),
+            "imports": sorted({*MODULES, *modules, *({"math"} & names_in([*functions, *update.lines]))}),
             "libraries": [*self.target.imports, *lines],
             "kernels": self.target.kernels([*self.planned()[2], *update.kernels]),
             "generator": ["rng = np.random.default_rng(seed)"] if any(s.kind not in ("zeros", "ones") for s in first.values()) else [],

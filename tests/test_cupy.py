@@ -177,7 +177,7 @@ def test_the_command_line_prints_what_that_of_numpy_prints(pair: Callable, tmp_p
                      "--out", str(tmp_path / f"{module.__name__}.npz")])
         printed.append(capsys.readouterr().out)
     assert printed[0] == printed[1] and printed[0].count("epoch") == 2
-    assert Transfers.count - before == 4 + 4 + 2 * (1 + 3) + 12, "data, parameters, an order and three figures an epoch, what is saved"
+    assert Transfers.count - before == 4 + 4 + 2 * (1 + 3 + 12), "data, parameters; an order, three figures and what is saved, an epoch"
 
 
 # the text

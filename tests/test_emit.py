@@ -214,3 +214,24 @@ def test_what_has_no_module_says_why(name: str, message: str) -> None:
 def test_an_unknown_target_offers_the_nearest() -> None:
     with pytest.raises(SymbpError, match='did you mean "numpy"'):
         generate(symbp.load(ROOT / "examples/xor.toml"), target="numppy")
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--data", "missing.npz"], "there is no file missing.npz"), (["--data", "text.npz"], "text.npz does not hold data for this network"),
+    (["--data", "torn.npz"], "torn.npz does not hold data for this network"), (["--data", "other.npz"], "cannot reshape"),
+    (["--batch-size", "0"], "--batch-size must be from 1 to 1437"), (["--batch-size", "1438"], "--batch-size must be from 1 to 1437"),
+    (["--out", "nowhere/p.npz"], "there is no folder nowhere"),
+])
+def test_the_command_line_of_a_module_refuses_in_one_line(arguments: list[str], message: str, tmp_path: Path,
+                                                          capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    digits = (ROOT / "symbp/data/digits.npz").read_bytes()
+    Path("digits.npz").write_bytes(digits)
+    Path("text.npz").write_text("no archive")
+    Path("torn.npz").write_bytes(digits[:5000])
+    with np.load("digits.npz") as file:
+        np.savez("other.npz", **{**file, "train_x": file["train_x"][:, :5]})
+    module = module_of(GENERATED["digits_mlp"].read_text(encoding="utf-8"), tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        module.main(["--data", "digits.npz", *arguments])
+    assert stopped.value.code == 2 and message in capsys.readouterr().err.splitlines()[-1]

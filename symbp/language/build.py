@@ -35,6 +35,8 @@ class Reduce(sp.Expr):
 
     def _sympystr(self, printer: object) -> str:
         where = " where " + " and ".join(f"{c} >= 0" for c in self.domain) if self.domain else ""
+        if where and not self.over:
+            return f"({printer.doprint(self.body)}{where})"
         return f"{self.op}({', '.join(i.name for i in self.over)}{where}, {printer.doprint(self.body)})"
 
 

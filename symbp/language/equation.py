@@ -80,7 +80,9 @@ class Equation:
     def __str__(self) -> str:
         body = str(self.body)
         where = " and ".join(f"{c} >= 0" for c in self.domain)
-        if self.over or self.op != "sum" or where:
+        if where and self.op == "sum" and not self.over:
+            body = f"{body} where {where}"
+        elif self.over or self.op != "sum":
             names = ", ".join(i.name for i in self.over)
             head = f"{self.op}^{self.component}" if self.component else self.op
             body = f"{head}({names}{' where ' + where if where else ''}, {body})"
