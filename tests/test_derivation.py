@@ -198,6 +198,18 @@ def test_momentum_and_adam_of_appendix_b3(example: str, formulas: tuple[str, ...
         assert formula in text
 
 
+@pytest.mark.parametrize(("formula", "wrt", "matrix"), [
+    ("sum(i, j, x[i]*A[i,j]*x[j])", "x", r"\left(A + A^{\top}\right) x"), ("sum(i, j, x[i]*A[i,j]*x[j])", "A", r"x x^{\top}"),
+    ("sum(i, j, x[i]*A[i,j]*y[j])", "A", r"x y^{\top}"), ("sum(i, A[i,i]*b[i])", "b", r"\operatorname{diag}\left(A\right)"),
+    ("sum(i, (sum(j, A[i,j]*x[j]) - b[i])^2)", "x", r"2 A^{\top} \left(A x - b\right)"),
+    ("sum(i, j, k, A[k,i]*B[k,j]*C[i,j])", "A", r"B C^{\top}"), ("sum(i, j, k, A[i,k]*B[k,j]*C[i,j])", "A", r"C B^{\top}"),
+    ("sum(i, j, A[i,j]*b[i])", "A", r"b \mathbf{1}^{\top}"), ("sum(i, j, A[i,j]*b[i])", "b", r"A \mathbf{1}"),
+    ("sum(i, j, A[i,j]*c[j])", "c", r"A^{\top} \mathbf{1}"), ("sum(i, j, k, T[i,j,k]*x[i]*y[j]*z[k])", "x", None)])
+def test_matrix_forms_of_bare_formulas(formula: str, wrt: str, matrix: str | None):
+    (line,) = derive(formula, wrt=wrt)[wrt].lines
+    assert line.latex("matrix").split(" = ", 1)[1] == matrix if matrix else line.matrix is None
+
+
 def test_matrix_forms_are_verified_when_shown():
     d = derive(sb.load(EXAMPLES[0].parent / "mnist_mlp.toml"))
     forms = [line.matrix for n in d.names for line in d[n].lines]

@@ -148,3 +148,13 @@ def test_a_minimum_is_a_negative_maximum() -> None:
     x = Tensor("x", (5, 3))
     read = parse_expression("min(i where i >= 1, x[n,i]^2)", Scope({"x": x}, {"i": i, "n": n}))
     assert read == -Reduce("max", -x[n, i] ** 2, [i], [i - 1])
+
+
+@pytest.mark.parametrize(("text", "extents"), [
+    ("sum(i, j, x[i]*A[i,j]*x[j])", {"i": "n_i", "j": "n_i"}), ("sum(i, A[i,i])", {"i": "n_i"}),
+    ("sum(i, j, k, A[i,j]*A[j,k])", dict.fromkeys("ijk", "n_i")), ("x[i]*B[j,k] + x[k]", {"i": "n_i", "j": "n_j", "k": "n_i"}),
+    ("a[i]*b[j]*C[i,k]*C[j,k]*a[k]", dict.fromkeys("ijk", "n_i")), ("sum(i, j, x[i]*A[i,j]*y[j])", {"i": "n_i", "j": "n_j"})])
+def test_letters_of_one_axis_have_one_extent_in_a_formula(text: str, extents: dict[str, str]) -> None:
+    inferred = Scope(infer=True)
+    parse_expression(text, inferred)
+    assert {name: str(index.extent) for name, index in inferred.indices.items()} == extents

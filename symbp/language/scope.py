@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
@@ -66,16 +66,39 @@ def learn(tree: Tree, scope: Scope, text: str) -> None:
                 raise LanguageError(f"in `{short(text)}`: the index {name} has extent {seen[0]} ({seen[2]}) and extent "
                                     f"{tensor.shape[axis]} (axis {axis} of {tensor.name}); "
                                     f"two indices of different extent need different names")
+    alike = _of_one_axis(tree) if scope.infer else {}
     for name in used:
         if name in scope.tensors and not scope.tensors[name].shape or name in scope.sizes or name in scope.indices:
             continue
         if name not in found and scope.infer:
-            found[name] = (sp.Symbol(f"n_{name}", integer=True, positive=True), sp.S.Zero, "its use")
+            others = alike.get(name, [name])
+            own = (sp.Symbol(f"n_{others[0]}", integer=True, positive=True), sp.S.Zero, "its use")
+            found[name] = next((found[n] for n in others if n in found), own)
         if name in found:
             check_free(name)
             scope.indices[name] = Index(name, *found[name][:2])
     if scope.infer:
         _infer_tensors(tree, scope, text)
+
+
+def _of_one_axis(tree: Tree) -> dict[str, list[str]]:
+    """For each letter that indexes an axis alone, all that do so on the same axis of a tensor: x[i]*A[i,j]*x[j] has one extent."""
+    axes: dict[tuple[str, int], list[str]] = {}
+    found: dict[str, list[str]] = {}
+    for access in sorted(tree.find_data("access"), key=lambda a: a.children[0].start_pos):
+        for axis, name in enumerate(map(plain, access.children[1:])):
+            if name is not None:
+                group = axes.setdefault((str(access.children[0]), axis), found.setdefault(name, [name]))
+                if group is not found[name]:
+                    _join(group, found[name], found, axes)
+    return found
+
+
+def _join(kept: list[str], gone: list[str], *tables: dict[Any, list[str]]) -> None:
+    """Make two groups one, in every table."""
+    kept += gone
+    for table in tables:
+        table.update({key: kept for key, group in table.items() if group is gone})
 
 
 def index_names(tree: Tree) -> list[str]:
