@@ -168,7 +168,7 @@ class SymbolicAt(Symbolic):
         self.nodes: dict[sp.Basic, int] = {}
 
     def apply(self, function: type, arguments: list) -> Any:
-        result = super().apply(function, arguments)
+        result = _elementwise(self.equal, 2)(*arguments) if function is equal else super().apply(function, arguments)
         for element in np.asarray(result, dtype=object).flat:
             if self.written_out(element) > self.limit:
                 raise TooLarge(f"an expression has more than {self.limit} terms when written out")
@@ -179,6 +179,14 @@ class SymbolicAt(Symbolic):
         if expression not in self.nodes:
             self.nodes[expression] = 1 + sum(self.written_out(a) for a in expression.args)
         return self.nodes[expression]
+
+    def equal(self, a: sp.Expr, b: sp.Expr) -> sp.Expr:
+        """The bracket [a = b]: 0 in the region around a point where a and b differ."""
+        found = equal(a, b)
+        if found.is_number or not sp.S(a - b).has(sp.Symbol):
+            return found
+        gap = expand_definitions(sp.S(a - b)).xreplace(self.point).evalf(30)
+        return sp.S.Zero if gap.is_comparable and abs(gap) > sp.Rational(1, 10**15) else found
 
     def greater(self, a: Any, b: Any) -> bool:
         gap = expand_definitions(sp.S(a - b)).xreplace(self.point).evalf(30)

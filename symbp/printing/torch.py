@@ -41,8 +41,8 @@ def column(value, index):
     return number(value).expand(index.shape)
 
 
-def zeros(*shape):
-    return torch.zeros(shape, dtype=torch.float64)
+def zeros(*shape, dtype=torch.float64):
+    return torch.zeros(shape, dtype=dtype)
 
 
 def add(target, where, values):
@@ -55,8 +55,11 @@ def add(target, where, values):
     return target.index_put(where, values.expand(where[0].shape), accumulate=True)
 
 
-def largest(target, where, values, ties):
-    """The target with the largest value of each position; a tie goes to the first hit or is split evenly."""
+def largest(target, where, values, ties, positions=None):
+    """The target with the largest value of each position; a tie goes to the first hit or is split evenly.
+
+    With `positions`, the target gets the position of the first hit instead.
+    """
     size = target.shape
     where = torch.broadcast_tensors(values, *[torch.as_tensor(w) for w in where])[1:]
     cell = torch.zeros(values.shape, dtype=torch.long)
@@ -65,8 +68,9 @@ def largest(target, where, values, ties):
     flat = target.reshape(-1)
     for c in torch.unique(cell):
         window = values[cell == c]
-        best = window.amax() if ties == "split" else window[torch.nonzero(window == window.max())[0, 0]]
-        flat = flat.index_put((c,), best)
+        first = torch.nonzero(window == window.max())[0, 0]
+        best = window.amax() if ties == "split" else window[first]
+        flat = flat.index_put((c,), best if positions is None else positions[cell == c][first])
     return flat.reshape(size)
 
 
@@ -90,7 +94,7 @@ def torch_source(program: Program) -> str:
     lines += [f'    {printer.size_name(s.name)} = sizes["{s.name}"]' for s in (*program.sizes,) if s != AXIS0]
     lines += [f'    {printer.size_name(w.__name__)} = sizes["{w.__name__}"]' for w in program.widths]
     written = {eq.target.name for eq in program.equations}
-    lines += [f"    T[{t.name!r}] = zeros({printer.shape(t)})" for t in program.tensors if t.name in written]
+    lines += [f"    T[{t.name!r}] = zeros({printer.zeros(t)})" for t in program.tensors if t.name in written]
     lines += ["    " + line for s in program.statements for line in printer.statement(s)]
     return PREAMBLE + "\n".join([*lines, "    return T", ""])
 
@@ -131,6 +135,11 @@ class _Source(StrPrinter):
                 texts.append(self.doprint(extent))
         return ", ".join(texts)
 
+    def zeros(self, tensor: Tensor) -> str:
+        """The arguments of a computed tensor's zeros."""
+        kind = "dtype=torch.long" if tensor.dtype == "int" else ""
+        return ", ".join(part for part in (self.shape(tensor), kind) if part)
+
     # statements
 
     def statement(self, statement: Statement) -> Iterator[str]:
@@ -168,7 +177,8 @@ class _Source(StrPrinter):
         if eq.op == "sum":
             yield f"{guard}T[{name}] = add(T[{name}], ({where}), {body})"
         else:
-            yield f"{guard}T[{name}] = largest(T[{name}], ({where}), {body}, {self.split!r})"
+            component = f", {self.index_name(eq.component)}" if eq.op == "argmax" else ""
+            yield f"{guard}T[{name}] = largest(T[{name}], ({where}), {body}, {self.split!r}{component})"
 
     def _printed(self, expression: sp.Expr, whole: bool) -> str:
         """An expression of whole numbers, or of float64 numbers: in a body, indices and labels are converted."""
