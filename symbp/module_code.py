@@ -51,7 +51,8 @@ class Code:
     def statements(self, *wanted: str) -> tuple[Statement, ...]:
         """The array statements that leave these tensors."""
         if wanted not in self._lowered:
-            self._lowered[wanted] = lower(without_needless(prune(self.program, wanted), wanted), wanted)
+            needed = without_needless(prune(self.program, wanted), wanted)
+            self._lowered[wanted] = lower(needed, wanted, self.target.by_sample)
         return self._lowered[wanted]
 
     def readable(self, *wanted: str) -> list[str]:

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 
 import sympy as sp
 
-from symbp.arrays.contract import classify
+from symbp.arrays.batched import stacked
+from symbp.arrays.contract import Contraction, classify
 from symbp.arrays.elementwise import Elementwise, join, split_factors
 from symbp.arrays.memory import MANY, better, in_order
 from symbp.arrays.nodes import (
@@ -122,10 +124,10 @@ class Sums:
             return self.folded(join("multiply", left, right, self._order(left, right, out)), out)
         if found.swapped:
             plain_left, plain_right = plain_right, plain_left
+        found = stacked(found, plain_left, plain_right, out)
         orders = [tuple(a for a in node.axes if a in found.summed) for node in (left, right)]
         summed = min(orders, key=lambda order: _copied(plain_left, found.rows, order) + _copied(plain_right, order, found.columns))
-        return matmul(plain_left, plain_right, found.stack, found.rows, summed, found.columns)
-
+        return matmul(plain_left, plain_right, replace(found, summed=summed), out)
 
     def _order(self, left: Node, right: Node, out: Axes) -> Axes:
         """The order of the axes of an elementwise product: that of its operands where the rest after summing is in order, too."""
@@ -177,10 +179,14 @@ def without(node: Node, units: Axes) -> Node:
     return subscript(node, keys, tuple(a for a in node.axes if a not in units))
 
 
-def matmul(left: Node, right: Node, stack: Axes, rows: Axes, summed: Axes, columns: Axes) -> Node:
-    """The matrix product with several labels of a role merged into one axis, and divided again in the result."""
-    first = _matrix(left, stack, rows, summed)
-    second = _matrix(right, stack, summed, columns)
+def matmul(left: Node, right: Node, roles: Contraction, out: Axes) -> Node:
+    """The matrix product with several labels of a role merged into one axis, and divided again in the result.
+
+    What is stacked and not in `out` is summed.
+    """
+    stack, rows, summed, columns = roles.stack, roles.rows, roles.summed, roles.columns
+    first = _matrix(left, tuple(a for a in stack if a in left.axes), rows, summed)
+    second = _matrix(right, tuple(a for a in stack if a in right.axes), summed, columns)
     vector = not stack and (not rows or not columns)
     if stack and not rows:
         first = _with_unit(first, len(stack))
@@ -192,7 +198,9 @@ def matmul(left: Node, right: Node, stack: Axes, rows: Axes, summed: Axes, colum
     else:
         full = (*stack, *(_merged(rows) or (None,)), *(_merged(columns) or (None,)))
         product = without(Matmul(full, "float", first, second), (None,))
-    final = (*stack, *rows, *columns)
+    added = tuple(k for k, a in enumerate(stack) if a not in out)
+    product = Fold(tuple(a for a in axes if a not in stack or a in out), "float", "sum", product, added) if added else product
+    final = tuple(a for a in (*stack, *rows, *columns) if a not in stack or a in out)
     return reshape(product, final, tuple(a.extent for a in final)) if len(rows) > 1 or len(columns) > 1 else product
 
 

@@ -21,6 +21,7 @@ from symbp.arrays.nodes import (
     Reshape,
     Statement,
     Subscript,
+    View,
     Windows,
     extent,
     nodes,
@@ -68,7 +69,7 @@ def is_loose(node: Node, names: Loose = frozenset()) -> bool:
         return False
     if isinstance(node, Name):
         return node.name in names
-    if isinstance(node, Permute | Windows):
+    if isinstance(node, Permute | View | Windows):
         return True
     if isinstance(node, Reshape):
         return len(node.axes) >= len(node.source.axes) and is_loose(node.source, names)
