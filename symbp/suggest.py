@@ -14,7 +14,7 @@ def nearest(word: str, valid: Iterable[str]) -> str:
     '; valid are: dense, relu'
     """
     words = [str(w) for w in valid]
-    close = difflib.get_close_matches(str(word)[:80], words, n=1, cutoff=0.6)
+    close = [w for w in words if w.lower() == str(word).lower()] or difflib.get_close_matches(str(word)[:80], words, n=1, cutoff=0.6)
     if close:
         return f'; did you mean "{close[0]}"?'
     return f"; valid are: {', '.join(words[:20])}{', …' if len(words) > 20 else ''}" if words else ""

@@ -22,7 +22,7 @@ from symbp.suggest import nearest
 from symbp.verify.listing import Code
 from symbp.verify.printed import Printed, read
 
-MOST_STEPS, MOST_CLAIMS, MOST_NUMBERS, DEEPEST = 1_000_000, 5_000, 20_000, 8
+MOST_STEPS, MOST_CLAIMS, MOST_NUMBERS, DEEPEST = 300_000, 5_000, 20_000, 8
 CLAIM = ("id", "of", "value", "after", "epochs", "sample", "mean", "where", "formula", "kind", *Code.model_fields)
 MEANS = ("samples", "epoch")
 

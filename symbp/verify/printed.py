@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from symbp.errors import SymbpError
 from symbp.report.text import visible
 
-LONGEST, LARGEST_EXPONENT, EXACT, MANY_DIGITS = 60, 300, 10**20, 5 * 10**7
+LARGEST_BELOW, LONGEST, LARGEST_EXPONENT, EXACT, MANY_DIGITS = 10**6, 60, 300, 10**20, 5 * 10**7
 DECIMAL = re.compile(r"(?P<sign>[+-]?)(?=\.?\d)(?P<whole>\d*)(?:\.(?P<part>\d*))?(?:[eE](?P<exponent>[+-]?\d{1,4}))?(?P<percent>%?)",
                      re.ASCII)
 RATIO = re.compile(r"(?P<sign>[+-]?)(?P<above>\d+)/(?P<below>\d+)", re.ASCII)
@@ -85,20 +86,43 @@ class Printed:
         found = re.fullmatch(r"[+-]?[1-9]\d*[1-9](0+)", self.text)
         return Printed(self.text, self.value, Fraction(10 ** len(found[1]))) if found else None
 
+    def _scaled(self, number: Fraction) -> tuple[Fraction, str]:
+        """The unit and the ending of another number that is printed like this one: a power of ten is the number's own."""
+        ending = _ending(self.text)
+        found, mantissa = re.search(r"([+-]?\d+)(\D*)$", ending), re.match(r"[+-]?([1-9])(?:\.(\d*))?(?!\d)", self.text)
+        if "%" in ending or not found or not mantissa or not number:
+            return self.unit, ending
+        digits = len(mantissa[2] or "")
+        power = _exponent(number, digits)
+        shown = f"{power:+0{len(found[1])}d}" if re.match(r"[eE][+-]", ending) else str(power)
+        return Fraction(10) ** (power - digits), ending[:found.start()] + shown + found[2]
+
     def like(self, number: Fraction) -> str:
         """Another number, printed to as many digits as this one.
 
         >>> read("5.0e-05").like(Fraction(1, 30000)), read("0.66").like(Fraction(2, 3)), read("1.2×10^{-3}").like(Fraction(1, 300))
         ('3.3e-05', '0.67', '3.3×10^{-3}')
+    >>> read("-9.03e-02").like(Fraction(409, 1000)), read("2×10^{-3}").like(Fraction(1, 3))
+    ('4.09e-01', '3×10^{-1}')
         """
         if not self.unit:
-            return str(number) if len(str(number)) < 24 else _plain(number, 12)
-        ending = _ending(self.text)
+            near = number.limit_denominator(LARGEST_BELOW)
+            return str(near) if abs(near - number) * EXACT < 1 else _plain(number, 12)
+        unit, ending = self._scaled(number)
         digits = len(found[1]) if (found := re.match(r"[+-]?\d*\.(\d*)", self.text)) else 0
-        steps = round(number / self.unit)
+        steps = round(number / unit)
         whole, part = divmod(abs(steps), 10**digits) if digits else (abs(steps), 0)
         text = f"{'-' if steps < 0 else ''}{whole}" + (f".{part:0{digits}d}" if digits else "")
         return text + ending
+
+
+def _exponent(number: Fraction, digits: int) -> int:
+    """The exponent of a number whose mantissa is rounded to so many decimals.
+
+    >>> _exponent(Fraction(9996, 10000), 2), _exponent(Fraction(5, 1000), 2)
+    (0, -3)
+    """
+    return int(f"{Decimal(number.numerator) / Decimal(number.denominator):.{digits}e}".rpartition("e")[2])
 
 
 def _ending(text: str) -> str:
@@ -175,7 +199,7 @@ def agrees(printed: Printed, value: Bounds) -> str | None:
     ['rounded', 'cut', '']
     """
     low, high = printed.rounded
-    slack = (printed.unit or max(1, abs(printed.value))) / EXACT
+    slack = (printed.unit or max(Fraction(1), abs(printed.value))) / EXACT
     if low - slack <= value[0] and value[1] <= high + slack:
         return "rounded"
     cuts = [printed.cuts(end) for end in value]

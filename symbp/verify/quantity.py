@@ -113,7 +113,8 @@ class Quantities:
         sizes = [self.text.sizes.get(str(extent), extent) for extent in tensor.shape]
         unknown = next((extent for extent in sizes if not str(extent).isdigit()), None)
         if unknown is not None:
-            raise LanguageError(f"the extent {unknown} of {tensor.name} is unknown; add values that tell it to [values]")
+            missing = ", ".join(t.name for t in self.text.program.inputs if t.name not in self.text.values)
+            raise LanguageError(f"the extent of an axis of {tensor.name} is unknown, since [values] has no value for {missing or unknown}")
         return tuple(int(extent) for extent in sizes)
 
     def _find(self, text: str, whole: bool = False, aliases: int = 0) -> Quantity:
@@ -146,7 +147,7 @@ class Quantities:
         if name in self.text.broken:
             raise IllPosed(f"{name} cannot be calculated: {self.text.broken[name]}")
         if name not in known:
-            raise IllPosed(f"nothing is called {name!r} here{nearest(name, self.known)}")
+            raise IllPosed(f"nothing is called {name[:60]!r} here{nearest(name, self.known)}")
         return self.program.tensor(name), at
 
     def _at(self, tensor: Tensor, indices: str | None, whole: bool = False) -> tuple[int, ...]:
@@ -157,7 +158,7 @@ class Quantities:
         if len(at) != len(shape):
             raise IllPosed(f"{tensor.name} has the shape {_shown(shape)}, so {tensor.name}"
                            + (f"[{','.join(map(str, at))}] is no number of it" if at else " is no number")
-                           + f"; give {len(shape)} indices, counted from 0")
+                           + f"; give {len(shape)} {'index' if len(shape) == 1 else 'indices'}, counted from 0")
         outside = next((axis for axis, (k, e) in enumerate(zip(at, shape)) if not k < e), None)
         if outside is not None:
             raise IllPosed(f"{tensor.name} has the shape {_shown(shape)}, so the index {at[outside]} of axis {outside} is outside "

@@ -16,7 +16,6 @@ import numpy as np
 from symbp.errors import LanguageError, SymbpError
 from symbp.interpret import interpret
 from symbp.numbers import Numbers
-from symbp.passes.prune import prune
 from symbp.verify.claimfile import Text
 from symbp.verify.enclosures import Enclosures, Labelled, enclosures
 from symbp.verify.longrun import State, between, long_run
@@ -27,6 +26,8 @@ from symbp.verify.ways import KINDS, Way, plain, textbook
 from symbp.verify.wording import IllPosed, Quantity
 
 FEW_STEPS, MOST_TYPOS, MOST_DERIVED = 30, 6, 12
+
+NO_VALUE = "it has no finite value: a division by zero, a logarithm of no positive number, or numbers beyond all bounds"
 
 
 @dataclass
@@ -96,6 +97,8 @@ class Recomputation:
         self._long(way)
         for k, value in self._all(way, self.exact, {}).items():
             self.numbers[k].exact = self._bounds(value)
+        for k in (k for k in self.where if self.numbers[k].exact is None):
+            self.numbers[k].problem = NO_VALUE
         self._less_sure(way)
         self._repeated()
         self._from_digits(way)
@@ -217,8 +220,8 @@ class Recomputation:
         """Refuse the claims that need a value that the file does not give."""
         given = {*self.text.values, *way.start}
         for k in list(self.where) if needs(self.text, way.program, given) else ():
-            stepping = [*way.next.values()] if max(v.step for v in self.visits[k]) else []
-            if problem := needs(self.text, prune(way.program, [self.where[k].tensor, *stepping]), given):
+            stepping = max(v.step for v in self.visits[k]) > 0
+            if problem := needs(self.text, way.only([self.where[k]], stepping).program, given):
                 self._refuse(k, problem)
 
     @property

@@ -5,7 +5,7 @@ An equation that means nothing takes only what is calculated from it along: the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -135,7 +135,7 @@ def _of_equations(tables: Mapping[str, Any], values: Mapping[str, np.ndarray]) -
         raise NetworkError(f"[network] has equations, so the table {unknown} has no place beside it")
     with place("[network]"):
         written = Equations(**tables["network"])
-        reader = _TextReader(written.indices)
+        reader = _TextReader(written.indices, written.parameters)
         trees = [read_tree(text, "equation") for text in written.equations]
         integers = {*written.integers} | {name for tree in trees for name in _positions(tree)}
         shapes = _shapes(written, values)
@@ -192,6 +192,8 @@ def _loss(written: Equations, program: Program, reader: _TextReader) -> tuple[st
         return "", program
     if name and name not in program:
         raise NetworkError(f"loss = {name!r}: no equation assigns it; they assign {', '.join(reader.assigned)}")
+    if name and program.tensor(name).shape:
+        raise NetworkError(f"loss = {name!r} has {len(program.tensor(name).shape)} axes; what steps make smaller is one number")
     if not written.maximise:
         return name, program
     negative = Tensor(reader.builder.names.fresh(f"minus_{name}"), auxiliary=True)
@@ -201,8 +203,9 @@ def _loss(written: Equations, program: Program, reader: _TextReader) -> tuple[st
 class _TextReader(Reader):
     """Reads one equation after the other; what means nothing is kept as broken, and names without a value become inputs."""
 
-    def __init__(self, indices: Mapping[str, int | str]) -> None:
+    def __init__(self, indices: Mapping[str, int | str], parameters: Collection[str] = ()) -> None:
         super().__init__(indices)
+        self.parameters = parameters
         self.broken: dict[str, str] = {}
         self.used: list[Tree] = []
 
@@ -243,10 +246,10 @@ class _TextReader(Reader):
         unknown = [n for n in reads if not {n} & {*known, *later, *self.scope.indices, *self.scope.sizes, *CONSTANTS}]
         if not unknown:
             return
-        scope = Scope(known, dict(self.scope.indices), dict(self.scope.sizes), infer=True)
+        scope = Scope(dict(known), dict(self.scope.indices), dict(self.scope.sizes), infer=True)
         learn(tree.children[1], scope, text)
         for name in sorted({*scope.tensors} - {*known} - later):
-            self.declare(name, scope.tensors[name])
+            self.declare(name, replace(scope.tensors[name], role="parameter" if name in self.parameters else "input"))
         self.scope.indices |= scope.indices
 
 

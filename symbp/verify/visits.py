@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from symbp.language.program import Program
+from symbp.language.tensor import names_read
 from symbp.suggest import nearest
 from symbp.verify.claimfile import Claim, Text
 
@@ -51,7 +52,8 @@ def needs(text: Text, program: Program, given: Collection[str]) -> str:
     """What a program needs and has not; "" where it has all."""
     missing = sorted({t.name for t in program.inputs} - {*given})
     if missing:
-        unused = [name for name in text.values if name not in text.program]
+        read = names_read(e for equation in text.program.equations for e in equation.expressions)
+        unused = [name for name in text.values if name not in read]
         return f"[values] has no value for {', '.join(missing)}, which this number needs{nearest(missing[0], unused) if unused else ''}"
     unknown = next((s.name for s in program.sizes if s.name not in text.sizes), None)
     return f"the extent {unknown} of an index is unknown; add values that tell it to [values]" if unknown else ""

@@ -6,7 +6,7 @@ calculated from printed digits depends on the way: σ′(z) is worked out from a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -50,7 +50,9 @@ class Way:
         """The way with what these quantities need, and with `steps` the update."""
         targets = [name for q in quantities if (name := self.locate(q)) is not None]
         following = self.next if steps else {}
-        return Way(prune(self.program, dict.fromkeys([*targets, *following.values()])), following, self.start, self.place)
+        program = prune(self.program, dict.fromkeys([*targets, *following.values()]))
+        given = [self.program.tensor(name) for name in dict.fromkeys(targets) if name not in program]
+        return Way(replace(program, tensors=(*program.tensors, *given)), following, self.start, self.place)
 
 
 def plain(quantities: Quantities) -> Way:
@@ -89,7 +91,8 @@ def _steps(update: Update | None, program: Program) -> dict[str, Mapping]:
         return {"next": {}, "start": {}}
     start = {t.name: np.array(Fraction(repr(update.values.get(t.name, 0)))) for t in update.tensors
              if not t.next_of and not program.definition(t.name) and not t.shape}
-    start |= {t.name: np.full(tuple(int(e) for e in t.shape), Fraction(0)) for t in update.tensors if t.role == "state" and t.shape}
+    start |= {t.name: np.full(tuple(int(e) for e in t.shape), Fraction(0)) for t in update.tensors
+              if t.role == "state" and t.shape and all(e.is_Integer for e in t.shape)}
     return {"next": {t.next_of: t.name for t in update.tensors if t.next_of}, "start": start}
 
 
