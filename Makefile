@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 TEX    := texlive-latex-recommended texlive-pictures lmodern latexmk
 DEMO   := examples/digits_mlp.toml
 
-.PHONY: help demo test lint bench golden mutants tex clean
+.PHONY: help demo test lint bench errata golden mutants tex clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##/make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -29,6 +29,9 @@ lint: $(VENV)/.with-$(EXTRAS)  ## the style of the code
 
 golden: $(VENV)/.with-$(EXTRAS)  ## write the golden files anew; look at the difference before you commit it
 	$(BIN)/python -m pytest -q -n auto --update-golden
+
+errata: $(VENV)/.with-$(EXTRAS)  ## docs/errata.md anew: what is wrong in the texts of examples/claims (runs their code)
+	$(BIN)/symbp verify examples/claims --run-code --errata --format md --out docs/errata.md; test $$? -le 1
 
 bench: $(VENV)/.with-$(EXTRAS)  ## the figures of docs/benchmarks.md (with EXTRAS=test,exact,torch also beside PyTorch)
 	$(BIN)/python benchmarks/derive_mlp.py

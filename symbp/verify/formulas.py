@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from symbp.calculus.differentiate import influences
 from symbp.derivation.derivation import Derivation
 from symbp.errors import SymbpError
 from symbp.language.functions import opaque
@@ -24,8 +25,8 @@ from symbp.verify.forms import pairs
 from symbp.verify.latex import read_formula
 from symbp.verify.linear import Linear
 from symbp.verify.meaning import LAID_OUT, MATRICES, Meaning, Reading, alias
-from symbp.verify.naming import Names, Unknown, bound
-from symbp.verify.nodes import Call, Derivative, Formula, Node, Script, Sym, below, is_letter, walk
+from symbp.verify.naming import Names, Unknown, bound, said
+from symbp.verify.nodes import Call, Derivative, Formula, Negative, Node, Row, Script, Sum, Sym, below, is_letter, walk
 from symbp.verify.points import FLOAT, Key, Point
 from symbp.verify.quantity import Quantities
 from symbp.verify.scoping import apart
@@ -133,7 +134,11 @@ class Formulas:
             scalars = [n for n, axes in self.names.axes.items() if not axes]
             given = self.text.functions
             functions = [*(letter.lstrip("\\") for letter in given)]
-            self._read[formula] = apart(read_formula(formula, self.known, functions, scalars, self.updates.timed))
+            applied: list[tuple[Sym, Node]] = []
+            read = apart(read_formula(formula, self.known, functions, scalars, self.updates.timed, applied))
+            for name, body in applied:
+                self._check_arguments(name, body)
+            self._read[formula] = read
         return self._read[formula]
 
     def judge(self, formula: str) -> Judgement:
@@ -154,6 +159,19 @@ class Formulas:
         found = [self.relation(sides[k], sides[k + 1], sign) for k, sign in enumerate(formula.signs)]
         return min(found, key=lambda j: ORDER.index(j.verdict))
 
+    def _check_arguments(self, name: Sym, body: Node) -> None:
+        """Raise `Unfit` where J(θ) names something on which J does not depend: J is then taken at another point than everything else."""
+        found = self.names.find(name, self.names.last(name))
+        key = self.aliases.get(found.name, ("of", found.name)) if found is not None and not found.indices else ("",)
+        if key[0] != "of" or not self.program.definition(key[1]):
+            return
+        depends = influences(self.program, key[1])
+        for part in body.parts if isinstance(body, Row) else (body,):
+            own = self.names.find(part, self.names.last(part)) if isinstance(part, Sym) else None
+            what = self.aliases.get(own.name, ("of", own.name)) if own is not None else None
+            if what is not None and (what[0] != "of" or what[1] not in depends):
+                raise Unfit(f"{found.name} is taken at {said(part)}, which is nothing that it is calculated from")
+
     # one relation
 
     def relation(self, left: Node, right: Node, sign: str = "=") -> Judgement:
@@ -166,10 +184,33 @@ class Formulas:
         best = max(found, key=lambda j: ORDER.index(j.verdict)) if any(j.verdict in (RIGHT, RIGHT_IF) for j in found) else found[0]
         if best.verdict == WRONG and len(found) > 1:
             for text, said in self.updates.variants:
-                other = Formulas(text).stated_relation(left, right, sign)
-                if other.verdict in (RIGHT, RIGHT_IF):
+                formulas = Formulas(text)
+                other = formulas.stated_relation(left, right, sign)
+                if other.verdict in (RIGHT, RIGHT_IF) and self._agrees(formulas):
                     return _with(other, said)
+        if best.verdict == WRONG and is_change(left):
+            return self._subtracting(left, right, sign) or best
         return best
+
+    def _steps(self) -> Iterator[tuple[str, Node, Node, str]]:
+        """The claims of the text that are updates and right, with their sides and sign."""
+        for claim in (c for c in self.text.claims if c.formula and not c.defines):
+            with contextlib.suppress(SymbpError):
+                left, right = self.read(claim.formula).sides[:2]
+                sign = self.read(claim.formula).signs[0]
+                if self.updates.moved(left, self.names, {}) and self.stated_relation(left, right, sign).verdict == RIGHT:
+                    yield claim.id, left, right, sign
+
+    def _agrees(self, other: Formulas) -> bool:
+        """Whether another form of the optimiser leaves every update right that the text states in the file's own form."""
+        return all(other.stated_relation(left, right, sign).verdict == RIGHT for _, left, right, sign in self._steps())
+
+    def _subtracting(self, left: Node, right: Node, sign: str) -> Judgement | None:
+        """The verdict on Δw that is right but for its sign, where the text subtracts: where it states w = w − …, and that is right."""
+        own = [name for name, target, step, _ in self._steps() if target == left.factors[1] and isinstance(step, Sum)]
+        if own and self.stated_relation(left, Negative(right), sign).verdict == RIGHT:
+            return Judgement(RIGHT_IF, f"right if Δ{left.factors[1].base} is what is subtracted, as in {own[0]}")
+        return None
 
     def _at_level(self, left: Node, right: Node) -> tuple[Node, Node]:
         """The sides where a letter without an index stands for that of the layer l or L which the others have, as in ∇_a C ⊙ σ'(z^L)."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from symbp.errors import SymbpError
-from symbp.verify.nodes import Formula
+from symbp.verify.nodes import Formula, Node, Sym
 from symbp.verify.structure import Structure
 from symbp.verify.tokens import Word, place, words
 
@@ -53,11 +53,12 @@ SHOWN = {
 
 
 def read_formula(text: str, names: Iterable[str] = (), functions: Iterable[str] = (), numbers: Iterable[str] = (),
-                 timed: Iterable[str] = ()) -> Formula:
+                 timed: Iterable[str] = (), applied: list[tuple[Sym, Node]] | None = None) -> Formula:
     r"""The nodes of a formula with at least two sides.
 
     names: what is known, words of several letters among it.  functions: symbols that call a function.  numbers: names whose
     arguments may be written behind them, such as the J of J(θ).  timed: names behind which (t) may stand.
+    applied: takes the names with brackets behind them, J(θ), and what these hold.
     Raises `SymbpError` with the place and what could stand there.
 
     >>> read_formula("x + = y")
@@ -67,7 +68,10 @@ def read_formula(text: str, names: Iterable[str] = (), functions: Iterable[str] 
     ('=',)
     """
     names = tuple(names)
-    formula = _whole(text, names, Structure(names, tuple(functions), tuple(numbers), tuple(timed)))
+    structure = Structure(names, tuple(functions), tuple(numbers), tuple(timed))
+    formula = _whole(text, names, structure)
+    if applied is not None:
+        applied += structure.applied
     if len(formula.sides) < 2:
         raise SymbpError(f"the formula `{text.strip()[:60]}` states nothing: it has no relation such as = or :=")
     return formula

@@ -151,6 +151,7 @@ class Structure:
 
     def __init__(self, names: Sequence[str], functions: Sequence[str], numbers: Sequence[str], timed: Sequence[str] = ()) -> None:
         self.names, self.functions, self.numbers, self.timed = frozenset(names), frozenset(functions), frozenset(numbers), frozenset(timed)
+        self.applied: list[tuple[Sym, Node]] = []  # names with brackets behind them, J(θ), which fall away
 
     def formula(self, tree: Tree) -> Formula:
         """The formula of the start rule."""
@@ -525,6 +526,7 @@ class _Chain:
         if self._has_time(raw, k):
             return replace(raw, subs=(*raw.subs, Script("(", self.structure.clean(self.raws[k + 1].body)))), k + 2
         if self._has_arguments(raw, k):
+            self.structure.applied.append((raw, self.raws[k + 1].body))
             return raw, k + 2
         return raw, k + 1
 

@@ -21,8 +21,7 @@ NEW, OLD = ("new", "next", "updated"), ("old", "prev", "previous", "current")
 VARIANTS = (({"form": "averaged"}, "the velocity is an average, v := β v + (1 − β) g"),
             ({"rate_in": "step"}, "α stands in the step, θ := θ − α v, and not in the velocity"),
             ({"rate_in": "velocity"}, "α stands in the velocity, and not in the step"),
-            ({"form": "averaged", "rate_in": "step"}, "the velocity is an average, v := β v + (1 − β) g, and α stands in the step"),
-            ({"form": "averaged", "rate_in": "nowhere", "learning_rate": None}, "the velocity is an average, and there is no α"))
+            ({"form": "averaged", "rate_in": "step"}, "the velocity is an average, v := β v + (1 − β) g, and α stands in the step"))
 
 
 class Updates:
