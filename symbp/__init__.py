@@ -25,8 +25,24 @@ turns it into its adjoint.  The names below are loaded when they are first used.
     >>> sb.check(net).passed
     True
 
-`sb.load("examples/mnist_mlp.toml")` reads a network file, and `d.write("out", formats=["pdf", "html", "tex"])` writes
-the derivation into an existing folder; with `certificate=d.check()` it shows how far each gradient was checked.
+In a checkout, all of it from files; a notebook shows a derivation, a gradient and a line as LaTeX:
+
+    >>> import os, tempfile
+    >>> net = sb.load("examples/digits_mlp.toml")       # or sb.Network(...) from layers or equations
+    >>> d = sb.derive(net)
+    >>> print(d["W1"]._repr_latex_())
+    $\\displaystyle \\frac{\\partial L}{\\partial W^{(1)}} = \\delta^{(1)\\top} x$
+    >>> [step.rule for step in d["W1"].steps]           # numbered: rule, before, after, facts used
+    ['chain rule', 'local derivative']
+    >>> with tempfile.TemporaryDirectory() as out:
+    ...     written = d.write(out, formats=["html", "tex"])                 # "pdf", too, where TeX is installed
+    ...     text = sb.generate(net, target="numpy", path=f"{out}/mlp.py")
+    ...     sorted(os.listdir(out))
+    ['derivation.html', 'derivation.tex', 'mlp.py']
+    >>> sb.verify("examples/claims/seed-002-4.4.toml").first.claim.id       # the first wrong number of a text
+    'a2[1]'
+
+`d.write(…, certificate=d.check())` makes the folder where it is missing, and writes down how far each gradient was checked.
 """
 from __future__ import annotations
 
@@ -53,11 +69,13 @@ _WHERE = {
 }
 
 __all__ = (  # noqa: PLE0604
-    "check", "__version__", *_WHERE)
+    "check", "verify", "__version__", *_WHERE)
 
 
 def __getattr__(name: str) -> Any:
     """Load a public name when it is first used, so that `import symbp` is quick."""
+    if name == "verify":
+        return import_module("symbp.verify")  # a package that can be called
     if name not in _WHERE:
         raise AttributeError(f"module 'symbp' has no attribute {name!r}")
     value = getattr(import_module(_WHERE[name]), name)
@@ -75,4 +93,4 @@ def check(source: Any, of: str | None = None, wrt: Any = None, *, seed: int = 0)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_WHERE})
+    return sorted({*globals(), *__all__})

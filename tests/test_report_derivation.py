@@ -163,3 +163,11 @@ def test_a_lead_in_stays_with_what_follows():
 def test_only_the_loss_updates_parameters():
     report = derive(sb.load(EXAMPLES[0].parent / "xor.toml"), of="z1").report()
     assert "Parameter update" not in [s.title for s in report.sections]
+
+
+def test_a_missing_folder_is_made_and_an_impossible_one_named(tmp_path: Path) -> None:
+    d = sb.derive("sum(i, w[i]*x[i])^2")
+    assert d.write(tmp_path / "a" / "b", formats=["tex"]).files["tex"].is_file()
+    (tmp_path / "file").touch()
+    with pytest.raises(sb.SymbpError, match="cannot make the folder"):
+        d.write(tmp_path / "file", formats=["tex"])

@@ -15,7 +15,7 @@ from symbp.derivation.mean import mean, samples
 from symbp.derivation.options import Options
 from symbp.derivation.rows import Rows, merged
 from symbp.derivation.textbook import Textbook
-from symbp.errors import LanguageError
+from symbp.errors import LanguageError, SymbpError
 from symbp.language.functions import equal
 from symbp.language.program import Program
 from symbp.language.tensor import Access
@@ -197,9 +197,14 @@ class Derivation:
 
     def write(self, folder: str | Path, formats: Iterable[str] = ("pdf", "html", "tex"), stem: str | None = None,
               certificate: CheckReport | None = None) -> Written:
-        """Write the document into a folder; the answer has the path for each format, None where it could not be made."""
+        """Write the document into a folder, made if missing; the answer has the path for each format, None where it could not be made."""
         from symbp.report.write import write
-        return write(self.report(certificate), Path(folder), stem or "derivation", formats=tuple(formats))
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:
+            raise SymbpError(f"cannot make the folder {folder}: {getattr(error, 'strerror', error)}") from None
+        return write(self.report(certificate), folder, stem or "derivation", formats=tuple(formats))
 
     def _repr_latex_(self) -> str:
         return "".join(self[name]._repr_latex_() for name in self.names)

@@ -23,9 +23,26 @@ Stage: claim file → verdicts → report.
     report.py      the verdicts on one file; audit.py: on several
     terminal.py    as a table; document.py: as a document, with what shows it (proof.py) and formulas as they stand (quoting.py)
     write.py       the document in a format
+
+The package can be called as its function `verify` is: `symbp.verify("claims.toml")`.
 """
+import sys
+from pathlib import Path
+from types import ModuleType
+
 from symbp.verify.audit import Audit, audit
 from symbp.verify.report import Report, verify
 from symbp.verify.verdict import Verdict
 
 __all__ = ["Audit", "Report", "Verdict", "audit", "verify"]
+
+
+class _Package(ModuleType):
+    """The package, which answers a call."""
+
+    def __call__(self, path: str | Path, run_code: bool = False) -> Report:
+        """The verdicts on a claim file, as `symbp.verify.report.verify` gives them."""
+        return verify(path, run_code)
+
+
+sys.modules[__name__].__class__ = _Package
