@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from symbp.verify.claimfile import Text
+from symbp.verify.explain import explain
 from symbp.verify.numbers import judge, turned
 from symbp.verify.outcome import LAST_DIGIT, WRONG, Verdict
 from symbp.verify.recompute import Recomputation, Recomputed
@@ -28,7 +29,7 @@ def judge_numbers(text: Text) -> dict[int, Verdict]:
         roots |= first
         recomputed.substitute(roots)
         judged = _pass(text, recomputed.numbers, {k: above[k] & roots for k in above})
-    return judged | _turned(text, judged, recomputed.numbers)
+    return explain(recomputed, judged | _turned(text, judged, recomputed.numbers))
 
 
 def _pass(text: Text, numbers: Sequence[Recomputed], above: Mapping[int, Collection[int]]) -> dict[int, Verdict]:

@@ -212,10 +212,14 @@ class Mark:
         self.value, self.labels = value, labels
 
     def __add__(self, other: Mark) -> Mark:
+        if not isinstance(other, Mark):  # an array, which adds element by element
+            return NotImplemented
         return Mark(self.value + other.value, self.labels | other.labels)
 
     def __mul__(self, other: Mark) -> Mark:
         """The product; where one factor is 0, the other's labels tell nothing."""
+        if not isinstance(other, Mark):
+            return NotImplemented
         for zero in (self, other):
             if zero.value == 0:
                 return zero

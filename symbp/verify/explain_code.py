@@ -58,7 +58,7 @@ def explain(check: Check, checked: Checked, seconds: float = SECONDS) -> tuple[s
     >>> explain(check, check.result())
     ("dL/dw: the factor σ'(z) is missing",)
     """
-    end = time.monotonic() + seconds
+    end = time.process_time() + seconds
     lines = [made for kind in KINDS if (made := _lines(check, checked, kind)) is not None]
     for search in (_single, _pairs):
         for made in lines:
@@ -141,7 +141,7 @@ def _single(attempt: _Try, end: float) -> Iterator[str]:
     if not attempt.complete or not attempt.items:
         return
     for mistake in attempt.lines.found:
-        if time.monotonic() > end:
+        if time.process_time() > end:
             return
         if attempt.wrong <= attempt.reaches(mistake) and _whole(attempt, mistake.edits):
             yield mistake.what
@@ -158,14 +158,16 @@ def _pairs(attempt: _Try, end: float) -> Iterator[str]:
         return
     firsts: list[tuple[int, Mistake]] = []
     for mistake in attempt.lines.found:
-        found = attempt.explained(mistake.edits, SEEDS[:1]) if time.monotonic() < end and attempt.wrong & attempt.reaches(mistake) else None
+        if time.process_time() > end:
+            return
+        found = attempt.explained(mistake.edits, SEEDS[:1]) if attempt.wrong & attempt.reaches(mistake) else None
         gained = sum(not i.holds for i in found or ()) - sum(i.holds for i in attempt.items if found is not None and i not in found)
         if gained > 0:
             firsts.append((gained, mistake))
     firsts.sort(key=lambda pair: -pair[0])
     for _, first in firsts[:MOST_FIRST]:
         for second in attempt.lines.found:
-            if time.monotonic() > end:
+            if time.process_time() > end:
                 return
             if not second.edits.keys() & first.edits.keys() and _whole(attempt, {**first.edits, **second.edits}):
                 yield " and ".join(sorted((first.what, second.what)))

@@ -21,7 +21,7 @@ from symbp.verify.places import Place, Slip, slips_of
 ORDER = ("sign", "factor", "count", "ascent", "activation", "argument", "term", "transpose", "layer", "time", "weights", "bias", "diagonal",
          "logarithm", "correction", "root", "name", "function", "number")
 """Kinds of slips, the plainest first."""
-SPREAD = frozenset({"count", "activation", "argument", "time", "transpose", "weights", "diagonal", "correction", "root", "function"})
+SPREAD = frozenset({"activation", "argument", "time", "transpose", "weights", "diagonal", "correction", "root", "function"})
 """Those that are made in every layer at once, where a person takes one thing for another."""
 
 
@@ -57,8 +57,9 @@ def mistakes(program: Program, of: Iterable[int] | None = None, name: Callable[[
     finder = _Finder(program, name or calls(program))
     chosen = range(len(program.equations)) if of is None else sorted(set(of))
     single = [m for position in chosen for m in finder.of(position)]
-    single.sort(key=lambda m: ORDER.index(m.kind))
-    return [*single, *_together(single)]
+    targets = dict.fromkeys(program.equations[position].target.name for position in chosen)
+    single += [m for target in targets for m in finder.of_all(target)]
+    return sorted([*single, *_together(single)], key=lambda m: ORDER.index(m.kind))
 
 
 def calls(program: Program, names: Mapping[str, str] | None = None) -> Callable[[str], str]:
@@ -95,6 +96,21 @@ class _Finder:
         for slip, changed in self._changed(equation, loops):
             yield Mistake(f"{title}: {slip.what}", slip.kind, {position: changed}, (slip.kind, _plain(slip.what), self._part(equation)))
 
+    def of_all(self, target: str) -> Iterator[Mistake]:
+        """The same slip in all that is added up in one tensor: its sign, a factor that all have in common."""
+        positions = [k for k, (eq, _) in enumerate(self.places) if eq.target.name == target]
+        if len(positions) < 2 or self.places[positions[0]][0].op != "sum":
+            return
+        found: list[dict[str, Slip]] = []
+        for position in positions:
+            equation, loops = self.places[position]
+            place = Place(self.program, equation, loops, self.below[target] | {target}, self.name)
+            found.append({slip.what: slip for slip in slips_of(place)})
+        for what, slip in found[0].items():
+            if all(what in others for others in found[1:]):
+                edits = {k: (replace(self.places[k][0], body=slips[what].body),) for k, slips in zip(positions, found)}
+                yield Mistake(f"{self.name(target)}: {what}", slip.kind, edits, (slip.kind, _plain(what), "all"))
+
     def _part(self, equation: Equation) -> str:
         """Which part of the program an equation belongs to."""
         if equation.label == "update":
@@ -103,7 +119,7 @@ class _Finder:
 
     def _changed(self, equation: Equation, loops: tuple[Loop, ...]) -> Iterator[tuple[Slip, tuple[Equation, ...]]]:
         place = Place(self.program, equation, loops, self.below.get(equation.target.name, set()) | {equation.target.name}, self.name)
-        for slip in slips_of(place):
+        for slip in slips_of(place, len(self.program.definition(equation.target.name)) > 1):
             yield slip, (replace(equation, body=slip.body),)
         if equation.op != "sum":
             return
@@ -172,7 +188,7 @@ def _plain(what: str) -> str:
 def _together(single: Iterable[Mistake]) -> Iterator[Mistake]:
     """The same slip wherever it can be made, for instance in each layer or in each parameter's update."""
     groups: dict[tuple, dict[int, list[Mistake]]] = {}
-    for mistake in (m for m in single if m.kind in SPREAD or m.key[2] == "update"):
+    for mistake in (m for m in single if len(m.edits) == 1 and (m.kind in SPREAD or m.key[2] == "update")):
         (position,) = mistake.edits
         groups.setdefault(mistake.key, {}).setdefault(position, []).append(mistake)
     for (kind, what, part), members in groups.items():

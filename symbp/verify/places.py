@@ -15,7 +15,7 @@ from symbp.language.equation import Equation, Loop
 from symbp.language.functions import Defined, relu, sigmoid, tanh
 from symbp.language.index import Index
 from symbp.language.program import Program
-from symbp.language.tensor import Access
+from symbp.language.tensor import Access, Tensor
 
 MOST_CONSTANTS, MOST_NAMES = 8, 24
 LETTERS = {"sigmoid": "σ", "**": "^"}
@@ -41,51 +41,98 @@ class Place:
     name: Callable[[str], str]
 
     def shown(self, expression: sp.Expr) -> str:
-        """An expression as text without indices."""
-        plain = expression.xreplace({a: sp.Symbol(self.name(a.name)) for a in expression.atoms(Access)})
+        """An expression as text, without indices that run."""
+        plain = expression.xreplace({a: sp.Symbol(self.name(a.name) + _numbers(a)) for a in expression.atoms(Access)})
         text = str(plain)
         for word, letter in LETTERS.items():
             text = text.replace(word, letter)
         return text
 
 
-def slips_of(place: Place) -> Iterator[Slip]:
-    """Every body with one change, each new body once."""
+def _numbers(access: Access) -> str:
+    """The indices of one element, where all of them are numbers."""
+    numbers = bool(access.indices) and all(i.is_Integer for i in access.indices)
+    return f"[{','.join(map(str, access.indices))}]" if numbers else ""
+
+
+def slips_of(place: Place, part: bool = False) -> Iterator[Slip]:
+    """Every body with one change, each new body once.  part: whether the body is one of several that add up."""
     body, seen = place.equation.body, {place.equation.body}
-    for slip in (*_whole(place), *_within(body, place, False)):
+    for slip in (*_whole(place, part), *_within(body, place)):
         if slip.body not in seen:
             seen.add(slip.body)
             yield slip
 
 
-def _whole(place: Place) -> Iterator[Slip]:
-    """Signs and factors of the whole."""
-    body = place.equation.body
-    if place.program.tensor(place.equation.target.name).next_of == "" and not body.is_Add:
-        yield Slip("the sign is wrong", "sign", -body)
-    elif body.is_Add:
-        yield Slip("the sign of the whole is wrong", "sign", sp.Add(*(-a for a in body.args)))
-    counts = [("N", s) for s in place.program.sizes if s.name == "N"]
-    counts += [(str(i.extent), i.extent) for i in place.equation.over if i.extent.is_Integer and i.extent > 2]
-    for text, number in (("2", sp.Integer(2)), *counts):
-        for factor, said in ((number, text), (1 / number, f"1/{text}")):
-            new = factor * body
-            inverse = f"1/{text}" if factor == number else text
-            lost = sp.Mul(*body.as_coeff_Mul()[:1]) if number.is_Integer else body
-            missing = not number.is_Integer and not new.has(number) or number.is_Integer and lost == 1 / factor
-            yield Slip(f"the factor {inverse} is missing" if missing else f"a factor {said} is too many",
+def _whole(place: Place, part: bool) -> Iterator[Slip]:
+    """Signs and factors of the whole, and a derivative of an activation too many."""
+    body, target = place.equation.body, place.program.tensor(place.equation.target.name)
+    of = f" of {place.shown(body)}" if part else ""
+    if not target.next_of:
+        yield Slip(f"the sign{of} is wrong", "sign", sp.Add(*(-a for a in sp.Add.make_args(body))))
+    for text, number in (("2", sp.Integer(2)), *_counts(place)):
+        for factor, said, inverse in ((number, text, f"1/{text}"), (1 / number, f"1/{text}", text)):
+            new = sp.Add(*(factor * a for a in sp.Add.make_args(body)))
+            missing = _complexity(new) < _complexity(body)
+            yield Slip(f"the factor {inverse} is missing" if missing else f"a factor {said} is too many{of if part else ''}",
                        "factor" if text == "2" else "count", new)
-    if not body.is_Add and body.is_positive is not False and not isinstance(body, Access):
+    yield from _fewer_by_one(place, of)
+    if target.cotangent_of or place.equation.label == "update":
+        yield from _derivatives_too_many(place)
+    elif not body.is_Add and not isinstance(body, Access):
         yield Slip("its logarithm is taken", "logarithm", sp.log(body))
 
 
-def _within(node: sp.Expr, place: Place, inside: bool) -> Iterator[Slip]:
+def _counts(place: Place) -> list[tuple[str, sp.Expr]]:
+    """What may be counted: N, the extents of the equation's indices, and the numbers that stand in it."""
+    equation = place.equation
+    counts = [s for s in place.program.sizes if s.name == "N"]
+    counts += [i.extent for i in equation.indices if i.extent.is_Integer]
+    for number in sorted(equation.body.atoms(sp.Rational), key=abs):
+        counts += [sp.Integer(abs(number.p)), sp.Integer(number.q)]
+    return [(str(c), c) for c in dict.fromkeys(counts) if not c.is_Integer or c > 2]
+
+
+def _fewer_by_one(place: Place, of: str) -> Iterator[Slip]:
+    """1/(n − 1) for 1/n, as in a variance."""
+    for text, number in _counts(place):
+        if _complexity(place.equation.body * number) < _complexity(place.equation.body):
+            yield Slip(f"1/({text} - 1) stands for 1/{text}{of}", "count", place.equation.body * number / (number - 1))
+
+
+def _complexity(body: sp.Expr) -> tuple[int, int]:
+    """How much there is to write."""
+    numbers = [n for a in sp.Add.make_args(body) for n in a.as_coeff_Mul()[:1] if abs(n) != 1]
+    return len(numbers), int(sp.count_ops(body))
+
+
+def _derivatives_too_many(place: Place) -> Iterator[Slip]:
+    """σ′ where none belongs: of what is differentiated by, or of what stands in the equation."""
+    body, target = place.equation.body, place.equation.target
+    own = place.program.tensor(target.name).cotangent_of
+    inside = [a for a in body.atoms(Access) if a.indices == target.indices and not place.program.tensor(a.name).cotangent_of]
+    for access in sorted(inside, key=str):
+        factor = access * (1 - access)
+        yield Slip(f"a factor {place.shown(factor)} is too many", "activation", body * factor)
+    if place.equation.label == "update":
+        for rate in (t for t in place.program.tensors if t.role == "constant" and not t.shape):
+            for factor in (1 - rate[()], rate[()]):
+                yield Slip(f"a factor {place.shown(factor)} is too many", "factor", body * factor)
+    used = {type(f) for eq in place.program.equations for f in eq.body.atoms(Defined) if len(f.args) == 1 and not any(f.orders)}
+    for function in sorted(used, key=lambda f: f.__name__) if own else ():
+        by = Access(own[1], *target.indices) if own[1] in place.program and own[1] not in place.later else None
+        factor = prime(function)(by) if by is not None and not body.has(prime(function)) else None
+        if factor is not None:
+            yield Slip(f"a factor {place.shown(factor)} is too many", "activation", body * factor)
+
+
+def _within(node: sp.Expr, place: Place) -> Iterator[Slip]:
     """The changes of a node, then those of its parts, each as a slip whose body is the changed whole."""
     yield from _local(node, place)
     if isinstance(node, (Access, Index)) or not node.args:
         return
     for k, part in enumerate(node.args):
-        for slip in _within(part, place, True):
+        for slip in _within(part, place):
             yield Slip(slip.what, slip.kind, node.func(*node.args[:k], slip.body, *node.args[k + 1:]))
 
 
@@ -214,25 +261,41 @@ def _of_argument(node: Defined, place: Place, primed: bool) -> Iterator[Slip]:
 
 def _of_access(access: Access, place: Place) -> Iterator[Slip]:
     """Another tensor of this shape, indices the other way round, another row, a bias for a weight."""
-    tensor, text = place.program.tensor(access.name), place.name(access.name)
+    tensor, text = place.program.tensor(access.name), place.shown(access)
     at = access.indices
     for a in range(len(at)):
         for b in range(a + 1, len(at)):
             if at[a] != at[b] and tensor.shape[a] == tensor.shape[b]:
                 swapped = [*at[:a], at[b], *at[a + 1:b], at[a], *at[b + 1:]]
                 yield Slip(f"{text} is transposed", "transpose", Access(access.name, *swapped))
-    others = [t for t in place.program.tensors if t.name not in place.later and t.dtype == "float" and t.name != access.name]
+    others = [t for t in place.program.tensors if t.name not in {*place.later, access.name} and t.dtype == "float" and not _is_seed(t)]
     fitting = [t for t in others if (t.shape, t.origin) == (tensor.shape, tensor.origin)]
     for other in fitting[:MOST_NAMES]:
-        said, kind = place.name(other.name), _kind_of_name(tensor.name, other.name, other.next_of)
+        said, kind = place.shown(Access(other.name, *at)), _kind_of_name(tensor.name, other.name, other.next_of)
         what = f"{said} stands for {text}" if kind != "weights" else f"{text} is taken after its update"
         yield Slip(what, kind, Access(other.name, *at))
     if tensor.role == "parameter" and len(at) > 1:
         for other in (t for t in others if t.role == "parameter" and len(t.shape) == 1):
             for k, index in enumerate(at):
-                if isinstance(index, Index) and other.shape[0] == tensor.shape[k]:
-                    yield Slip(f"{place.name(other.name)} stands for {text}", "bias", Access(other.name, index))
+                if isinstance(index, (Index, sp.Integer)) and other.shape[0] == tensor.shape[k]:
+                    yield Slip(f"{place.shown(Access(other.name, index))} stands for {text}", "bias", Access(other.name, index))
     yield from _rows(access, place, text)
+    yield from _reversed(access, place, text)
+
+
+def _is_seed(tensor: Tensor) -> bool:
+    """The derivative of the loss by itself, 1."""
+    return tensor.cotangent_of is not None and len(set(tensor.cotangent_of)) == 1
+
+
+def _reversed(access: Access, place: Place, text: str) -> Iterator[Slip]:
+    """The other way along an axis, as of a kernel that is flipped: where windows slide along another tensor."""
+    everything = {a for e in (place.equation.body, place.equation.target) for a in e.atoms(Access)}
+    slide = {i for a in everything for p in a.indices if len(p.atoms(Index)) > 1 for i in p.atoms(Index)}
+    for k, index in enumerate(access.indices):
+        if isinstance(index, Index) and index in slide:
+            at = [*access.indices[:k], sp.expand(index.start + index.last - index), *access.indices[k + 1:]]
+            yield Slip(f"{text} is taken in reverse order", "transpose", Access(access.name, *at))
 
 
 def _kind_of_name(name: str, other: str, next_of: str) -> str:
@@ -255,4 +318,6 @@ def _rows(access: Access, place: Place, text: str) -> Iterator[Slip]:
             for other in range(min(int(extent), MOST_CONSTANTS)):
                 if other != position:
                     at = [*access.indices[:k], sp.Integer(other), *access.indices[k + 1:]]
-                    yield Slip(f"{text} is taken at {other} for {position}", "time", Access(access.name, *at))
+                    said = place.shown(Access(access.name, *at))
+                    what = f"{text} is taken at {other} for {position}" if said == place.name(access.name) else f"{said} stands for {text}"
+                    yield Slip(what, "time", Access(access.name, *at))

@@ -278,7 +278,7 @@ class Recomputation:
             try:
                 given = {**values, **rows_of(self.text, visit, keep=values)}
                 found = interpret(way.program, {t.name: given[t.name] for t in way.program.inputs}, self.text.sizes, numbers=numbers,
-                                  facts=False, instead=self._masks(way, here, printed, numbers, visit.step))
+                                  facts=False, instead=self.masks(way, here, printed, numbers, visit.step))
             except (LanguageError, ArithmeticError, ValueError):
                 if visit.sample is None:
                     return None
@@ -288,8 +288,8 @@ class Recomputation:
             arrays = found if visit.sample is None else arrays
         return arrays
 
-    def _masks(self, way: Way, here: Mapping[int, str], printed: Mapping[int, Any], numbers: Numbers,
-               step: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def masks(self, way: Way, here: Mapping[int, str], printed: Mapping[int, Any], numbers: Numbers,
+              step: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """For each tensor with claimed elements which they are, and their printed values; those of next values, too."""
         masks: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         following = {k: way.next[name] for k in printed if k not in here and self.visits[k] == [Visit(step + 1)]

@@ -45,7 +45,9 @@ class Trial(Run):
     def changed(self, edits: Edits, wanted: Iterable[str]) -> dict[str, np.ndarray] | None:
         """The arrays of the wanted tensors under these edits; None where the changed equations have no value."""
         targets = {eq.target.name for position in edits for eq in self.program.equations[position:position + 1]}
+        wanted = list(wanted)
         reached = targets.union(*(self.below[name] for name in targets))
+        reached = {name for name in reached if name in wanted or not self.below[name].isdisjoint(wanted)}
         before = {name: self.arrays[name] for name in reached}
         try:
             for name in reached:
