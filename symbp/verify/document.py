@@ -78,7 +78,7 @@ class _File:
         chosen = [v for v in self.report.verdicts if not self.errata or v.verdict in MISTAKES]
         proof = prove(self.report.content, [about[v.claim.id] for v in chosen if v.claim.id in about], self.count)
         source: list[Item] = [Paragraph((self.report.source,))] if many and self.report.source else []
-        summary = (*source, Paragraph((self.report.summary + ".",)), *(Paragraph((line,)) for line in self._opening()))
+        summary = (*source, Paragraph((self.report.summary + ".",)), *map(Paragraph, self._opening()))
         yield Section(self.report.title if many else "Summary", summary, 1)
         yield from self._mistakes(proof, about)
         yield from self._table("The numbers, corrected", self._numbers(), proof, about)
@@ -88,8 +88,14 @@ class _File:
         yield from self._proof(proof)
         yield from self._not_judged()
 
-    def _opening(self) -> list[str]:
-        return self.report.opening
+    def _opening(self) -> Iterator[Parts]:
+        """The first mistake, as a formula where it is one, and what hangs on each."""
+        first = self.report.first
+        if first is not None and isinstance(shown := _short(first), Math):
+            yield f"The first mistake: {_name(first)}, ", shown, f", is {first.verdict}."
+            yield from ((line,) for line in self.report.opening[1:])
+        else:
+            yield from ((line,) for line in self.report.opening)
 
     def _mistakes(self, proof: Proof, about: dict[str, Subject]) -> Iterator[Section]:
         """A subsection for each new mistake."""

@@ -101,6 +101,7 @@ class Formulas:
         self._points: dict[tuple, Point] = {}
         self._noted: set[str] = set()
         self._read: dict[str, Formula] = {}
+        self._slips: dict[tuple[str, bool], list[str]] = {}
         self._lefts: dict[tuple, tuple[Value | Linear, frozenset[str]]] = {}
 
     def _meanings(self, text: Text) -> dict[str, Key]:
@@ -462,12 +463,13 @@ class Formulas:
     # what it should be
 
     def derived(self, formula: str) -> str:
-        """The derived formula of a derivative of the loss that stands on the left, as LaTeX; "" for anything else."""
+        """The derived formula of what stands on the left, a derivative of the loss or a step of the optimiser, as LaTeX; else ""."""
         try:
             left = self.read(formula).sides[0]
             key = self._key_of(left)
             if key is None or key[1][0] != "of":
-                return ""
+                moved = self.updates.moved(left.factors[1] if is_change(left) else left, self.names, {})
+                return self.updates.latex(moved[0]) if moved else ""
             return Derivation(self.text.program, key[1][1], (key[2],))[key[2]].latex("matrix")
         except (SymbpError, IndexError, TypeError, KeyError):
             return ""
@@ -518,10 +520,11 @@ class Formulas:
         """The slips that would explain why the last relation of a formula is wrong, in words."""
         from symbp.verify.slips import explained
 
-        try:
-            return [slip.said for slip in explained(self, self.read(formula), pairs)]
-        except SymbpError:
-            return []
+        if (formula, pairs) not in self._slips:
+            self._slips[formula, pairs] = []
+            with contextlib.suppress(SymbpError):
+                self._slips[formula, pairs] = [slip.said for slip in explained(self, self.read(formula), pairs)]
+        return list(self._slips[formula, pairs])
 
 
 def _with(found: Judgement, note: str) -> Judgement:

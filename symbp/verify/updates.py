@@ -11,6 +11,9 @@ from symbp.calculus.differentiate import adjoint
 from symbp.errors import SymbpError
 from symbp.language.program import Program
 from symbp.optim.methods import GradientDescent, Momentum
+from symbp.passes.closed import closed
+from symbp.passes.matrix_form import matrix_form
+from symbp.printing.latex import Writer
 from symbp.verify.claimfile import Text
 from symbp.verify.naming import Names
 from symbp.verify.nodes import Negative, Node, Number, Product, Script, Sum, Sym, below, is_letter
@@ -86,6 +89,16 @@ class Updates:
             for change, said in VARIANTS:
                 if any(getattr(self.text.optimizer, k) != v for k, v in change.items()):
                     yield replace(self.text, optimizer=self.text.optimizer.model_copy(update=change)), said
+
+    def latex(self, name: str) -> str:
+        """The step of a name, `W := …`, or what a step calculates on the way; "" for what a step does not write."""
+        key = self.names.get(f"new {name}", self.names.get(name, ("",)))
+        if key[0] != "full":
+            return ""
+        equations = self.full.definition(key[1])
+        target, right = equations[0].target, closed(equations)
+        form = matrix_form(target, right, self.full)
+        return form.latex if form is not None else Writer(self.full).equation(target, right)
 
     # old and new
 
