@@ -7,6 +7,7 @@ Characters without a glyph in Latin Modern are printed as code points (see `texc
 from __future__ import annotations
 
 from functools import partial
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from symbp.report.evidence import evidence_table
@@ -62,7 +63,8 @@ _PREAMBLE = r"""
 \AddToHook{env/align*/before}{\nogap}
 % a heading stands on the page of what it is about
 \makeatletter
-\newcommand{\room}{\if@nobreak\else\par\vskip0pt plus 8\baselineskip\penalty-100\vskip0pt plus -8\baselineskip\fi}
+\newcommand{\room}{\if@nobreak\else\par\penalty0\relax
+  \ifdim\pagegoal<\maxdimen\ifdim\dimexpr\pagegoal-\pagetotal\relax<8\baselineskip\newpage\fi\fi\fi}
 \makeatother
 \AddToHook{cmd/section/before}{\room}
 \AddToHook{cmd/subsection/before}{\room}
@@ -128,16 +130,21 @@ def _section(section: Section, known: frozenset[str], numbered: bool = True) -> 
     shown, outline = _inline(section.shown, known), pdf_string(section.title)
     heading = shown if shown == outline else rf"\texorpdfstring{{{shown}}}{{{outline}}}"
     made = kind(NoEscape(heading), numbering=numbered, label=False)
-    for item in section.items:
-        made.append(NoEscape(_item(item, known) + "\n\n"))
+    for item, following in zip_longest(section.items, section.items[1:]):
+        apart = "\n" if _leads(item) and isinstance(following, Formula) else "\n\n"
+        made.append(NoEscape(_item(item, known) + apart))
     return made
+
+
+def _leads(item: Item) -> bool:
+    """Whether a paragraph leads to what stands below it."""
+    return isinstance(item, Paragraph) and bool(item.parts) and isinstance(item.parts[-1], str) and item.parts[-1].rstrip().endswith(":")
 
 
 def _item(item: Item, known: frozenset[str]) -> str:
     """One item of a section."""
     if isinstance(item, Paragraph):
-        leads = isinstance(item.parts[-1], str) and item.parts[-1].rstrip().endswith(":") if item.parts else False
-        return _inline(item.parts, known) + (r"\nopagebreak" if leads else "")
+        return _inline(item.parts, known) + (r"\nopagebreak" if _leads(item) else "")
     if isinstance(item, Formula):
         return _formula(item, known)
     if isinstance(item, Steps):
