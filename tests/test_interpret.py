@@ -18,7 +18,7 @@ N = size("N")
 i, j, n, u = Index("i", 3), Index("j", 2), Index("n", N), Index("u", 3)
 x, y, s = Tensor("x", (3,), role="input"), Tensor("y", (3,)), Tensor("s")
 t = Tensor("t", (3,), dtype="int", role="input")
-X = Tensor("X", (N,), role="input")
+X, Y = Tensor("X", (N,), role="input"), Tensor("Y", (N,))
 
 
 def run(program: Program, numbers: str = "float64", **values: object) -> dict[str, np.ndarray]:
@@ -156,10 +156,11 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
         lambda: run(Program((x, t, y), (Equation(y[t[i]], x[i]),)), t=[0, 1, 3]),
         "the index t[i] of y[t[i]] is 3, outside axis 0"),
     "an empty window": (
-        lambda: run(Program((x, y), (Equation(y[i], x[i + u - 2], "max", over=(u,), domain=(*inside(x[i + u - 2], x), 1 - u)),))),
-        "the window of y[0] is empty; a maximum over no element has no value"),
+        lambda: interpret(Program((X, Y), (Equation(Y[n], X[n + u - 2], "max", over=(u,), domain=(*inside(X[n + u - 2], X), 1 - u)),)),
+                          {"X": [1, 2, 3]}, {"N": 3}),
+        "the window of Y[0] is empty; a maximum over no element has no value"),
     "an empty window of a scalar": (
-        lambda: run(Program((x, s), (Equation(s[()], x[i], "max", over=(i,), domain=(i - 5,)),))),
+        lambda: interpret(Program((X, s), (Equation(s[()], X[n], "max", over=(n,), domain=(n - 5,)),)), {"X": [1]}, {"N": 1}),
         "the window of s[] is empty"),
     "a maximum that is not written": (
         lambda: run(Program((x, y, s), (Equation(y[i], x[i], "max", domain=(i - 1,)), Equation(s[()], y[i], over=(i,))))),

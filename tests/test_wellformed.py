@@ -86,6 +86,11 @@ ERRORS: dict[str, tuple[Callable[[], object], str]] = {
     "a maximum in a loop": (
         lambda: of(Loop(l3, "ascending", (Equation(m[()], x[i], "max", over=(i,)),))),
         "in `m[] = max(i, x[i])`: m[] may be written for several l, but a maximum is written once; give m an axis for l, or bind it"),
+    "a maximum over nothing": (
+        lambda: of(Equation(y[i], x[i + u - 2], "max", over=(u,), domain=(*inside(x[i + u - 2], x), 1 - u))),
+        "the window of y[i] is empty at i = 0; a maximum over no element has no value"),
+    "a maximum over nothing at all": (
+        lambda: of(Equation(m[()], x[i], "max", over=(i,), domain=(i - 5,))), "the window of m[] is empty; a maximum over no element"),
     "a maximum that collides": (
         lambda: of(Equation(y[i + j], w[j], "max", domain=(3 - i - j,))),
         "y[i + j] may be written for several i, but a maximum is written once"),

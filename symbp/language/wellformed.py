@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 import sympy as sp
 
 from symbp.errors import LanguageError
@@ -183,6 +185,7 @@ def _check_target(program: Program, equation: Equation, loops: tuple[Loop, ...])
                             f"but {tensor.name} has dtype {tensor.dtype}")
     if equation.op != "sum":
         _check_single(equation, loops)
+        _check_windows(equation)
 
 
 def _check_single(equation: Equation, loops: tuple[Loop, ...]) -> None:
@@ -192,6 +195,28 @@ def _check_single(equation: Equation, loops: tuple[Loop, ...]) -> None:
         if index not in fixed and index not in equation.over:
             raise LanguageError(f"in `{equation}`: {equation.target} may be written for several {index.name}, but a maximum is written "
                                 f"once; give {equation.target.name} an axis for {index.name}, or bind it")
+
+
+@lru_cache(maxsize=1 << 12)
+def _check_windows(equation: Equation) -> None:
+    """No maximum is over nothing: where all extents are numbers, each element that is written has a point within the domain."""
+    bound = [c for c in equation.domain if {*c.free_symbols} & {*equation.over}]
+    parts = [coefficients(c) for c in equation.domain]
+    if not bound or any(p is None or not p[1].is_Integer or any(isinstance(a, Access) for a in p[0]) for p in parts):
+        return
+    used = sorted({i for p in parts for i in p[0]}, key=lambda i: (i in equation.over, i.name))
+    if not all(i.extent.is_Integer and i.start.is_Integer for i in used) or sp.prod(i.extent for i in used) > MOST_POINTS:
+        return
+    grid = dict(zip(used, np.indices([int(i.extent) for i in used]), strict=True))
+    holds = [sum((int(a) * (grid[i] + int(i.start)) for i, a in p[0].items()), int(p[1])) >= 0 for p in parts]
+    inner = tuple(k for k, i in enumerate(used) if i in equation.over)
+    written = np.logical_and.reduce([h for c, h in zip(equation.domain, holds, strict=True) if c not in bound] or [np.True_])
+    empty = np.broadcast_to(written, holds[0].shape).any(axis=inner) & ~np.logical_and.reduce(holds).any(axis=inner)
+    if empty.any():
+        outer = [i for i in used if i not in equation.over]
+        at = [f"{i.name} = {i.start + int(v)}" for i, v in zip(outer, np.argwhere(np.atleast_1d(empty))[0], strict=False)]
+        where = f" at {', '.join(at)}" if at else ""
+        raise LanguageError(f"in `{equation}`: the window of {equation.target} is empty{where}; a maximum over no element has no value")
 
 
 def determined(position: sp.Expr) -> set[Index]:
