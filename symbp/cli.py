@@ -53,9 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except RecursionError:
         return _fail("the expressions are nested too deeply for Python's recursion limit; write them as several equations")
-    except KeyboardInterrupt:
-        print("symbp: interrupted", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        return _interrupted(*error.args)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -66,6 +65,13 @@ def _fail(message: str, code: int = 2) -> int:
     from symbp.report.text import visible
     print(f"symbp: {visible(' '.join(message.split()))}", file=sys.stderr)
     return code
+
+
+def _interrupted(folder: str = "") -> int:
+    """Say so, and how the run in a folder goes on."""
+    from symbp.report.text import visible
+    print(f"symbp: interrupted{f'; to go on: symbp train --resume {visible(shlex.quote(folder))}' if folder else ''}", file=sys.stderr)
+    return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -268,7 +274,6 @@ def _generate(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from symbp.report.text import visible
     from symbp.run import resume, train
     if (options.net is None) == (options.resume is None):
         raise SymbpError("name a network file to train, or a run to go on with: symbp train NET, or symbp train --resume DIR")
@@ -291,8 +296,7 @@ def _train(options: argparse.Namespace) -> int:
     elif result.finished:
         _print_result(result)
     if not result.finished:
-        print(f"symbp: interrupted; to go on: symbp train --resume {visible(shlex.quote(str(result.folder)))}", file=sys.stderr)
-        return 130
+        return _interrupted(str(result.folder))
     return 0
 
 

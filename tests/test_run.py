@@ -176,6 +176,17 @@ def test_an_interrupt_ends_the_step_and_keeps_a_checkpoint(unbroken: Path, tmp_p
     assert read_checkpoint(RunFolder(tmp_path / "run"), module, "float32")[1]["step"] > 0
 
 
+def test_an_interrupt_while_the_results_are_written_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                                      capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+    monkeypatch.setattr(loop._Loop, "_finish", interrupted)
+    assert main(["train", str(DIGITS), "--out", str(tmp_path / "run"), "--epochs", "1", "--no-plots"]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == f"symbp: interrupted; to go on: symbp train --resume {tmp_path / 'run'}"
+    monkeypatch.undo()
+    assert main(["train", "--resume", str(tmp_path / "run"), "--no-plots"]) == 0
+
+
 # what breaks
 
 def test_a_loss_that_is_not_finite_names_step_and_tensor_and_keeps_the_last_good_parameters(tmp_path: Path) -> None:

@@ -168,17 +168,23 @@ class _Loop:
         start = time.monotonic()
         self.start = start - place.seconds
         progress = Silent() if quiet else Progress(self.settings.epochs, self.batches, word=WORDS.get(self.judged, ""))
-        with np.errstate(all="ignore"):
-            if place.epoch < self.settings.epochs:
-                try:
-                    with interrupts() as stop:
-                        place = self._epochs(folder, place, every, progress, stop)
-                finally:
-                    progress.end()
-            done = Result(folder.path, False, place.epoch, self.state["step"], None, None, 0.0)
-            if place.epoch >= self.settings.epochs:
-                done = self._finish(folder, done, plots)
+        try:
+            with np.errstate(all="ignore"):
+                done = self._done(folder, place, every, progress, plots)
+        except KeyboardInterrupt:  # a second one, or one while the results are written: the checkpoint is there
+            raise KeyboardInterrupt(str(folder.path)) from None
         return replace(done, seconds=time.monotonic() - start)
+
+    def _done(self, folder: RunFolder, place: Place, every: float, progress: Progress, plots: bool) -> Result:
+        """The epochs that are left, and the results."""
+        if place.epoch < self.settings.epochs:
+            try:
+                with interrupts() as stop:
+                    place = self._epochs(folder, place, every, progress, stop)
+            finally:
+                progress.end()
+        done = Result(folder.path, False, place.epoch, self.state["step"], None, None, 0.0)
+        return self._finish(folder, done, plots) if place.epoch >= self.settings.epochs else done
 
     def _epochs(self, folder: RunFolder, place: Place, every: float, progress: Progress, stop: Stop) -> Place:
         with records(folder) as record:
