@@ -106,7 +106,7 @@ def test_numbers_as_books_print_them(text: str, value: float, unit: float):
 
 @pytest.mark.parametrize(("printed", "value", "verdict"), [
     ("0", "0.4", "wrong"), ("0", "0.004", "right"), ("8", "7.6", "right"), ("1", "0.73", "wrong"), ("650", "645.6", "right"), ("640", "645.6", "wrong"),
-    ("0.0", "0.04", "right"), ("-0.0", "0.04", "right"), ("0.098", "0.0975", "right"), ("0.097", "0.0975", "right"), ("0.096", "0.0975", "last digit off"),
+    ("0.0", "0.04", "right"), ("-0.0", "0.04", "right"), ("0.098", "0.0975", "right"), ("0.097", "0.0975", "right"), ("0.096", "0.0975", "wrong"), ("0.66", "0.667", "right"), ("0.68", "0.673", "last digit off"),
     ("97.5%", "0.97512", "right"), ("2/3", "0.6667", "wrong"), ("2/3", "2/3", "right"), ("1.2e-3", "0.00124", "right"), ("1.3e-3", "0.00124", "last digit off"),
     ("1.2e-17", "0", "right"), ("1.2e-3", "0", "wrong"), ("-0.5", "0.5", "wrong"), ("0.7", "0.8", "wrong"), ("10^{-3}", "0.0012", "right")])
 def test_what_digits_stand_for(printed: str, value: str, verdict: str):

@@ -149,3 +149,80 @@ def test_tables_of_another_layout():
     square = head.replace("[5, 6, 7]", "[5, 6]").replace(", [1, 1]]", "]")
     assert {v.verdict for v in verdicts(parse(f'{square}[[claims]]\nof = "dL/dW"\nvalue = [["5", "6"], ["10", "12"]]\n'))} == {"right-if"}
     assert [v.verdict for v in verdicts(parse(f'{square}[[claims]]\nof = "dL/dx"\nvalue = [["11"], ["11"]]\n'))] == ["right", "right"]
+
+
+def test_accuracy_classes_and_norms():
+    """Scores (0.35, −0.25, 1.15), (0.34, 0.58, 0.32), (−0.24, −0.88, 0.23): classes 2, 1, 2, of which two are right; Σ W² = 2.2, its root 1.4832."""
+    text = """[network]
+equations = ["z[n,k] = sum(i, X[n,i]*W[i,k])", "p[n,k] = softmax(k, z[n,k])", "accuracy = mean(n, [p[n,t[n]] == max(k, p[n,k])])",
+             "class[n] = sum(k, k*[z[n,k] == max(l, z[n,l])])"]
+[values]
+X = [[0.5, 1], [1, 0.2], [-1, 0.3]]
+W = [[0.3, 0.7, 0.1], [0.2, -0.6, 1.1]]
+t = [2, 1, 0]
+"""
+    claims = [("accuracy", '"66.7%"'), ("class", '["2", "1", "2"]'), ("sum(k, p[0,k])", '"1"'), ("sqrt(sum(i, k, W[i,k]^2))", '"1.4832"')]
+    found = verdicts(parse(text + "".join(f'[[claims]]\nof = "{of}"\nvalue = {value}\n' for of, value in claims)))
+    assert [v.verdict for v in found] == 6 * ["right"]
+
+
+def test_minibatches_and_means():
+    """By NumPy in two steps of two rows: w = (0.27, 0.45), the mean error over all rows 0.737475, over the steps 1.1325."""
+    text = """[network]
+equations = ["z[n] = sum(i, w[i]*X[n,i])", "J = mean(n, (z[n] - y[n])^2)"]
+loss = "J"
+parameters = ["w"]
+samples = ["X", "y"]
+batch = 2
+[optimizer]
+type = "gd"
+learning_rate = 0.1
+[values]
+X = [[1, 2], [2, 1], [0, 1], [1, 1]]
+y = [1, 0, 1, 2]
+w = [0, 0]
+[[claims]]
+of = "w"
+epochs = 1
+value = ["0.27", "0.45"]
+[[claims]]
+of = "J"
+epochs = 1
+mean = "samples"
+value = "0.737475"
+[[claims]]
+of = "J"
+epochs = 1
+mean = "epoch"
+value = "1.1325"
+"""
+    X, y, w, errors = np.array([[1, 2], [2, 1], [0, 1], [1, 1.0]]), np.array([1, 0, 1, 2.0]), np.zeros(2), []
+    for rows in (slice(0, 2), slice(2, 4)):
+        miss = X[rows] @ w - y[rows]
+        errors.append((miss**2).mean())
+        w = w - 0.1 * X[rows].T @ miss
+    assert (w.round(2).tolist(), round(((X @ w - y) ** 2).mean(), 6), round(np.mean(errors), 4)) == ([0.27, 0.45], 0.737475, 1.1325)
+    assert [v.verdict for v in verdicts(parse(text))] == 4 * ["right"]
+
+
+def test_cases_of_one_text_keep_to_themselves():
+    text = """[[cases]]
+name = "square"
+[cases.network]
+equations = ["y = x^2"]
+[cases.values]
+x = 3
+[[cases.claims]]
+of = "y"
+value = "9"
+[[cases]]
+name = "cube"
+[cases.network]
+equations = ["y = x^3"]
+[cases.values]
+x = 3
+[[cases.claims]]
+of = "y"
+value = "9"
+"""
+    assert [(v.verdict, v.value) for v in verdicts(parse(text))] == [("right", "9"), ("wrong", "27")]

@@ -86,7 +86,9 @@ class Enclosures(Numbers):
         return self.between(Fraction(int(low > 0)), Fraction(int(high > 0)))
 
     def equal(self, a: Any, b: Any) -> Any:
-        """[a = b]; 0 to 1 where it is not known."""
+        """[a = b]; 0 to 1 where it is not known.  A maximum is equal to what it was taken from: that is the same object."""
+        if a is b:
+            return self.between(Fraction(1), Fraction(1))
         (low, high), (other_low, other_high) = self.bounds(a), self.bounds(b)
         if high < other_low or other_high < low:
             return self.between(Fraction(0), Fraction(0))

@@ -82,7 +82,7 @@ def _not_exact(claim: Claim, found: Recomputed, used: Mapping[int, Verdict], sam
     within = any(overlap(printed.rounded, bounds) and bounds[1] - bounds[0] <= WIDEST * printed.unit for bounds in found.ranges)
     if within or printed.nearly(sum(found.exact) / 2):
         return Verdict(claim, LAST_DIGIT, value, "the rounding of the printed digits explains it" if within else "", (claim.id,))
-    if roots and any(printed.nearly(sum(point) / 2) for point in found.points):
+    if roots and any(printed.beside(sum(point) / 2) for point in found.points):
         return Verdict(claim, INHERITED, value, f"follows from {_listed(roots)}, but for the last digit", roots)
     return Verdict(claim, WRONG, value, _second(found, claim), (claim.id,))
 

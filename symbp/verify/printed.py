@@ -73,12 +73,19 @@ class Printed:
         return self.decimals and -slack <= beyond < self.unit - slack and (number < 0) == self.text.startswith("-")
 
     def nearly(self, number: Fraction) -> bool:
-        """Whether decimals miss a number by one in the last place, or agree in the first eight digits of many.
+        """Whether decimals are rounded the wrong way, miss a number by one in the last of three places or more, or agree in eight digits.
 
         With a single digit one in the last place is no small slip.
+
+        >>> [read(text).nearly(Fraction(3, 2)) for text in ("1.49", "1.48", "1.6")], read("1.6").nearly(Fraction(151, 100))
+        ([True, False, False], True)
         """
         missed = abs(self.value - number)
-        return self.decimals and self.digits > 1 and missed <= max(self.unit * Fraction(3, 2), abs(number) / MANY_DIGITS)
+        return self.beside(number) and (missed < self.unit or self.digits > 2) or self.digits > 1 and missed <= abs(number) / MANY_DIGITS
+
+    def beside(self, number: Fraction) -> bool:
+        """Whether two digits or more miss a number by one in the last place."""
+        return self.decimals and self.digits > 1 and abs(self.value - number) <= self.unit * Fraction(3, 2)
 
     @property
     def coarser(self) -> Printed | None:

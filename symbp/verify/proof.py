@@ -41,7 +41,8 @@ def subjects(text: Text, verdicts: Iterable[Verdict]) -> dict[str, Subject]:
     (('z3',), ('J', 'w3'), ('J', 'z2'))
     """
     quantities, found = Quantities(text), {}
-    for verdict in verdicts:
+    own = {id(claim) for claim in text.claims}
+    for verdict in (v for v in verdicts if id(v.claim) in own):
         with contextlib.suppress(SymbpError):
             claim = verdict.claim
             about = verdict.about or (_of_number(claim, quantities, text) if claim.of else _of_code(claim.code, quantities, text))

@@ -121,7 +121,7 @@ def said(verdict: Verdict) -> str:
     'loss (reasoning) is printed as 0.4463, but it is 0.4338'
     """
     where = f" ({verdict.claim.where})" if verdict.claim.where else ""
-    if not verdict.claim.printed:
+    if not verdict.claim.printed or not verdict.value:
         return f"{verdict.claim.id}{where}, {claimed(verdict)}, is {verdict.verdict}"
     return f"{verdict.claim.id}{where} is printed as {verdict.claim.printed.text}, but it is {verdict.value}"
 
