@@ -16,7 +16,7 @@ Stage: claim file → verdicts → report.
     formulas.py    the verdict on a formula: forms.py (how sides are compared), updates.py, deciding.py (equality)
     code.py        a person's function beside what is derived: listing.py (read), binding.py (names), layouts.py, known.py (right values)
     sandbox.py     calls it in a process with limits, guarded.py
-    mistakes.py    programs with one slip, by places.py; trial.py: what they would give
+    mistakes.py    programs with one slip, by places.py and elements.py; trial.py: what they would give
     explain.py     the slips that give a wrong number's digits; lines.py: an element's line written out; typos.py: slips of the pen
     submission.py  code's verdict and score; explain_code.py: the slips that explain it
     slips.py       changes that make a wrong formula right: changes.py (all of one place)

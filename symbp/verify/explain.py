@@ -18,10 +18,11 @@ from symbp.errors import SymbpError
 from symbp.language.equation import Equation
 from symbp.language.tensor import Access, accesses, names_read
 from symbp.numbers import NUMBERS
+from symbp.verify.elements import Place
 from symbp.verify.lines import number, written_out
 from symbp.verify.mistakes import ORDER, calls, downstream, mistakes
 from symbp.verify.outcome import WRONG, Verdict
-from symbp.verify.places import Place, slips_of
+from symbp.verify.places import slips_of
 from symbp.verify.printed import Printed, agrees
 from symbp.verify.recompute import FEW_STEPS, Recomputation
 from symbp.verify.trial import Trial

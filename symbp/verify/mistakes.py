@@ -16,7 +16,8 @@ from symbp.language.equation import Equation, Loop, walk
 from symbp.language.index import Index, indices_of
 from symbp.language.program import Program
 from symbp.language.tensor import Access, accesses
-from symbp.verify.places import Place, Slip, slips_of
+from symbp.verify.elements import Place, Slip
+from symbp.verify.places import slips_of
 
 ORDER = ("sign", "factor", "count", "ascent", "activation", "argument", "term", "transpose", "layer", "time", "weights", "bias", "diagonal",
          "logarithm", "correction", "root", "name", "function", "number")
