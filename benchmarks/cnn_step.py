@@ -4,14 +4,13 @@
 
 LeNet (8 and 16 filters, 5×5) on 28×28 and a network 3 → 32 → 64 (3×3, padding 1) on 32×32, batches of 64, biases, first-hit ties, float32,
 gradient descent, all cores; PyTorch eager in its default layout.  Reach: at most 1.5 times PyTorch.  The contestants take turns, and each
-counts with its median.  `--lines` prints where the time of the generated step goes, statement by statement.
+counts with its median.  `--lines` prints where the time of the generated step goes, line by line.
 """
 from __future__ import annotations
 
 import argparse
 import ast
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +21,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-from train_step import medians  # noqa: E402 - found by the line above
+from train_step import CLOCK, medians  # noqa: E402 - found by the line above
 
 BATCH, RATE = 64, 0.01
 CONV = ('[[layers]]\ntype = "conv2d"\nfilters = {}\nkernel = {}\npadding = {}\nactivation = "relu"\n'
@@ -102,33 +101,40 @@ def torch_step(convolutions: tuple[tuple[int, int, int], ...], params: dict[str,
     return run
 
 
+def marked(body: list[ast.stmt], texts: list[str]) -> list[ast.stmt]:
+    """The statements, each followed by a call that counts its time; those in loops, too."""
+    found: list[ast.stmt] = []
+    for statement in body:
+        if isinstance(statement, ast.For):
+            statement.body = marked(statement.body, texts)
+            found.append(statement)
+        else:
+            texts.append(ast.unparse(statement))
+            found += [statement] if isinstance(statement, ast.Return) else [statement, *ast.parse(f"_mark({len(texts) - 1})").body]
+    return found
+
+
 def by_line(source: str, x: np.ndarray, y: np.ndarray, rounds: int) -> list[tuple[float, str]]:
-    """Milliseconds of each statement of `train_step`, the longest first."""
-    tree = ast.parse(source)
+    """Milliseconds of each line of `train_step`, the longest first; the median of the steps."""
+    tree, texts = ast.parse(source), list[str]()
     step = next(f for f in tree.body if isinstance(f, ast.FunctionDef) and f.name == "train_step")
-    texts = [ast.get_source_segment(source, s) or "" for s in step.body]
-    body: list[ast.stmt] = []
-    for k, statement in enumerate(step.body):
-        body += [statement] if isinstance(statement, ast.Return) else [statement, *ast.parse(f"_mark({k})").body]
-    step.body = body
-    space: dict[str, Any] = {"__name__": "net"}
-    times = [0.0] * len(texts)
-    last = [0.0]
+    step.body = marked(step.body, texts)
+    times, last = np.zeros(len(texts)), [0.0]
 
     def mark(k: int) -> None:
-        now = time.perf_counter()
+        now = CLOCK()
         times[k] += now - last[0]
-        last[0] = now
+        last[0] = CLOCK()
 
-    space["_mark"] = mark
+    space: dict[str, Any] = {"__name__": "net", "_mark": mark}
     exec(compile(ast.fix_missing_locations(tree), "net", "exec"), space)  # noqa: S102 - our own module
-    params = space["init_params"](0)
+    params, found = space["init_params"](0), []
     state = space["init_state"](params)
-    for k in range(rounds + 3):
-        times[:] = times if k > 3 else [0.0] * len(texts)
-        last[0] = time.perf_counter()
+    for _ in range(rounds + 3):
+        times[:], last[0] = 0, CLOCK()
         space["train_step"](params, state, x, y)
-    return sorted(((1e3 * t / (rounds - 1), text) for t, text in zip(times, texts, strict=True)), reverse=True)
+        found.append(times.copy())
+    return sorted(zip(1e3 * np.median(found[3:], axis=0), texts, strict=True), reverse=True)
 
 
 def main() -> None:

@@ -4,11 +4,14 @@
 
 Reach: forward and backward at most 1.3 times the bare GEMMs; the whole step at most 1.0 times PyTorch's (eager, the same optimiser).
 The contestants take turns, and each counts with its median; float32, all cores.  PyTorch's fused Adam is printed, too.
+With OMP_NUM_THREADS=1 in the environment, this and the other steps' benchmarks run on one core and count the processor's time, which
+other work on the machine changes less.
 """
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import statistics
 import sys
 import tempfile
@@ -23,6 +26,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 NETWORKS = {"784-128-10, B64": ((784, 128, 10), 64), "784-512-512-10, B128": ((784, 512, 512, 10), 128)}
 RATE = 1e-3
+CLOCK = time.process_time if os.environ.get("OMP_NUM_THREADS") == "1" else time.perf_counter
 
 
 def module_of(widths: tuple[int, ...], optimizer: str) -> ModuleType:
@@ -88,9 +92,9 @@ def medians(contestants: dict[str, Callable[[], Any]], rounds: int) -> dict[str,
         for name, call in contestants.items():
             call()
             for _ in range(10):
-                start = time.perf_counter()
+                start = CLOCK()
                 call()
-                times[name].append(time.perf_counter() - start)
+                times[name].append(CLOCK() - start)
     return {name: 1e3 * statistics.median(found) for name, found in times.items()}
 
 
