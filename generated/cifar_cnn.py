@@ -63,7 +63,7 @@ x is the input and y the target, t above; N is the number of samples of a batch.
 Facts: sum(u, t[n, u]) == 1; t[n, u]**2 == t[n, u].
 Conventions: relu′(0) = 0; the cotangent of a tied maximum goes to the first hit; the loss is the mean over the batch;
 weight matrices are stored out × in; samples are rows of a batch.
-Floating-point operations for N samples: forward 21,328,650 N, forward and backward 62,432,442 N + 2.
+Floating-point operations for N samples: forward 21,328,650 N, forward and backward 62,413,050 N + 2.
 """
 from __future__ import annotations
 
@@ -127,26 +127,19 @@ def forward(params, x, state=None):
     dtype = K1.dtype
     x = np.asarray(x, dtype)
     N = len(x)
-    x_windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
-    z1 = np.empty((N, 32, 32, 32), dtype)
-    a1 = np.empty((N, 32, 32, 32), dtype)
-    m = np.empty((N, 32, 16, 16), dtype)
-    for n in range(N):
-        z1[n] = ((K1.reshape(32, 27) @ x_windows[n].transpose(0, 3, 4, 1, 2).reshape(27,
-            1024)).reshape(32, 32, 32) + b1[:, None, None])   # (1)
-        a1[n] = np.maximum(z1[n], 0)                          # (2)
-        m[n] = np.maximum(np.maximum(np.maximum(a1[n, :, :31:2, :31:2], a1[n, :, :31:2, 1:32:2]),
-            a1[n, :, 1:32:2, :31:2]), a1[n, :, 1:32:2, 1:32:2])  # (3)
-    m_windows = np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
-    z2 = np.empty((N, 64, 16, 16), dtype)
-    a2 = np.empty((N, 64, 16, 16), dtype)
-    m_2 = np.empty((N, 64, 8, 8), dtype)
-    for n in range(N):
-        z2[n] = ((K2.reshape(64, 288) @ m_windows[n].transpose(0, 3, 4, 1, 2).reshape(288,
-            256)).reshape(64, 16, 16) + b2[:, None, None])    # (4)
-        a2[n] = np.maximum(z2[n], 0)                          # (5)
-        m_2[n] = np.maximum(np.maximum(np.maximum(a2[n, :, :15:2, :15:2], a2[n, :, :15:2,
-            1:16:2]), a2[n, :, 1:16:2, :15:2]), a2[n, :, 1:16:2, 1:16:2])  # (6)
+    z1 = ((K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0),
+        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(27,
+        1024*N)).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 32, 32, 32)
+    a1 = np.maximum(z1, 0)                                    # (2)  (N, 32, 32, 32)
+    m = np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]),
+        a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2])   # (3)  (N, 32, 16, 16)
+    z2 = ((K2.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0),
+        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
+        3).reshape(288, 256*N)).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1,
+        0, 2, 3)                                              # (4)  (N, 64, 16, 16)
+    a2 = np.maximum(z2, 0)                                    # (5)  (N, 64, 16, 16)
+    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]),
+        a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2])   # (6)  (N, 64, 8, 8)
     z3 = ((K3.reshape(128, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0,
         0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
         3).reshape(576, 64*N)).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1,
@@ -168,26 +161,18 @@ def loss_and_grads(params, x, y, state=None):
     x = np.asarray(x, dtype)
     t = np.asarray(y, dtype)
     N = len(x)
-    x_windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
-    z1 = np.empty((N, 32, 32, 32), dtype)
-    a1 = np.empty((N, 32, 32, 32), dtype)
-    m = np.empty((N, 32, 16, 16), dtype)
-    for n in range(N):
-        z1[n] = ((K1.reshape(32, 27) @ x_windows[n].transpose(0, 3, 4, 1, 2).reshape(27,
-            1024)).reshape(32, 32, 32) + b1[:, None, None])   # (1)
-        a1[n] = np.maximum(z1[n], 0)                          # (2)
-        m[n] = np.maximum(np.maximum(np.maximum(a1[n, :, :31:2, :31:2], a1[n, :, :31:2, 1:32:2]),
-            a1[n, :, 1:32:2, :31:2]), a1[n, :, 1:32:2, 1:32:2])  # (3)
-    m_windows = np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
-    z2 = np.empty((N, 64, 16, 16), dtype)
-    a2 = np.empty((N, 64, 16, 16), dtype)
-    m_2 = np.empty((N, 64, 8, 8), dtype)
-    for n in range(N):
-        z2[n] = ((K2.reshape(64, 288) @ m_windows[n].transpose(0, 3, 4, 1, 2).reshape(288,
-            256)).reshape(64, 16, 16) + b2[:, None, None])    # (4)
-        a2[n] = np.maximum(z2[n], 0)                          # (5)
-        m_2[n] = np.maximum(np.maximum(np.maximum(a2[n, :, :15:2, :15:2], a2[n, :, :15:2,
-            1:16:2]), a2[n, :, 1:16:2, :15:2]), a2[n, :, 1:16:2, 1:16:2])  # (6)
+    x_patches = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(27, 1024*N)
+    z1 = ((K1.reshape(32, 27) @ x_patches).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (1)  (N, 32, 32, 32)
+    a1 = np.maximum(z1, 0)                                    # (2)  (N, 32, 32, 32)
+    m = np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]),
+        a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2])   # (3)  (N, 32, 16, 16)
+    m_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
+    z2 = ((K2.reshape(64, 288) @ m_patches).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (4)  (N, 64, 16, 16)
+    a2 = np.maximum(z2, 0)                                    # (5)  (N, 64, 16, 16)
+    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]),
+        a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2])   # (6)  (N, 64, 8, 8)
     m_2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
         3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)
     z3 = ((K3.reshape(128, 576) @ m_2_patches).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (7)  (N, 128, 8, 8)
@@ -210,8 +195,8 @@ def loss_and_grads(params, x, y, state=None):
     db4 = delta4.sum(axis=0)                                  # (29)  (128,)
     dW4 = delta4.T @ r_6                                      # (30)  (128, 2048)
     dm_3 = (delta4 @ W4).reshape(N, 128, 4, 4)                # (31)  (N, 128, 4, 4)
-    da3 = np.empty((N, 128, 8, 8), dtype)
     m_3_taken = np.zeros((N, 128, 4, 4), bool)
+    da3 = np.empty((N, 128, 8, 8), dtype)
     for r_5 in range(2):
         for s_5 in range(2):
             m_3_hit = (a3[:, :, r_5:r_5 + 7:2, s_5:s_5 + 7:2] == m_3) & ~m_3_taken
@@ -221,46 +206,39 @@ def loss_and_grads(params, x, y, state=None):
     db3 = delta3.sum(axis=(0, 2, 3))                          # (34)  (128,)
     delta3_matrix = delta3.transpose(1, 0, 2, 3).reshape(128, 64*N)
     dK3 = (delta3_matrix @ m_2_patches.T).reshape(128, 64, 3, 3)  # (35)  (128, 64, 3, 3)
-    dm_2_taps = (K3.reshape(128, 576).T @ delta3_matrix).reshape(64, 3, 3, N, 8, 8)
+    dm_2_taps = (K3.transpose(2, 3, 1, 0).reshape(576, 128) @ delta3_matrix).reshape(3, 3, 64, N, 8, 8)
     dm_2_padded = np.zeros((64, N, 10, 10), dtype)
     for r_4 in range(3):
         for s_4 in range(3):
-            dm_2_padded[:, :, r_4:r_4 + 8, s_4:s_4 + 8] += dm_2_taps[:, r_4, s_4]
+            dm_2_padded[:, :, r_4:r_4 + 8, s_4:s_4 + 8] += dm_2_taps[r_4, s_4]
     dm_2 = dm_2_padded[:, :, 1:9, 1:9].transpose(1, 0, 2, 3).copy()  # (36)  (N, 64, 8, 8)
+    m_2_taken = np.zeros((N, 64, 8, 8), bool)
     da2 = np.empty((N, 64, 16, 16), dtype)
-    delta2 = np.empty((N, 64, 16, 16), dtype)
-    db2 = np.zeros((64,), dtype)
-    dK2 = np.zeros((64, 32, 3, 3), dtype)
-    dm = np.empty((N, 32, 16, 16), dtype)
+    for r_3 in range(2):
+        for s_3 in range(2):
+            m_2_hit = (a2[:, :, r_3:r_3 + 15:2, s_3:s_3 + 15:2] == m_2) & ~m_2_taken
+            m_2_taken |= m_2_hit
+            da2[:, :, r_3:r_3 + 15:2, s_3:s_3 + 15:2] = dm_2 * m_2_hit  # (37)
+    delta2 = da2 * (z2 > 0)                                   # (38)  (N, 64, 16, 16)
+    db2 = delta2.sum(axis=(0, 2, 3))                          # (39)  (64,)
+    delta2_matrix = delta2.transpose(1, 0, 2, 3).reshape(64, 256*N)
+    dK2 = (delta2_matrix @ m_patches.T).reshape(64, 32, 3, 3)  # (40)  (64, 32, 3, 3)
+    dm_taps = (K2.transpose(2, 3, 1, 0).reshape(288, 64) @ delta2_matrix).reshape(3, 3, 32, N, 16, 16)
+    dm_padded = np.zeros((32, N, 18, 18), dtype)
+    for r_2 in range(3):
+        for s_2 in range(3):
+            dm_padded[:, :, r_2:r_2 + 16, s_2:s_2 + 16] += dm_taps[r_2, s_2]
+    dm = dm_padded[:, :, 1:17, 1:17].transpose(1, 0, 2, 3).copy()  # (41)  (N, 32, 16, 16)
+    m_taken = np.zeros((N, 32, 16, 16), bool)
     da1 = np.empty((N, 32, 32, 32), dtype)
-    delta1 = np.empty((N, 32, 32, 32), dtype)
-    db1 = np.zeros((32,), dtype)
-    dK1 = np.zeros((32, 3, 3, 3), dtype)
-    for n in range(N):
-        m_2_taken = np.zeros((64, 8, 8), bool)
-        for r_3 in range(2):
-            for s_3 in range(2):
-                m_2_hit = (a2[n, :, r_3:r_3 + 15:2, s_3:s_3 + 15:2] == m_2[n]) & ~m_2_taken
-                m_2_taken |= m_2_hit
-                da2[n, :, r_3:r_3 + 15:2, s_3:s_3 + 15:2] = dm_2[n] * m_2_hit  # (37)
-        delta2[n] = da2[n] * (z2[n] > 0)                      # (38)
-        db2 += delta2[n].sum(axis=(1, 2))                     # (39)
-        dK2 += (delta2[n].reshape(64, 256) @ m_windows[n].transpose(0, 3, 4, 1, 2).reshape(288, 256).T).reshape(64, 32, 3, 3)  # (40)
-        dm_taps = (K2.reshape(64, 288).T @ delta2[n].reshape(64, 256)).reshape(32, 3, 3, 16, 16)
-        dm_padded = np.zeros((32, 18, 18), dtype)
-        for r_2 in range(3):
-            for s_2 in range(3):
-                dm_padded[:, r_2:r_2 + 16, s_2:s_2 + 16] += dm_taps[:, r_2, s_2]
-        dm[n] = dm_padded[:, 1:17, 1:17]                      # (41)
-        m_taken = np.zeros((32, 16, 16), bool)
-        for r_1 in range(2):
-            for s_1 in range(2):
-                m_hit = (a1[n, :, r_1:r_1 + 31:2, s_1:s_1 + 31:2] == m[n]) & ~m_taken
-                m_taken |= m_hit
-                da1[n, :, r_1:r_1 + 31:2, s_1:s_1 + 31:2] = dm[n] * m_hit  # (42)
-        delta1[n] = da1[n] * (z1[n] > 0)                      # (43)
-        db1 += delta1[n].sum(axis=(1, 2))                     # (44)
-        dK1 += (delta1[n].reshape(32, 1024) @ x_windows[n].transpose(0, 3, 4, 1, 2).reshape(27, 1024).T).reshape(32, 3, 3, 3)  # (45)
+    for r_1 in range(2):
+        for s_1 in range(2):
+            m_hit = (a1[:, :, r_1:r_1 + 31:2, s_1:s_1 + 31:2] == m) & ~m_taken
+            m_taken |= m_hit
+            da1[:, :, r_1:r_1 + 31:2, s_1:s_1 + 31:2] = dm * m_hit  # (42)
+    delta1 = da1 * (z1 > 0)                                   # (43)  (N, 32, 32, 32)
+    db1 = delta1.sum(axis=(0, 2, 3))                          # (44)  (32,)
+    dK1 = (delta1.transpose(1, 0, 2, 3).reshape(32, 1024*N) @ x_patches.T).reshape(32, 3, 3, 3)  # (45)  (32, 3, 3, 3)
     return L, {"K1": dK1, "b1": db1, "K2": dK2, "b2": db2, "K3": dK3, "b3": db3, "W4": dW4, "b4": db4, "W5": dW5, "b5": db5}
 
 
@@ -273,34 +251,34 @@ def train_step(params, state, x, y):
     N = len(x)
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
-    (margined_N_3_34_34, z1, a1, m, scratch_3_3_3_32_32, margined_N_32_18_18, z2, a2, m_2,
-     scratch_32_3_3_16_16, m_2_patches, margined_N_64_10_10, z3, scratch_128_N_8_8, a3, m_3,
-     z4, a4, z5, M, e, S, p, scratch_N_10, scratch_N, delta5, db5, dW5, delta4, mask_N_128,
-     db4, dW4, dm_3, da3, m_3_taken, m_3_hit, mask_N_128_4_4, delta3, mask_N_128_8_8, db3,
-     delta3_matrix, dK3, dm_2_taps, dm_2_padded, dm_2, da2, delta2, db2, dK2, dm, da1, delta1,
-     db1, dK1, m_2_taken, m_2_hit, mask_64_8_8, mask_64_16_16, scratch_64, scratch_64_288,
-     dm_taps, dm_padded, m_taken, m_hit, mask_32_16_16, mask_32_32_32, scratch_32,
-     scratch_32_27) = state["workspaces"][N]
+    (x_patches, margined_N_3_34_34, z1, scratch_32_N_32_32, a1, m, m_patches,
+     margined_N_32_18_18, z2, scratch_64_N_16_16, a2, m_2, m_2_patches, margined_N_64_10_10,
+     z3, scratch_128_N_8_8, a3, m_3, z4, a4, z5, M, e, S, p, scratch_N_10, scratch_N, delta5,
+     db5, dW5, delta4, mask_N_128, db4, dW4, dm_3, m_3_taken, da3, m_3_hit, mask_N_128_4_4,
+     delta3, mask_N_128_8_8, db3, delta3_matrix, dK3, dm_2_taps, scratch_3_3_64_128,
+     dm_2_padded, dm_2, m_2_taken, da2, m_2_hit, mask_N_64_8_8, delta2, mask_N_64_16_16, db2,
+     delta2_matrix, dK2, dm_taps, scratch_3_3_32_64, dm_padded, dm, m_taken, da1, m_hit,
+     mask_N_32_16_16, delta1, mask_N_32_32_32, db1, dK1) = state["workspaces"][N]
     np.copyto(margined_N_3_34_34[:, :, 1:33, 1:33], x)
-    x_windows = np.lib.stride_tricks.sliding_window_view(margined_N_3_34_34, (3, 3), axis=(2, 3))
-    for n in range(N):
-        np.copyto(scratch_3_3_3_32_32, x_windows[n].transpose(0, 3, 4, 1, 2))
-        np.matmul(K1.reshape(32, 27), scratch_3_3_3_32_32.reshape(27, 1024), out=z1[n].reshape(32, 1024))
-        np.add(z1[n], b1[:, None, None], out=z1[n])
-        np.maximum(z1[n], 0, out=a1[n])
-        np.maximum(a1[n, :, :31:2, :31:2], a1[n, :, :31:2, 1:32:2], out=m[n])
-        np.maximum(m[n], a1[n, :, 1:32:2, :31:2], out=m[n])
-        np.maximum(m[n], a1[n, :, 1:32:2, 1:32:2], out=m[n])
+    np.copyto(x_patches.reshape(3, 3, 3, N, 32, 32), np.lib.stride_tricks.sliding_window_view(margined_N_3_34_34, (3, 3),
+        axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    np.matmul(K1.reshape(32, 27), x_patches, out=scratch_32_N_32_32.reshape(32, 1024*N))
+    np.add(scratch_32_N_32_32, b1[:, None, None, None], out=scratch_32_N_32_32)
+    np.copyto(z1, scratch_32_N_32_32.transpose(1, 0, 2, 3))
+    np.maximum(z1, 0, out=a1)
+    np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2], out=m)
+    np.maximum(m, a1[:, :, 1:32:2, :31:2], out=m)
+    np.maximum(m, a1[:, :, 1:32:2, 1:32:2], out=m)
     np.copyto(margined_N_32_18_18[:, :, 1:17, 1:17], m)
-    m_windows = np.lib.stride_tricks.sliding_window_view(margined_N_32_18_18, (3, 3), axis=(2, 3))
-    for n in range(N):
-        np.copyto(scratch_32_3_3_16_16, m_windows[n].transpose(0, 3, 4, 1, 2))
-        np.matmul(K2.reshape(64, 288), scratch_32_3_3_16_16.reshape(288, 256), out=z2[n].reshape(64, 256))
-        np.add(z2[n], b2[:, None, None], out=z2[n])
-        np.maximum(z2[n], 0, out=a2[n])
-        np.maximum(a2[n, :, :15:2, :15:2], a2[n, :, :15:2, 1:16:2], out=m_2[n])
-        np.maximum(m_2[n], a2[n, :, 1:16:2, :15:2], out=m_2[n])
-        np.maximum(m_2[n], a2[n, :, 1:16:2, 1:16:2], out=m_2[n])
+    np.copyto(m_patches.reshape(32, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_32_18_18, (3, 3),
+        axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    np.matmul(K2.reshape(64, 288), m_patches, out=scratch_64_N_16_16.reshape(64, 256*N))
+    np.add(scratch_64_N_16_16, b2[:, None, None, None], out=scratch_64_N_16_16)
+    np.copyto(z2, scratch_64_N_16_16.transpose(1, 0, 2, 3))
+    np.maximum(z2, 0, out=a2)
+    np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2], out=m_2)
+    np.maximum(m_2, a2[:, :, 1:16:2, :15:2], out=m_2)
+    np.maximum(m_2, a2[:, :, 1:16:2, 1:16:2], out=m_2)
     np.copyto(margined_N_64_10_10[:, :, 1:9, 1:9], m_2)
     np.copyto(m_2_patches.reshape(64, 3, 3, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_64_10_10, (3, 3),
         axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
@@ -350,53 +328,46 @@ def train_step(params, state, x, y):
     np.add.reduce(delta3, axis=(0, 2, 3), out=db3)
     np.copyto(delta3_matrix.reshape(128, N, 8, 8), delta3.transpose(1, 0, 2, 3))
     np.matmul(delta3_matrix, m_2_patches.T, out=dK3.reshape(128, 576))
-    np.matmul(K3.reshape(128, 576).T, delta3_matrix, out=dm_2_taps.reshape(576, 64*N))
+    np.copyto(scratch_3_3_64_128, K3.transpose(2, 3, 1, 0))
+    np.matmul(scratch_3_3_64_128.reshape(576, 128), delta3_matrix, out=dm_2_taps.reshape(576, 64*N))
     dm_2_padded.fill(0)
     for r_4 in range(3):
         for s_4 in range(3):
-            dm_2_padded[:, :, r_4:r_4 + 8, s_4:s_4 + 8] += dm_2_taps[:, r_4, s_4]
+            dm_2_padded[:, :, r_4:r_4 + 8, s_4:s_4 + 8] += dm_2_taps[r_4, s_4]
     np.copyto(dm_2, dm_2_padded[:, :, 1:9, 1:9].transpose(1, 0, 2, 3))
-    db2.fill(0)
-    dK2.fill(0)
-    db1.fill(0)
-    dK1.fill(0)
-    for n in range(N):
-        m_2_taken.fill(0)
-        for r_3 in range(2):
-            for s_3 in range(2):
-                np.equal(a2[n, :, r_3:r_3 + 15:2, s_3:s_3 + 15:2], m_2[n], out=m_2_hit)
-                np.invert(m_2_taken, out=mask_64_8_8)
-                np.logical_and(m_2_hit, mask_64_8_8, out=m_2_hit)
-                m_2_taken |= m_2_hit
-                np.multiply(dm_2[n], m_2_hit, out=da2[n, :, r_3:r_3 + 15:2, s_3:s_3 + 15:2])
-        np.greater(z2[n], 0, out=mask_64_16_16)
-        np.multiply(da2[n], mask_64_16_16, out=delta2[n])
-        np.add.reduce(delta2[n], axis=(1, 2), out=scratch_64)
-        db2 += scratch_64
-        np.copyto(scratch_32_3_3_16_16, m_windows[n].transpose(0, 3, 4, 1, 2))
-        np.matmul(delta2[n].reshape(64, 256), scratch_32_3_3_16_16.reshape(288, 256).T, out=scratch_64_288)
-        dK2 += scratch_64_288.reshape(64, 32, 3, 3)
-        np.matmul(K2.reshape(64, 288).T, delta2[n].reshape(64, 256), out=dm_taps.reshape(288, 256))
-        dm_padded.fill(0)
-        for r_2 in range(3):
-            for s_2 in range(3):
-                dm_padded[:, r_2:r_2 + 16, s_2:s_2 + 16] += dm_taps[:, r_2, s_2]
-        np.copyto(dm[n], dm_padded[:, 1:17, 1:17])
-        m_taken.fill(0)
-        for r_1 in range(2):
-            for s_1 in range(2):
-                np.equal(a1[n, :, r_1:r_1 + 31:2, s_1:s_1 + 31:2], m[n], out=m_hit)
-                np.invert(m_taken, out=mask_32_16_16)
-                np.logical_and(m_hit, mask_32_16_16, out=m_hit)
-                m_taken |= m_hit
-                np.multiply(dm[n], m_hit, out=da1[n, :, r_1:r_1 + 31:2, s_1:s_1 + 31:2])
-        np.greater(z1[n], 0, out=mask_32_32_32)
-        np.multiply(da1[n], mask_32_32_32, out=delta1[n])
-        np.add.reduce(delta1[n], axis=(1, 2), out=scratch_32)
-        db1 += scratch_32
-        np.copyto(scratch_3_3_3_32_32, x_windows[n].transpose(0, 3, 4, 1, 2))
-        np.matmul(delta1[n].reshape(32, 1024), scratch_3_3_3_32_32.reshape(27, 1024).T, out=scratch_32_27)
-        dK1 += scratch_32_27.reshape(32, 3, 3, 3)
+    m_2_taken.fill(0)
+    for r_3 in range(2):
+        for s_3 in range(2):
+            np.equal(a2[:, :, r_3:r_3 + 15:2, s_3:s_3 + 15:2], m_2, out=m_2_hit)
+            np.invert(m_2_taken, out=mask_N_64_8_8)
+            np.logical_and(m_2_hit, mask_N_64_8_8, out=m_2_hit)
+            m_2_taken |= m_2_hit
+            np.multiply(dm_2, m_2_hit, out=da2[:, :, r_3:r_3 + 15:2, s_3:s_3 + 15:2])
+    np.greater(z2, 0, out=mask_N_64_16_16)
+    np.multiply(da2, mask_N_64_16_16, out=delta2)
+    np.add.reduce(delta2, axis=(0, 2, 3), out=db2)
+    np.copyto(delta2_matrix.reshape(64, N, 16, 16), delta2.transpose(1, 0, 2, 3))
+    np.matmul(delta2_matrix, m_patches.T, out=dK2.reshape(64, 288))
+    np.copyto(scratch_3_3_32_64, K2.transpose(2, 3, 1, 0))
+    np.matmul(scratch_3_3_32_64.reshape(288, 64), delta2_matrix, out=dm_taps.reshape(288, 256*N))
+    dm_padded.fill(0)
+    for r_2 in range(3):
+        for s_2 in range(3):
+            dm_padded[:, :, r_2:r_2 + 16, s_2:s_2 + 16] += dm_taps[r_2, s_2]
+    np.copyto(dm, dm_padded[:, :, 1:17, 1:17].transpose(1, 0, 2, 3))
+    m_taken.fill(0)
+    for r_1 in range(2):
+        for s_1 in range(2):
+            np.equal(a1[:, :, r_1:r_1 + 31:2, s_1:s_1 + 31:2], m, out=m_hit)
+            np.invert(m_taken, out=mask_N_32_16_16)
+            np.logical_and(m_hit, mask_N_32_16_16, out=m_hit)
+            m_taken |= m_hit
+            np.multiply(dm, m_hit, out=da1[:, :, r_1:r_1 + 31:2, s_1:s_1 + 31:2])
+    np.greater(z1, 0, out=mask_N_32_32_32)
+    np.multiply(da1, mask_N_32_32_32, out=delta1)
+    np.add.reduce(delta1, axis=(0, 2, 3), out=db1)
+    np.copyto(scratch_32_N_32_32, delta1.transpose(1, 0, 2, 3))
+    np.matmul(scratch_32_N_32_32.reshape(32, 1024*N), x_patches.T, out=dK1.reshape(32, 27))
     update(params, state, {"K1": dK1, "b1": db1, "K2": dK2, "b2": db2, "K3": dK3, "b3": db3, "W4": dW4, "b4": db4, "W5": dW5, "b5": db5})
     return L
 
@@ -428,16 +399,18 @@ def update(params, state, grads):
 def _workspace(N, dtype):
     """The buffers of a training step for batches of N samples."""
     return (
+        np.empty((27, 1024*N), dtype),  # x_patches
         np.zeros((N, 3, 34, 34), dtype),  # margined_N_3_34_34
         np.empty((N, 32, 32, 32), dtype),  # z1
+        np.empty((32, N, 32, 32), dtype),  # scratch_32_N_32_32
         np.empty((N, 32, 32, 32), dtype),  # a1
         np.empty((N, 32, 16, 16), dtype),  # m
-        np.empty((3, 3, 3, 32, 32), dtype),  # scratch_3_3_3_32_32
+        np.empty((288, 256*N), dtype),  # m_patches
         np.zeros((N, 32, 18, 18), dtype),  # margined_N_32_18_18
         np.empty((N, 64, 16, 16), dtype),  # z2
+        np.empty((64, N, 16, 16), dtype),  # scratch_64_N_16_16
         np.empty((N, 64, 16, 16), dtype),  # a2
         np.empty((N, 64, 8, 8), dtype),  # m_2
-        np.empty((32, 3, 3, 16, 16), dtype),  # scratch_32_3_3_16_16
         np.empty((576, 64*N), dtype),  # m_2_patches
         np.zeros((N, 64, 10, 10), dtype),  # margined_N_64_10_10
         np.empty((N, 128, 8, 8), dtype),  # z3
@@ -461,8 +434,8 @@ def _workspace(N, dtype):
         np.empty((128,), dtype),  # db4
         np.empty((128, 2048), dtype),  # dW4
         np.empty((N, 128, 4, 4), dtype),  # dm_3
-        np.empty((N, 128, 8, 8), dtype),  # da3
         np.empty((N, 128, 4, 4), bool),  # m_3_taken
+        np.empty((N, 128, 8, 8), dtype),  # da3
         np.empty((N, 128, 4, 4), bool),  # m_3_hit
         np.empty((N, 128, 4, 4), bool),  # mask_N_128_4_4
         np.empty((N, 128, 8, 8), dtype),  # delta3
@@ -470,32 +443,31 @@ def _workspace(N, dtype):
         np.empty((128,), dtype),  # db3
         np.empty((128, 64*N), dtype),  # delta3_matrix
         np.empty((128, 64, 3, 3), dtype),  # dK3
-        np.empty((64, 3, 3, N, 8, 8), dtype),  # dm_2_taps
+        np.empty((3, 3, 64, N, 8, 8), dtype),  # dm_2_taps
+        np.empty((3, 3, 64, 128), dtype),  # scratch_3_3_64_128
         np.empty((64, N, 10, 10), dtype),  # dm_2_padded
         np.empty((N, 64, 8, 8), dtype),  # dm_2
+        np.empty((N, 64, 8, 8), bool),  # m_2_taken
         np.empty((N, 64, 16, 16), dtype),  # da2
+        np.empty((N, 64, 8, 8), bool),  # m_2_hit
+        np.empty((N, 64, 8, 8), bool),  # mask_N_64_8_8
         np.empty((N, 64, 16, 16), dtype),  # delta2
+        np.empty((N, 64, 16, 16), bool),  # mask_N_64_16_16
         np.empty((64,), dtype),  # db2
+        np.empty((64, 256*N), dtype),  # delta2_matrix
         np.empty((64, 32, 3, 3), dtype),  # dK2
+        np.empty((3, 3, 32, N, 16, 16), dtype),  # dm_taps
+        np.empty((3, 3, 32, 64), dtype),  # scratch_3_3_32_64
+        np.empty((32, N, 18, 18), dtype),  # dm_padded
         np.empty((N, 32, 16, 16), dtype),  # dm
+        np.empty((N, 32, 16, 16), bool),  # m_taken
         np.empty((N, 32, 32, 32), dtype),  # da1
+        np.empty((N, 32, 16, 16), bool),  # m_hit
+        np.empty((N, 32, 16, 16), bool),  # mask_N_32_16_16
         np.empty((N, 32, 32, 32), dtype),  # delta1
+        np.empty((N, 32, 32, 32), bool),  # mask_N_32_32_32
         np.empty((32,), dtype),  # db1
         np.empty((32, 3, 3, 3), dtype),  # dK1
-        np.empty((64, 8, 8), bool),  # m_2_taken
-        np.empty((64, 8, 8), bool),  # m_2_hit
-        np.empty((64, 8, 8), bool),  # mask_64_8_8
-        np.empty((64, 16, 16), bool),  # mask_64_16_16
-        np.empty((64,), dtype),  # scratch_64
-        np.empty((64, 288), dtype),  # scratch_64_288
-        np.empty((32, 3, 3, 16, 16), dtype),  # dm_taps
-        np.empty((32, 18, 18), dtype),  # dm_padded
-        np.empty((32, 16, 16), bool),  # m_taken
-        np.empty((32, 16, 16), bool),  # m_hit
-        np.empty((32, 16, 16), bool),  # mask_32_16_16
-        np.empty((32, 32, 32), bool),  # mask_32_32_32
-        np.empty((32,), dtype),  # scratch_32
-        np.empty((32, 27), dtype),  # scratch_32_27
     )
 
 
@@ -506,26 +478,19 @@ def evaluate(params, x, y, state=None):
     x = np.asarray(x, dtype)
     t = np.asarray(y, dtype)
     N = len(x)
-    x_windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
-    z1 = np.empty((N, 32, 32, 32), dtype)
-    a1 = np.empty((N, 32, 32, 32), dtype)
-    m = np.empty((N, 32, 16, 16), dtype)
-    for n in range(N):
-        z1[n] = ((K1.reshape(32, 27) @ x_windows[n].transpose(0, 3, 4, 1, 2).reshape(27,
-            1024)).reshape(32, 32, 32) + b1[:, None, None])   # (1)
-        a1[n] = np.maximum(z1[n], 0)                          # (2)
-        m[n] = np.maximum(np.maximum(np.maximum(a1[n, :, :31:2, :31:2], a1[n, :, :31:2, 1:32:2]),
-            a1[n, :, 1:32:2, :31:2]), a1[n, :, 1:32:2, 1:32:2])  # (3)
-    m_windows = np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
-    z2 = np.empty((N, 64, 16, 16), dtype)
-    a2 = np.empty((N, 64, 16, 16), dtype)
-    m_2 = np.empty((N, 64, 8, 8), dtype)
-    for n in range(N):
-        z2[n] = ((K2.reshape(64, 288) @ m_windows[n].transpose(0, 3, 4, 1, 2).reshape(288,
-            256)).reshape(64, 16, 16) + b2[:, None, None])    # (4)
-        a2[n] = np.maximum(z2[n], 0)                          # (5)
-        m_2[n] = np.maximum(np.maximum(np.maximum(a2[n, :, :15:2, :15:2], a2[n, :, :15:2,
-            1:16:2]), a2[n, :, 1:16:2, :15:2]), a2[n, :, 1:16:2, 1:16:2])  # (6)
+    z1 = ((K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0),
+        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(27,
+        1024*N)).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 32, 32, 32)
+    a1 = np.maximum(z1, 0)                                    # (2)  (N, 32, 32, 32)
+    m = np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]),
+        a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2])   # (3)  (N, 32, 16, 16)
+    z2 = ((K2.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0),
+        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
+        3).reshape(288, 256*N)).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1,
+        0, 2, 3)                                              # (4)  (N, 64, 16, 16)
+    a2 = np.maximum(z2, 0)                                    # (5)  (N, 64, 16, 16)
+    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]),
+        a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2])   # (6)  (N, 64, 8, 8)
     z3 = ((K3.reshape(128, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0,
         0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
         3).reshape(576, 64*N)).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1,

@@ -168,7 +168,7 @@ Facts: sum(k, t[n, k]) == 1; t[n, k]**2 == t[n, k].
 Conventions: relu′(0) = 0; the cotangent of a tied maximum goes to the first hit; the loss is the mean over the batch;
 weight matrices are stored out × in; samples are rows of a batch.
 Random flips and crops are the work of `symbp train`; `main` trains on the images as they are.
-Floating-point operations for N samples: forward 17,417,546 N + 576, forward and backward 52,374,298 N + 1,442.
+Floating-point operations for N samples: forward 17,417,546 N + 576, forward and backward 52,297,658 N + 1,442.
 """
 from __future__ import annotations
 
@@ -271,44 +271,42 @@ def forward(params, x, state=None):
     N = len(x)
     running_mean2, running_var2, running_mean4, running_var4, residual1_running_mean, residual1_running_var, running_mean8, running_var8, residual2_running_mean, residual2_running_var, shortcut2_running_mean, shortcut2_running_var = (state["running"][name] for name, *_ in RUNNING)
     z1 = (K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0,
-        0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :31:2, :31:2].transpose(0, 1, 4, 5,
-        2, 3).reshape(N, 27, 256)).reshape(N, 32, 16, 16)     # (1)  (N, 32, 16, 16)
+        0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :31:2, :31:2].transpose(1, 4, 5, 0,
+        2, 3).reshape(27, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (1)  (N, 32, 16, 16)
     sigma2 = np.sqrt(running_var2 + 1e-05)                    # (123)  (32,)
     xhat2 = (z1 - running_mean2[:, None, None]) / sigma2[:, None, None]  # (124)  (N, 32, 16, 16)
     y2 = gamma2[:, None, None] * xhat2 + beta2[:, None, None]  # (10)  (N, 32, 16, 16)
     a2 = np.maximum(y2, 0)                                    # (11)  (N, 32, 16, 16)
-    a2_windows = np.lib.stride_tricks.sliding_window_view(np.pad(a2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
-    z3 = np.empty((N, 32, 16, 16), dtype)
-    for n in range(N):
-        z3[n] = (K3.reshape(32, 288) @ a2_windows[n].transpose(0, 3, 4, 1, 2).reshape(288, 256)).reshape(32, 16, 16)  # (12)
+    z3 = (K3.reshape(32, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a2, ((0, 0),
+        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
+        3).reshape(288, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (12)  (N, 32, 16, 16)
     sigma4 = np.sqrt(running_var4 + 1e-05)                    # (125)  (32,)
     xhat4 = (z3 - running_mean4[:, None, None]) / sigma4[:, None, None]  # (126)  (N, 32, 16, 16)
     y4 = gamma4[:, None, None] * xhat4 + beta4[:, None, None]  # (21)  (N, 32, 16, 16)
     a4 = np.maximum(y4, 0)                                    # (22)  (N, 32, 16, 16)
-    a4_windows = np.lib.stride_tricks.sliding_window_view(np.pad(a4, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
-    z5 = np.empty((N, 32, 16, 16), dtype)
-    for n in range(N):
-        z5[n] = (K5.reshape(32, 288) @ a4_windows[n].transpose(0, 3, 4, 1, 2).reshape(288, 256)).reshape(32, 16, 16)  # (23)
+    z5 = (K5.reshape(32, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a4, ((0, 0),
+        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
+        3).reshape(288, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (23)  (N, 32, 16, 16)
     sigma6 = np.sqrt(residual1_running_var + 1e-05)           # (127)  (32,)
     xhat6 = (z5 - residual1_running_mean[:, None, None]) / sigma6[:, None, None]  # (128)  (N, 32, 16, 16)
     y6 = residual1_gamma[:, None, None] * xhat6 + residual1_beta[:, None, None]  # (32)  (N, 32, 16, 16)
     r_3 = y6 + a2                                             # (33)  (N, 32, 16, 16)
     a6 = np.maximum(r_3, 0)                                   # (34)  (N, 32, 16, 16)
     z7 = (K7.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a6, ((0, 0),
-        (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :15:2, :15:2].transpose(0, 1, 4,
-        5, 2, 3).reshape(N, 288, 64)).reshape(N, 64, 8, 8)    # (35)  (N, 64, 8, 8)
+        (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :15:2, :15:2].transpose(1, 4, 5,
+        0, 2, 3).reshape(288, 64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (35)  (N, 64, 8, 8)
     sigma8 = np.sqrt(running_var8 + 1e-05)                    # (129)  (64,)
     xhat8 = (z7 - running_mean8[:, None, None]) / sigma8[:, None, None]  # (130)  (N, 64, 8, 8)
     y8 = gamma8[:, None, None] * xhat8 + beta8[:, None, None]  # (44)  (N, 64, 8, 8)
     a8 = np.maximum(y8, 0)                                    # (45)  (N, 64, 8, 8)
-    a8_windows = np.lib.stride_tricks.sliding_window_view(np.pad(a8, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
-    z9 = np.empty((N, 64, 8, 8), dtype)
-    for n in range(N):
-        z9[n] = (K9.reshape(64, 576) @ a8_windows[n].transpose(0, 3, 4, 1, 2).reshape(576, 64)).reshape(64, 8, 8)  # (46)
+    z9 = (K9.reshape(64, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(a8, ((0, 0),
+        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
+        3).reshape(576, 64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (46)  (N, 64, 8, 8)
     sigma10 = np.sqrt(residual2_running_var + 1e-05)          # (131)  (64,)
     xhat10 = (z9 - residual2_running_mean[:, None, None]) / sigma10[:, None, None]  # (132)  (N, 64, 8, 8)
     y10 = residual2_gamma[:, None, None] * xhat10 + residual2_beta[:, None, None]  # (55)  (N, 64, 8, 8)
-    z11 = (K11[:, :, 0, 0] @ a6[:, :, :15:2, :15:2].reshape(N, 32, 64)).reshape(N, 64, 8, 8)  # (56)  (N, 64, 8, 8)
+    z11 = (K11[:, :, 0, 0] @ a6[:, :, :15:2, :15:2].transpose(1, 0, 2, 3).reshape(32,
+        64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (56)  (N, 64, 8, 8)
     sigma12 = np.sqrt(shortcut2_running_var + 1e-05)          # (133)  (64,)
     xhat12 = (z11 - shortcut2_running_mean[:, None, None]) / sigma12[:, None, None]  # (134)  (N, 64, 8, 8)
     y12 = shortcut2_gamma[:, None, None] * xhat12 + shortcut2_beta[:, None, None]  # (65)  (N, 64, 8, 8)
@@ -329,8 +327,8 @@ def loss_and_grads(params, x, y, state=None):
     t = np.asarray(y, dtype)
     N = len(x)
     x_patches = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2,
-        3))[:, :, :31:2, :31:2].transpose(0, 1, 4, 5, 2, 3).reshape(N, 27, 256)
-    z1 = (K1.reshape(32, 27) @ x_patches).reshape(N, 32, 16, 16)  # (1)  (N, 32, 16, 16)
+        3))[:, :, :31:2, :31:2].transpose(1, 4, 5, 0, 2, 3).reshape(27, 256*N)
+    z1 = (K1.reshape(32, 27) @ x_patches).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (1)  (N, 32, 16, 16)
     mu2 = z1.sum(axis=(0, 2, 3)) / (256*N)                    # (2)  (32,)
     c2 = z1 - mu2[:, None, None]                              # (3)  (N, 32, 16, 16)
     v2 = np.sum(np.square(c2), axis=(0, 2, 3)) / (256*N)      # (4)  (32,)
@@ -338,10 +336,9 @@ def loss_and_grads(params, x, y, state=None):
     xhat2 = c2 / sigma2[:, None, None]                        # (9)  (N, 32, 16, 16)
     y2 = gamma2[:, None, None] * xhat2 + beta2[:, None, None]  # (10)  (N, 32, 16, 16)
     a2 = np.maximum(y2, 0)                                    # (11)  (N, 32, 16, 16)
-    a2_windows = np.lib.stride_tricks.sliding_window_view(np.pad(a2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
-    z3 = np.empty((N, 32, 16, 16), dtype)
-    for n in range(N):
-        z3[n] = (K3.reshape(32, 288) @ a2_windows[n].transpose(0, 3, 4, 1, 2).reshape(288, 256)).reshape(32, 16, 16)  # (12)
+    a2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
+    z3 = (K3.reshape(32, 288) @ a2_patches).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (12)  (N, 32, 16, 16)
     mu4 = z3.sum(axis=(0, 2, 3)) / (256*N)                    # (13)  (32,)
     c4 = z3 - mu4[:, None, None]                              # (14)  (N, 32, 16, 16)
     v4 = np.sum(np.square(c4), axis=(0, 2, 3)) / (256*N)      # (15)  (32,)
@@ -349,10 +346,9 @@ def loss_and_grads(params, x, y, state=None):
     xhat4 = c4 / sigma4[:, None, None]                        # (20)  (N, 32, 16, 16)
     y4 = gamma4[:, None, None] * xhat4 + beta4[:, None, None]  # (21)  (N, 32, 16, 16)
     a4 = np.maximum(y4, 0)                                    # (22)  (N, 32, 16, 16)
-    a4_windows = np.lib.stride_tricks.sliding_window_view(np.pad(a4, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
-    z5 = np.empty((N, 32, 16, 16), dtype)
-    for n in range(N):
-        z5[n] = (K5.reshape(32, 288) @ a4_windows[n].transpose(0, 3, 4, 1, 2).reshape(288, 256)).reshape(32, 16, 16)  # (23)
+    a4_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a4, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
+    z5 = (K5.reshape(32, 288) @ a4_patches).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (23)  (N, 32, 16, 16)
     mu6 = z5.sum(axis=(0, 2, 3)) / (256*N)                    # (24)  (32,)
     c6 = z5 - mu6[:, None, None]                              # (25)  (N, 32, 16, 16)
     v6 = np.sum(np.square(c6), axis=(0, 2, 3)) / (256*N)      # (26)  (32,)
@@ -362,8 +358,8 @@ def loss_and_grads(params, x, y, state=None):
     r_3 = y6 + a2                                             # (33)  (N, 32, 16, 16)
     a6 = np.maximum(r_3, 0)                                   # (34)  (N, 32, 16, 16)
     a6_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a6, ((0, 0), (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2,
-        3))[:, :, :15:2, :15:2].transpose(0, 1, 4, 5, 2, 3).reshape(N, 288, 64)
-    z7 = (K7.reshape(64, 288) @ a6_patches).reshape(N, 64, 8, 8)  # (35)  (N, 64, 8, 8)
+        3))[:, :, :15:2, :15:2].transpose(1, 4, 5, 0, 2, 3).reshape(288, 64*N)
+    z7 = (K7.reshape(64, 288) @ a6_patches).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (35)  (N, 64, 8, 8)
     mu8 = z7.sum(axis=(0, 2, 3)) / (64*N)                     # (36)  (64,)
     c8 = z7 - mu8[:, None, None]                              # (37)  (N, 64, 8, 8)
     v8 = np.sum(np.square(c8), axis=(0, 2, 3)) / (64*N)       # (38)  (64,)
@@ -371,18 +367,17 @@ def loss_and_grads(params, x, y, state=None):
     xhat8 = c8 / sigma8[:, None, None]                        # (43)  (N, 64, 8, 8)
     y8 = gamma8[:, None, None] * xhat8 + beta8[:, None, None]  # (44)  (N, 64, 8, 8)
     a8 = np.maximum(y8, 0)                                    # (45)  (N, 64, 8, 8)
-    a8_windows = np.lib.stride_tricks.sliding_window_view(np.pad(a8, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
-    z9 = np.empty((N, 64, 8, 8), dtype)
-    for n in range(N):
-        z9[n] = (K9.reshape(64, 576) @ a8_windows[n].transpose(0, 3, 4, 1, 2).reshape(576, 64)).reshape(64, 8, 8)  # (46)
+    a8_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a8, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)
+    z9 = (K9.reshape(64, 576) @ a8_patches).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (46)  (N, 64, 8, 8)
     mu10 = z9.sum(axis=(0, 2, 3)) / (64*N)                    # (47)  (64,)
     c10 = z9 - mu10[:, None, None]                            # (48)  (N, 64, 8, 8)
     v10 = np.sum(np.square(c10), axis=(0, 2, 3)) / (64*N)     # (49)  (64,)
     sigma10 = np.sqrt(v10 + 1e-05)                            # (53)  (64,)
     xhat10 = c10 / sigma10[:, None, None]                     # (54)  (N, 64, 8, 8)
     y10 = residual2_gamma[:, None, None] * xhat10 + residual2_beta[:, None, None]  # (55)  (N, 64, 8, 8)
-    a6_matrix = a6[:, :, :15:2, :15:2].reshape(N, 32, 64)
-    z11 = (K11[:, :, 0, 0] @ a6_matrix).reshape(N, 64, 8, 8)  # (56)  (N, 64, 8, 8)
+    a6_matrix = a6[:, :, :15:2, :15:2].transpose(1, 0, 2, 3).reshape(32, 64*N)
+    z11 = (K11[:, :, 0, 0] @ a6_matrix).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (56)  (N, 64, 8, 8)
     mu12 = z11.sum(axis=(0, 2, 3)) / (64*N)                   # (57)  (64,)
     c12 = z11 - mu12[:, None, None]                           # (58)  (N, 64, 8, 8)
     v12 = np.sum(np.square(c12), axis=(0, 2, 3)) / (64*N)     # (59)  (64,)
@@ -408,40 +403,39 @@ def loss_and_grads(params, x, y, state=None):
     dc12 = (dxhat12 / sigma12[:, None, None] - np.sum(xhat12 * dxhat12, axis=(0, 2, 3))[:,
         None, None] * xhat12 / sigma12[:, None, None] / (64*N))  # (82)  (N, 64, 8, 8)
     delta11 = dc12 - (dc12.sum(axis=(0, 2, 3)) / (64*N))[:, None, None]  # (83)  (N, 64, 8, 8)
-    dK11 = np.sum(delta11.reshape(N, 64, 64) @ a6_matrix.swapaxes(-2, -1), axis=0)[:, :, None, None]  # (84)  (64, 32, 1, 1)
+    delta11_matrix = delta11.transpose(1, 0, 2, 3).reshape(64, 64*N)
+    dK11 = (delta11_matrix @ a6_matrix.T)[:, :, None, None]   # (84)  (64, 32, 1, 1)
     dresidual2_gamma = np.sum(dr_7 * xhat10, axis=(0, 2, 3))  # (85)  (64,)
     dxhat10 = residual2_gamma[:, None, None] * dr_7           # (86)  (N, 64, 8, 8)
     dresidual2_beta = dr_7.sum(axis=(0, 2, 3))                # (87)  (64,)
     dc10 = (dxhat10 / sigma10[:, None, None] - np.sum(xhat10 * dxhat10, axis=(0, 2, 3))[:,
         None, None] * xhat10 / sigma10[:, None, None] / (64*N))  # (88)  (N, 64, 8, 8)
     delta9 = dc10 - (dc10.sum(axis=(0, 2, 3)) / (64*N))[:, None, None]  # (89)  (N, 64, 8, 8)
-    dK9 = np.zeros((64, 64, 3, 3), dtype)
-    da8 = np.empty((N, 64, 8, 8), dtype)
-    dy8 = np.empty((N, 64, 8, 8), dtype)
-    for n in range(N):
-        dK9 += (delta9[n].reshape(64, 64) @ a8_windows[n].transpose(0, 3, 4, 1, 2).reshape(576, 64).T).reshape(64, 64, 3, 3)  # (90)
-        da8_taps = (K9.reshape(64, 576).T @ delta9[n].reshape(64, 64)).reshape(64, 3, 3, 8, 8)
-        da8_padded = np.zeros((64, 10, 10), dtype)
-        for r_5 in range(3):
-            for s_4 in range(3):
-                da8_padded[:, r_5:r_5 + 8, s_4:s_4 + 8] += da8_taps[:, r_5, s_4]
-        da8[n] = da8_padded[:, 1:9, 1:9]                      # (91)
-        dy8[n] = da8[n] * (y8[n] > 0)                         # (92)
+    delta9_matrix = delta9.transpose(1, 0, 2, 3).reshape(64, 64*N)
+    dK9 = (delta9_matrix @ a8_patches.T).reshape(64, 64, 3, 3)  # (90)  (64, 64, 3, 3)
+    da8_taps = (K9.transpose(2, 3, 1, 0).reshape(576, 64) @ delta9_matrix).reshape(3, 3, 64, N, 8, 8)
+    da8_padded = np.zeros((64, N, 10, 10), dtype)
+    for r_5 in range(3):
+        for s_4 in range(3):
+            da8_padded[:, :, r_5:r_5 + 8, s_4:s_4 + 8] += da8_taps[r_5, s_4]
+    da8 = da8_padded[:, :, 1:9, 1:9].transpose(1, 0, 2, 3).copy()  # (91)  (N, 64, 8, 8)
+    dy8 = da8 * (y8 > 0)                                      # (92)  (N, 64, 8, 8)
     dgamma8 = np.sum(xhat8 * dy8, axis=(0, 2, 3))             # (93)  (64,)
     dxhat8 = gamma8[:, None, None] * dy8                      # (94)  (N, 64, 8, 8)
     dbeta8 = dy8.sum(axis=(0, 2, 3))                          # (95)  (64,)
     dc8 = (dxhat8 / sigma8[:, None, None] - np.sum(xhat8 * dxhat8, axis=(0, 2, 3))[:, None,
         None] * xhat8 / sigma8[:, None, None] / (64*N))       # (96)  (N, 64, 8, 8)
     delta7 = dc8 - (dc8.sum(axis=(0, 2, 3)) / (64*N))[:, None, None]  # (97)  (N, 64, 8, 8)
-    dK7 = np.sum(delta7.reshape(N, 64, 64) @ a6_patches.swapaxes(-2, -1), axis=0).reshape(64, 32, 3, 3)  # (98)  (64, 32, 3, 3)
+    delta7_matrix = delta7.transpose(1, 0, 2, 3).reshape(64, 64*N)
+    dK7 = (delta7_matrix @ a6_patches.T).reshape(64, 32, 3, 3)  # (98)  (64, 32, 3, 3)
     da6 = np.zeros((N, 32, 16, 16), dtype)
-    da6[:, :, :15:2, :15:2] += (K11[:, :, 0, 0].T @ delta11.reshape(N, 64, 64)).reshape(N, 32, 8, 8)  # (99)
-    da6_taps = (K7.reshape(64, 288).T @ delta7.reshape(N, 64, 64)).reshape(N, 32, 3, 3, 8, 8)
-    da6_padded = np.zeros((N, 32, 17, 17), dtype)
+    da6[:, :, :15:2, :15:2] += (K11[:, :, 0, 0].T @ delta11_matrix).reshape(32, N, 8, 8).transpose(1, 0, 2, 3)  # (99)
+    da6_taps = (K7.transpose(2, 3, 1, 0).reshape(288, 64) @ delta7_matrix).reshape(3, 3, 32, N, 8, 8)
+    da6_padded = np.zeros((32, N, 17, 17), dtype)
     for r_4 in range(3):
         for s_3 in range(3):
-            da6_padded[:, :, r_4:r_4 + 15:2, s_3:s_3 + 15:2] += da6_taps[:, :, r_4, s_3]
-    da6 += da6_padded[:, :, 1:17, 1:17]                       # (99)
+            da6_padded[:, :, r_4:r_4 + 15:2, s_3:s_3 + 15:2] += da6_taps[r_4, s_3]
+    da6 += da6_padded[:, :, 1:17, 1:17].transpose(1, 0, 2, 3)  # (99)
     dr_3 = da6 * (r_3 > 0)                                    # (100)  (N, 32, 16, 16)
     dresidual1_gamma = np.sum(dr_3 * xhat6, axis=(0, 2, 3))   # (101)  (32,)
     dxhat6 = residual1_gamma[:, None, None] * dr_3            # (102)  (N, 32, 16, 16)
@@ -449,34 +443,30 @@ def loss_and_grads(params, x, y, state=None):
     dc6 = (dxhat6 / sigma6[:, None, None] - np.sum(xhat6 * dxhat6, axis=(0, 2, 3))[:, None,
         None] * xhat6 / sigma6[:, None, None] / (256*N))      # (104)  (N, 32, 16, 16)
     delta5 = dc6 - (dc6.sum(axis=(0, 2, 3)) / (256*N))[:, None, None]  # (105)  (N, 32, 16, 16)
-    dK5 = np.zeros((32, 32, 3, 3), dtype)
-    da4 = np.empty((N, 32, 16, 16), dtype)
-    dy4 = np.empty((N, 32, 16, 16), dtype)
-    for n in range(N):
-        dK5 += (delta5[n].reshape(32, 256) @ a4_windows[n].transpose(0, 3, 4, 1, 2).reshape(288, 256).T).reshape(32, 32, 3, 3)  # (106)
-        da4_taps = (K5.reshape(32, 288).T @ delta5[n].reshape(32, 256)).reshape(32, 3, 3, 16, 16)
-        da4_padded = np.zeros((32, 18, 18), dtype)
-        for r_2 in range(3):
-            for s_2 in range(3):
-                da4_padded[:, r_2:r_2 + 16, s_2:s_2 + 16] += da4_taps[:, r_2, s_2]
-        da4[n] = da4_padded[:, 1:17, 1:17]                    # (107)
-        dy4[n] = da4[n] * (y4[n] > 0)                         # (108)
+    delta5_matrix = delta5.transpose(1, 0, 2, 3).reshape(32, 256*N)
+    dK5 = (delta5_matrix @ a4_patches.T).reshape(32, 32, 3, 3)  # (106)  (32, 32, 3, 3)
+    da4_taps = (K5.transpose(2, 3, 1, 0).reshape(288, 32) @ delta5_matrix).reshape(3, 3, 32, N, 16, 16)
+    da4_padded = np.zeros((32, N, 18, 18), dtype)
+    for r_2 in range(3):
+        for s_2 in range(3):
+            da4_padded[:, :, r_2:r_2 + 16, s_2:s_2 + 16] += da4_taps[r_2, s_2]
+    da4 = da4_padded[:, :, 1:17, 1:17].transpose(1, 0, 2, 3).copy()  # (107)  (N, 32, 16, 16)
+    dy4 = da4 * (y4 > 0)                                      # (108)  (N, 32, 16, 16)
     dgamma4 = np.sum(xhat4 * dy4, axis=(0, 2, 3))             # (109)  (32,)
     dxhat4 = gamma4[:, None, None] * dy4                      # (110)  (N, 32, 16, 16)
     dbeta4 = dy4.sum(axis=(0, 2, 3))                          # (111)  (32,)
     dc4 = (dxhat4 / sigma4[:, None, None] - np.sum(xhat4 * dxhat4, axis=(0, 2, 3))[:, None,
         None] * xhat4 / sigma4[:, None, None] / (256*N))      # (112)  (N, 32, 16, 16)
     delta3 = dc4 - (dc4.sum(axis=(0, 2, 3)) / (256*N))[:, None, None]  # (113)  (N, 32, 16, 16)
-    dK3 = np.zeros((32, 32, 3, 3), dtype)
-    for n in range(N):
-        dK3 += (delta3[n].reshape(32, 256) @ a2_windows[n].transpose(0, 3, 4, 1, 2).reshape(288, 256).T).reshape(32, 32, 3, 3)  # (114)
+    delta3_matrix = delta3.transpose(1, 0, 2, 3).reshape(32, 256*N)
+    dK3 = (delta3_matrix @ a2_patches.T).reshape(32, 32, 3, 3)  # (114)  (32, 32, 3, 3)
     da2 = dr_3.copy()                                         # (115)  (N, 32, 16, 16)
-    da2_taps = (K3.reshape(32, 288).T @ delta3.reshape(N, 32, 256)).reshape(N, 32, 3, 3, 16, 16)
-    da2_padded = np.zeros((N, 32, 18, 18), dtype)
+    da2_taps = (K3.transpose(2, 3, 1, 0).reshape(288, 32) @ delta3_matrix).reshape(3, 3, 32, N, 16, 16)
+    da2_padded = np.zeros((32, N, 18, 18), dtype)
     for r_1 in range(3):
         for s_1 in range(3):
-            da2_padded[:, :, r_1:r_1 + 16, s_1:s_1 + 16] += da2_taps[:, :, r_1, s_1]
-    da2 += da2_padded[:, :, 1:17, 1:17]                       # (115)
+            da2_padded[:, :, r_1:r_1 + 16, s_1:s_1 + 16] += da2_taps[r_1, s_1]
+    da2 += da2_padded[:, :, 1:17, 1:17].transpose(1, 0, 2, 3)  # (115)
     dy2 = da2 * (y2 > 0)                                      # (116)  (N, 32, 16, 16)
     dgamma2 = np.sum(xhat2 * dy2, axis=(0, 2, 3))             # (117)  (32,)
     dxhat2 = gamma2[:, None, None] * dy2                      # (118)  (N, 32, 16, 16)
@@ -484,7 +474,7 @@ def loss_and_grads(params, x, y, state=None):
     dc2 = (dxhat2 / sigma2[:, None, None] - np.sum(xhat2 * dxhat2, axis=(0, 2, 3))[:, None,
         None] * xhat2 / sigma2[:, None, None] / (256*N))      # (120)  (N, 32, 16, 16)
     delta1 = dc2 - (dc2.sum(axis=(0, 2, 3)) / (256*N))[:, None, None]  # (121)  (N, 32, 16, 16)
-    dK1 = np.sum(delta1.reshape(N, 32, 256) @ x_patches.swapaxes(-2, -1), axis=0).reshape(32, 3, 3, 3)  # (122)  (32, 3, 3, 3)
+    dK1 = (delta1.transpose(1, 0, 2, 3).reshape(32, 256*N) @ x_patches.T).reshape(32, 3, 3, 3)  # (122)  (32, 3, 3, 3)
     return L, {"K1": dK1, "gamma2": dgamma2, "beta2": dbeta2, "K3": dK3, "gamma4": dgamma4, "beta4": dbeta4, "K5":
         dK5, "residual1_gamma": dresidual1_gamma, "residual1_beta": dresidual1_beta, "K7": dK7, "gamma8":
         dgamma8, "beta8": dbeta8, "K9": dK9, "residual2_gamma": dresidual2_gamma, "residual2_beta":
@@ -503,27 +493,28 @@ def train_step(params, state, x, y):
     N = len(x)
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
-    (x_patches, margined_N_3_33_33, z1, mu2, c2, v2, scratch_N_32_16_16, u2, scratch_32,
-     sigma2, xhat2, y2, a2, margined_N_32_18_18, z3, scratch_32_3_3_16_16, mu4, c4, v4, u4,
-     sigma4, xhat4, y4, a4, margined_N_32_18_18_2, z5, mu6, c6, v6, u6, sigma6, xhat6, y6,
-     r_3, a6, a6_patches, margined_N_32_17_17, z7, mu8, c8, v8, scratch_N_64_8_8, u8,
-     scratch_64, sigma8, xhat8, y8, a8, margined_N_64_10_10, z9, scratch_64_3_3_8_8, mu10,
-     c10, v10, u10, sigma10, xhat10, y10, a6_matrix, z11, mu12, c12, v12, u12, sigma12,
-     xhat12, y12, r_7, a12, m, z13, M, e, S, p, scratch_N_10, scratch_N, delta13, db13, dW13,
-     dr_7, scratch_N_64, mask_N_64_8_8, dshortcut2_gamma, dxhat12, dshortcut2_beta, dc12,
-     scratch_N_64_8_8_2, delta11, dK11, scratch_64_32, scratch_N_64_32, dresidual2_gamma,
-     dxhat10, dresidual2_beta, dc10, delta9, dK9, da8, dy8, scratch_64_576, da8_taps,
-     da8_padded, mask_64_8_8, dgamma8, dxhat8, dbeta8, dc8, delta7, dK7, scratch_N_64_288,
-     da6, scratch_N_32_64, da6_taps, da6_padded, dr_3, mask_N_32_16_16, dresidual1_gamma,
-     dxhat6, dresidual1_beta, dc6, scratch_N_32_16_16_2, delta5, dK5, da4, dy4,
-     scratch_32_288, da4_taps, da4_padded, mask_32_16_16, dgamma4, dxhat4, dbeta4, dc4,
-     delta3, dK3, da2, da2_taps, da2_padded, dy2, dgamma2, dxhat2, dbeta2, dc2, delta1, dK1,
-     scratch_N_32_27) = state["workspaces"][N]
+    (x_patches, margined_N_3_33_33, z1, scratch_32_x, mu2, c2, v2, scratch_N_32_16_16, u2,
+     scratch_32, sigma2, xhat2, y2, a2, a2_patches, margined_N_32_18_18, z3, mu4, c4, v4, u4,
+     sigma4, xhat4, y4, a4, a4_patches, z5, mu6, c6, v6, u6, sigma6, xhat6, y6, r_3, a6,
+     a6_patches, margined_N_32_17_17, z7, scratch_64_x, mu8, c8, v8, scratch_N_64_8_8, u8,
+     scratch_64, sigma8, xhat8, y8, a8, a8_patches, margined_N_64_10_10, z9, mu10, c10, v10,
+     u10, sigma10, xhat10, y10, a6_matrix, z11, mu12, c12, v12, u12, sigma12, xhat12, y12,
+     r_7, a12, m, z13, M, e, S, p, scratch_N_10, scratch_N, delta13, db13, dW13, dr_7,
+     scratch_N_64, mask_N_64_8_8, dshortcut2_gamma, dxhat12, dshortcut2_beta, dc12,
+     scratch_N_64_8_8_2, delta11, delta11_matrix, dK11, scratch_64_32, dresidual2_gamma,
+     dxhat10, dresidual2_beta, dc10, delta9, delta9_matrix, dK9, da8_taps, scratch_3_3_64_64,
+     da8_padded, da8, dy8, dgamma8, dxhat8, dbeta8, dc8, delta7, delta7_matrix, dK7, da6,
+     scratch_32_x_2, da6_taps, scratch_3_3_32_64, da6_padded, dr_3, mask_N_32_16_16,
+     dresidual1_gamma, dxhat6, dresidual1_beta, dc6, scratch_N_32_16_16_2, delta5,
+     delta5_matrix, dK5, da4_taps, scratch_3_3_32_32, da4_padded, da4, dy4, dgamma4, dxhat4,
+     dbeta4, dc4, delta3, delta3_matrix, dK3, da2, da2_taps, da2_padded, dy2, dgamma2, dxhat2,
+     dbeta2, dc2, delta1, dK1, scratch_32_N_16_16) = state["workspaces"][N]
     running_mean2, running_var2, running_mean4, running_var4, residual1_running_mean, residual1_running_var, running_mean8, running_var8, residual2_running_mean, residual2_running_var, shortcut2_running_mean, shortcut2_running_var = (state["running"][name] for name, *_ in RUNNING)
     np.copyto(margined_N_3_33_33[:, :, 1:33, 1:33], x)
-    np.copyto(x_patches.reshape(N, 3, 3, 3, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_3_33_33, (3, 3),
-        axis=(2, 3))[:, :, :31:2, :31:2].transpose(0, 1, 4, 5, 2, 3))
-    np.matmul(K1.reshape(32, 27), x_patches, out=z1.reshape(N, 32, 256))
+    np.copyto(x_patches.reshape(3, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_3_33_33, (3, 3),
+        axis=(2, 3))[:, :, :31:2, :31:2].transpose(1, 4, 5, 0, 2, 3))
+    np.matmul(K1.reshape(32, 27), x_patches, out=scratch_32_x)
+    np.copyto(z1, scratch_32_x.reshape(32, N, 16, 16).transpose(1, 0, 2, 3))
     np.add.reduce(z1, axis=(0, 2, 3), out=mu2)
     np.divide(mu2, 256*N, out=mu2)
     np.subtract(z1, mu2[:, None, None], out=c2)
@@ -545,10 +536,10 @@ def train_step(params, state, x, y):
     np.add(y2, beta2[:, None, None], out=y2)
     np.maximum(y2, 0, out=a2)
     np.copyto(margined_N_32_18_18[:, :, 1:17, 1:17], a2)
-    a2_windows = np.lib.stride_tricks.sliding_window_view(margined_N_32_18_18, (3, 3), axis=(2, 3))
-    for n in range(N):
-        np.copyto(scratch_32_3_3_16_16, a2_windows[n].transpose(0, 3, 4, 1, 2))
-        np.matmul(K3.reshape(32, 288), scratch_32_3_3_16_16.reshape(288, 256), out=z3[n].reshape(32, 256))
+    np.copyto(a2_patches.reshape(32, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_32_18_18, (3, 3),
+        axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    np.matmul(K3.reshape(32, 288), a2_patches, out=scratch_32_x)
+    np.copyto(z3, scratch_32_x.reshape(32, N, 16, 16).transpose(1, 0, 2, 3))
     np.add.reduce(z3, axis=(0, 2, 3), out=mu4)
     np.divide(mu4, 256*N, out=mu4)
     np.subtract(z3, mu4[:, None, None], out=c4)
@@ -569,11 +560,11 @@ def train_step(params, state, x, y):
     np.multiply(gamma4[:, None, None], xhat4, out=y4)
     np.add(y4, beta4[:, None, None], out=y4)
     np.maximum(y4, 0, out=a4)
-    np.copyto(margined_N_32_18_18_2[:, :, 1:17, 1:17], a4)
-    a4_windows = np.lib.stride_tricks.sliding_window_view(margined_N_32_18_18_2, (3, 3), axis=(2, 3))
-    for n in range(N):
-        np.copyto(scratch_32_3_3_16_16, a4_windows[n].transpose(0, 3, 4, 1, 2))
-        np.matmul(K5.reshape(32, 288), scratch_32_3_3_16_16.reshape(288, 256), out=z5[n].reshape(32, 256))
+    np.copyto(margined_N_32_18_18[:, :, 1:17, 1:17], a4)
+    np.copyto(a4_patches.reshape(32, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_32_18_18, (3, 3),
+        axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    np.matmul(K5.reshape(32, 288), a4_patches, out=scratch_32_x)
+    np.copyto(z5, scratch_32_x.reshape(32, N, 16, 16).transpose(1, 0, 2, 3))
     np.add.reduce(z5, axis=(0, 2, 3), out=mu6)
     np.divide(mu6, 256*N, out=mu6)
     np.subtract(z5, mu6[:, None, None], out=c6)
@@ -596,9 +587,10 @@ def train_step(params, state, x, y):
     np.add(y6, a2, out=r_3)
     np.maximum(r_3, 0, out=a6)
     np.copyto(margined_N_32_17_17[:, :, 1:17, 1:17], a6)
-    np.copyto(a6_patches.reshape(N, 32, 3, 3, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_32_17_17, (3, 3),
-        axis=(2, 3))[:, :, :15:2, :15:2].transpose(0, 1, 4, 5, 2, 3))
-    np.matmul(K7.reshape(64, 288), a6_patches, out=z7.reshape(N, 64, 64))
+    np.copyto(a6_patches.reshape(32, 3, 3, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_32_17_17, (3, 3),
+        axis=(2, 3))[:, :, :15:2, :15:2].transpose(1, 4, 5, 0, 2, 3))
+    np.matmul(K7.reshape(64, 288), a6_patches, out=scratch_64_x)
+    np.copyto(z7, scratch_64_x.reshape(64, N, 8, 8).transpose(1, 0, 2, 3))
     np.add.reduce(z7, axis=(0, 2, 3), out=mu8)
     np.divide(mu8, 64*N, out=mu8)
     np.subtract(z7, mu8[:, None, None], out=c8)
@@ -620,10 +612,10 @@ def train_step(params, state, x, y):
     np.add(y8, beta8[:, None, None], out=y8)
     np.maximum(y8, 0, out=a8)
     np.copyto(margined_N_64_10_10[:, :, 1:9, 1:9], a8)
-    a8_windows = np.lib.stride_tricks.sliding_window_view(margined_N_64_10_10, (3, 3), axis=(2, 3))
-    for n in range(N):
-        np.copyto(scratch_64_3_3_8_8, a8_windows[n].transpose(0, 3, 4, 1, 2))
-        np.matmul(K9.reshape(64, 576), scratch_64_3_3_8_8.reshape(576, 64), out=z9[n].reshape(64, 64))
+    np.copyto(a8_patches.reshape(64, 3, 3, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_64_10_10, (3, 3),
+        axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    np.matmul(K9.reshape(64, 576), a8_patches, out=scratch_64_x)
+    np.copyto(z9, scratch_64_x.reshape(64, N, 8, 8).transpose(1, 0, 2, 3))
     np.add.reduce(z9, axis=(0, 2, 3), out=mu10)
     np.divide(mu10, 64*N, out=mu10)
     np.subtract(z9, mu10[:, None, None], out=c10)
@@ -643,8 +635,9 @@ def train_step(params, state, x, y):
     np.divide(c10, sigma10[:, None, None], out=xhat10)
     np.multiply(residual2_gamma[:, None, None], xhat10, out=y10)
     np.add(y10, residual2_beta[:, None, None], out=y10)
-    np.copyto(a6_matrix.reshape(N, 32, 8, 8), a6[:, :, :15:2, :15:2])
-    np.matmul(K11[:, :, 0, 0], a6_matrix, out=z11.reshape(N, 64, 64))
+    np.copyto(a6_matrix.reshape(32, N, 8, 8), a6[:, :, :15:2, :15:2].transpose(1, 0, 2, 3))
+    np.matmul(K11[:, :, 0, 0], a6_matrix, out=scratch_64_x)
+    np.copyto(z11, scratch_64_x.reshape(64, N, 8, 8).transpose(1, 0, 2, 3))
     np.add.reduce(z11, axis=(0, 2, 3), out=mu12)
     np.divide(mu12, 64*N, out=mu12)
     np.subtract(z11, mu12[:, None, None], out=c12)
@@ -702,8 +695,8 @@ def train_step(params, state, x, y):
     np.add.reduce(dc12, axis=(0, 2, 3), out=scratch_64)
     np.divide(scratch_64, 64*N, out=scratch_64)
     np.subtract(dc12, scratch_64[:, None, None], out=delta11)
-    np.matmul(delta11.reshape(N, 64, 64), a6_matrix.swapaxes(-2, -1), out=scratch_N_64_32)
-    np.add.reduce(scratch_N_64_32, axis=0, out=scratch_64_32)
+    np.copyto(delta11_matrix.reshape(64, N, 8, 8), delta11.transpose(1, 0, 2, 3))
+    np.matmul(delta11_matrix, a6_matrix.T, out=scratch_64_32)
     np.copyto(dK11, scratch_64_32[:, :, None, None])
     np.multiply(dr_7, xhat10, out=scratch_N_64_8_8)
     np.add.reduce(scratch_N_64_8_8, axis=(0, 2, 3), out=dresidual2_gamma)
@@ -719,19 +712,17 @@ def train_step(params, state, x, y):
     np.add.reduce(dc10, axis=(0, 2, 3), out=scratch_64)
     np.divide(scratch_64, 64*N, out=scratch_64)
     np.subtract(dc10, scratch_64[:, None, None], out=delta9)
-    dK9.fill(0)
-    for n in range(N):
-        np.copyto(scratch_64_3_3_8_8, a8_windows[n].transpose(0, 3, 4, 1, 2))
-        np.matmul(delta9[n].reshape(64, 64), scratch_64_3_3_8_8.reshape(576, 64).T, out=scratch_64_576)
-        dK9 += scratch_64_576.reshape(64, 64, 3, 3)
-        np.matmul(K9.reshape(64, 576).T, delta9[n].reshape(64, 64), out=da8_taps.reshape(576, 64))
-        da8_padded.fill(0)
-        for r_5 in range(3):
-            for s_4 in range(3):
-                da8_padded[:, r_5:r_5 + 8, s_4:s_4 + 8] += da8_taps[:, r_5, s_4]
-        np.copyto(da8[n], da8_padded[:, 1:9, 1:9])
-        np.greater(y8[n], 0, out=mask_64_8_8)
-        np.multiply(da8[n], mask_64_8_8, out=dy8[n])
+    np.copyto(delta9_matrix.reshape(64, N, 8, 8), delta9.transpose(1, 0, 2, 3))
+    np.matmul(delta9_matrix, a8_patches.T, out=dK9.reshape(64, 576))
+    np.copyto(scratch_3_3_64_64, K9.transpose(2, 3, 1, 0))
+    np.matmul(scratch_3_3_64_64.reshape(576, 64), delta9_matrix, out=da8_taps.reshape(576, 64*N))
+    da8_padded.fill(0)
+    for r_5 in range(3):
+        for s_4 in range(3):
+            da8_padded[:, :, r_5:r_5 + 8, s_4:s_4 + 8] += da8_taps[r_5, s_4]
+    np.copyto(da8, da8_padded[:, :, 1:9, 1:9].transpose(1, 0, 2, 3))
+    np.greater(y8, 0, out=mask_N_64_8_8)
+    np.multiply(da8, mask_N_64_8_8, out=dy8)
     np.multiply(xhat8, dy8, out=scratch_N_64_8_8)
     np.add.reduce(scratch_N_64_8_8, axis=(0, 2, 3), out=dgamma8)
     np.multiply(gamma8[:, None, None], dy8, out=dxhat8)
@@ -746,17 +737,18 @@ def train_step(params, state, x, y):
     np.add.reduce(dc8, axis=(0, 2, 3), out=scratch_64)
     np.divide(scratch_64, 64*N, out=scratch_64)
     np.subtract(dc8, scratch_64[:, None, None], out=delta7)
-    np.matmul(delta7.reshape(N, 64, 64), a6_patches.swapaxes(-2, -1), out=scratch_N_64_288)
-    np.add.reduce(scratch_N_64_288, axis=0, out=dK7.reshape(64, 288))
+    np.copyto(delta7_matrix.reshape(64, N, 8, 8), delta7.transpose(1, 0, 2, 3))
+    np.matmul(delta7_matrix, a6_patches.T, out=dK7.reshape(64, 288))
     da6.fill(0)
-    np.matmul(K11[:, :, 0, 0].T, delta11.reshape(N, 64, 64), out=scratch_N_32_64)
-    da6[:, :, :15:2, :15:2] += scratch_N_32_64.reshape(N, 32, 8, 8)
-    np.matmul(K7.reshape(64, 288).T, delta7.reshape(N, 64, 64), out=da6_taps.reshape(N, 288, 64))
+    np.matmul(K11[:, :, 0, 0].T, delta11_matrix, out=scratch_32_x_2)
+    da6[:, :, :15:2, :15:2] += scratch_32_x_2.reshape(32, N, 8, 8).transpose(1, 0, 2, 3)
+    np.copyto(scratch_3_3_32_64, K7.transpose(2, 3, 1, 0))
+    np.matmul(scratch_3_3_32_64.reshape(288, 64), delta7_matrix, out=da6_taps.reshape(288, 64*N))
     da6_padded.fill(0)
     for r_4 in range(3):
         for s_3 in range(3):
-            da6_padded[:, :, r_4:r_4 + 15:2, s_3:s_3 + 15:2] += da6_taps[:, :, r_4, s_3]
-    da6 += da6_padded[:, :, 1:17, 1:17]
+            da6_padded[:, :, r_4:r_4 + 15:2, s_3:s_3 + 15:2] += da6_taps[r_4, s_3]
+    da6 += da6_padded[:, :, 1:17, 1:17].transpose(1, 0, 2, 3)
     np.greater(r_3, 0, out=mask_N_32_16_16)
     np.multiply(da6, mask_N_32_16_16, out=dr_3)
     np.multiply(dr_3, xhat6, out=scratch_N_32_16_16)
@@ -773,19 +765,17 @@ def train_step(params, state, x, y):
     np.add.reduce(dc6, axis=(0, 2, 3), out=scratch_32)
     np.divide(scratch_32, 256*N, out=scratch_32)
     np.subtract(dc6, scratch_32[:, None, None], out=delta5)
-    dK5.fill(0)
-    for n in range(N):
-        np.copyto(scratch_32_3_3_16_16, a4_windows[n].transpose(0, 3, 4, 1, 2))
-        np.matmul(delta5[n].reshape(32, 256), scratch_32_3_3_16_16.reshape(288, 256).T, out=scratch_32_288)
-        dK5 += scratch_32_288.reshape(32, 32, 3, 3)
-        np.matmul(K5.reshape(32, 288).T, delta5[n].reshape(32, 256), out=da4_taps.reshape(288, 256))
-        da4_padded.fill(0)
-        for r_2 in range(3):
-            for s_2 in range(3):
-                da4_padded[:, r_2:r_2 + 16, s_2:s_2 + 16] += da4_taps[:, r_2, s_2]
-        np.copyto(da4[n], da4_padded[:, 1:17, 1:17])
-        np.greater(y4[n], 0, out=mask_32_16_16)
-        np.multiply(da4[n], mask_32_16_16, out=dy4[n])
+    np.copyto(delta5_matrix.reshape(32, N, 16, 16), delta5.transpose(1, 0, 2, 3))
+    np.matmul(delta5_matrix, a4_patches.T, out=dK5.reshape(32, 288))
+    np.copyto(scratch_3_3_32_32, K5.transpose(2, 3, 1, 0))
+    np.matmul(scratch_3_3_32_32.reshape(288, 32), delta5_matrix, out=da4_taps.reshape(288, 256*N))
+    da4_padded.fill(0)
+    for r_2 in range(3):
+        for s_2 in range(3):
+            da4_padded[:, :, r_2:r_2 + 16, s_2:s_2 + 16] += da4_taps[r_2, s_2]
+    np.copyto(da4, da4_padded[:, :, 1:17, 1:17].transpose(1, 0, 2, 3))
+    np.greater(y4, 0, out=mask_N_32_16_16)
+    np.multiply(da4, mask_N_32_16_16, out=dy4)
     np.multiply(xhat4, dy4, out=scratch_N_32_16_16)
     np.add.reduce(scratch_N_32_16_16, axis=(0, 2, 3), out=dgamma4)
     np.multiply(gamma4[:, None, None], dy4, out=dxhat4)
@@ -800,18 +790,16 @@ def train_step(params, state, x, y):
     np.add.reduce(dc4, axis=(0, 2, 3), out=scratch_32)
     np.divide(scratch_32, 256*N, out=scratch_32)
     np.subtract(dc4, scratch_32[:, None, None], out=delta3)
-    dK3.fill(0)
-    for n in range(N):
-        np.copyto(scratch_32_3_3_16_16, a2_windows[n].transpose(0, 3, 4, 1, 2))
-        np.matmul(delta3[n].reshape(32, 256), scratch_32_3_3_16_16.reshape(288, 256).T, out=scratch_32_288)
-        dK3 += scratch_32_288.reshape(32, 32, 3, 3)
+    np.copyto(delta3_matrix.reshape(32, N, 16, 16), delta3.transpose(1, 0, 2, 3))
+    np.matmul(delta3_matrix, a2_patches.T, out=dK3.reshape(32, 288))
     np.copyto(da2, dr_3)
-    np.matmul(K3.reshape(32, 288).T, delta3.reshape(N, 32, 256), out=da2_taps.reshape(N, 288, 256))
+    np.copyto(scratch_3_3_32_32, K3.transpose(2, 3, 1, 0))
+    np.matmul(scratch_3_3_32_32.reshape(288, 32), delta3_matrix, out=da2_taps.reshape(288, 256*N))
     da2_padded.fill(0)
     for r_1 in range(3):
         for s_1 in range(3):
-            da2_padded[:, :, r_1:r_1 + 16, s_1:s_1 + 16] += da2_taps[:, :, r_1, s_1]
-    da2 += da2_padded[:, :, 1:17, 1:17]
+            da2_padded[:, :, r_1:r_1 + 16, s_1:s_1 + 16] += da2_taps[r_1, s_1]
+    da2 += da2_padded[:, :, 1:17, 1:17].transpose(1, 0, 2, 3)
     np.greater(y2, 0, out=mask_N_32_16_16)
     np.multiply(da2, mask_N_32_16_16, out=dy2)
     np.multiply(xhat2, dy2, out=scratch_N_32_16_16)
@@ -828,8 +816,8 @@ def train_step(params, state, x, y):
     np.add.reduce(dc2, axis=(0, 2, 3), out=scratch_32)
     np.divide(scratch_32, 256*N, out=scratch_32)
     np.subtract(dc2, scratch_32[:, None, None], out=delta1)
-    np.matmul(delta1.reshape(N, 32, 256), x_patches.swapaxes(-2, -1), out=scratch_N_32_27)
-    np.add.reduce(scratch_N_32_27, axis=0, out=dK1.reshape(32, 27))
+    np.copyto(scratch_32_N_16_16, delta1.transpose(1, 0, 2, 3))
+    np.matmul(scratch_32_N_16_16.reshape(32, 256*N), x_patches.T, out=dK1.reshape(32, 27))
     update(params, state, {"K1": dK1, "gamma2": dgamma2, "beta2": dbeta2, "K3": dK3, "gamma4": dgamma4, "beta4": dbeta4, "K5":
         dK5, "residual1_gamma": dresidual1_gamma, "residual1_beta": dresidual1_beta, "K7": dK7, "gamma8":
         dgamma8, "beta8": dbeta8, "K9": dK9, "residual2_gamma": dresidual2_gamma, "residual2_beta":
@@ -857,9 +845,10 @@ def update(params, state, grads):
 def _workspace(N, dtype):
     """The buffers of a training step for batches of N samples."""
     return (
-        np.empty((N, 27, 256), dtype),  # x_patches
+        np.empty((27, 256*N), dtype),  # x_patches
         np.zeros((N, 3, 33, 33), dtype),  # margined_N_3_33_33
         np.empty((N, 32, 16, 16), dtype),  # z1
+        np.empty((32, 256*N), dtype),  # scratch_32_x
         np.empty((32,), dtype),  # mu2
         np.empty((N, 32, 16, 16), dtype),  # c2
         np.empty((32,), dtype),  # v2
@@ -870,9 +859,9 @@ def _workspace(N, dtype):
         np.empty((N, 32, 16, 16), dtype),  # xhat2
         np.empty((N, 32, 16, 16), dtype),  # y2
         np.empty((N, 32, 16, 16), dtype),  # a2
+        np.empty((288, 256*N), dtype),  # a2_patches
         np.zeros((N, 32, 18, 18), dtype),  # margined_N_32_18_18
         np.empty((N, 32, 16, 16), dtype),  # z3
-        np.empty((32, 3, 3, 16, 16), dtype),  # scratch_32_3_3_16_16
         np.empty((32,), dtype),  # mu4
         np.empty((N, 32, 16, 16), dtype),  # c4
         np.empty((32,), dtype),  # v4
@@ -881,7 +870,7 @@ def _workspace(N, dtype):
         np.empty((N, 32, 16, 16), dtype),  # xhat4
         np.empty((N, 32, 16, 16), dtype),  # y4
         np.empty((N, 32, 16, 16), dtype),  # a4
-        np.zeros((N, 32, 18, 18), dtype),  # margined_N_32_18_18_2
+        np.empty((288, 256*N), dtype),  # a4_patches
         np.empty((N, 32, 16, 16), dtype),  # z5
         np.empty((32,), dtype),  # mu6
         np.empty((N, 32, 16, 16), dtype),  # c6
@@ -892,9 +881,10 @@ def _workspace(N, dtype):
         np.empty((N, 32, 16, 16), dtype),  # y6
         np.empty((N, 32, 16, 16), dtype),  # r_3
         np.empty((N, 32, 16, 16), dtype),  # a6
-        np.empty((N, 288, 64), dtype),  # a6_patches
+        np.empty((288, 64*N), dtype),  # a6_patches
         np.zeros((N, 32, 17, 17), dtype),  # margined_N_32_17_17
         np.empty((N, 64, 8, 8), dtype),  # z7
+        np.empty((64, 64*N), dtype),  # scratch_64_x
         np.empty((64,), dtype),  # mu8
         np.empty((N, 64, 8, 8), dtype),  # c8
         np.empty((64,), dtype),  # v8
@@ -905,9 +895,9 @@ def _workspace(N, dtype):
         np.empty((N, 64, 8, 8), dtype),  # xhat8
         np.empty((N, 64, 8, 8), dtype),  # y8
         np.empty((N, 64, 8, 8), dtype),  # a8
+        np.empty((576, 64*N), dtype),  # a8_patches
         np.zeros((N, 64, 10, 10), dtype),  # margined_N_64_10_10
         np.empty((N, 64, 8, 8), dtype),  # z9
-        np.empty((64, 3, 3, 8, 8), dtype),  # scratch_64_3_3_8_8
         np.empty((64,), dtype),  # mu10
         np.empty((N, 64, 8, 8), dtype),  # c10
         np.empty((64,), dtype),  # v10
@@ -915,7 +905,7 @@ def _workspace(N, dtype):
         np.empty((64,), dtype),  # sigma10
         np.empty((N, 64, 8, 8), dtype),  # xhat10
         np.empty((N, 64, 8, 8), dtype),  # y10
-        np.empty((N, 32, 64), dtype),  # a6_matrix
+        np.empty((32, 64*N), dtype),  # a6_matrix
         np.empty((N, 64, 8, 8), dtype),  # z11
         np.empty((64,), dtype),  # mu12
         np.empty((N, 64, 8, 8), dtype),  # c12
@@ -946,32 +936,33 @@ def _workspace(N, dtype):
         np.empty((N, 64, 8, 8), dtype),  # dc12
         np.empty((N, 64, 8, 8), dtype),  # scratch_N_64_8_8_2
         np.empty((N, 64, 8, 8), dtype),  # delta11
+        np.empty((64, 64*N), dtype),  # delta11_matrix
         np.empty((64, 32, 1, 1), dtype),  # dK11
         np.empty((64, 32), dtype),  # scratch_64_32
-        np.empty((N, 64, 32), dtype),  # scratch_N_64_32
         np.empty((64,), dtype),  # dresidual2_gamma
         np.empty((N, 64, 8, 8), dtype),  # dxhat10
         np.empty((64,), dtype),  # dresidual2_beta
         np.empty((N, 64, 8, 8), dtype),  # dc10
         np.empty((N, 64, 8, 8), dtype),  # delta9
+        np.empty((64, 64*N), dtype),  # delta9_matrix
         np.empty((64, 64, 3, 3), dtype),  # dK9
+        np.empty((3, 3, 64, N, 8, 8), dtype),  # da8_taps
+        np.empty((3, 3, 64, 64), dtype),  # scratch_3_3_64_64
+        np.empty((64, N, 10, 10), dtype),  # da8_padded
         np.empty((N, 64, 8, 8), dtype),  # da8
         np.empty((N, 64, 8, 8), dtype),  # dy8
-        np.empty((64, 576), dtype),  # scratch_64_576
-        np.empty((64, 3, 3, 8, 8), dtype),  # da8_taps
-        np.empty((64, 10, 10), dtype),  # da8_padded
-        np.empty((64, 8, 8), bool),  # mask_64_8_8
         np.empty((64,), dtype),  # dgamma8
         np.empty((N, 64, 8, 8), dtype),  # dxhat8
         np.empty((64,), dtype),  # dbeta8
         np.empty((N, 64, 8, 8), dtype),  # dc8
         np.empty((N, 64, 8, 8), dtype),  # delta7
+        np.empty((64, 64*N), dtype),  # delta7_matrix
         np.empty((64, 32, 3, 3), dtype),  # dK7
-        np.empty((N, 64, 288), dtype),  # scratch_N_64_288
         np.empty((N, 32, 16, 16), dtype),  # da6
-        np.empty((N, 32, 64), dtype),  # scratch_N_32_64
-        np.empty((N, 32, 3, 3, 8, 8), dtype),  # da6_taps
-        np.empty((N, 32, 17, 17), dtype),  # da6_padded
+        np.empty((32, 64*N), dtype),  # scratch_32_x_2
+        np.empty((3, 3, 32, N, 8, 8), dtype),  # da6_taps
+        np.empty((3, 3, 32, 64), dtype),  # scratch_3_3_32_64
+        np.empty((32, N, 17, 17), dtype),  # da6_padded
         np.empty((N, 32, 16, 16), dtype),  # dr_3
         np.empty((N, 32, 16, 16), bool),  # mask_N_32_16_16
         np.empty((32,), dtype),  # dresidual1_gamma
@@ -980,22 +971,23 @@ def _workspace(N, dtype):
         np.empty((N, 32, 16, 16), dtype),  # dc6
         np.empty((N, 32, 16, 16), dtype),  # scratch_N_32_16_16_2
         np.empty((N, 32, 16, 16), dtype),  # delta5
+        np.empty((32, 256*N), dtype),  # delta5_matrix
         np.empty((32, 32, 3, 3), dtype),  # dK5
+        np.empty((3, 3, 32, N, 16, 16), dtype),  # da4_taps
+        np.empty((3, 3, 32, 32), dtype),  # scratch_3_3_32_32
+        np.empty((32, N, 18, 18), dtype),  # da4_padded
         np.empty((N, 32, 16, 16), dtype),  # da4
         np.empty((N, 32, 16, 16), dtype),  # dy4
-        np.empty((32, 288), dtype),  # scratch_32_288
-        np.empty((32, 3, 3, 16, 16), dtype),  # da4_taps
-        np.empty((32, 18, 18), dtype),  # da4_padded
-        np.empty((32, 16, 16), bool),  # mask_32_16_16
         np.empty((32,), dtype),  # dgamma4
         np.empty((N, 32, 16, 16), dtype),  # dxhat4
         np.empty((32,), dtype),  # dbeta4
         np.empty((N, 32, 16, 16), dtype),  # dc4
         np.empty((N, 32, 16, 16), dtype),  # delta3
+        np.empty((32, 256*N), dtype),  # delta3_matrix
         np.empty((32, 32, 3, 3), dtype),  # dK3
         np.empty((N, 32, 16, 16), dtype),  # da2
-        np.empty((N, 32, 3, 3, 16, 16), dtype),  # da2_taps
-        np.empty((N, 32, 18, 18), dtype),  # da2_padded
+        np.empty((3, 3, 32, N, 16, 16), dtype),  # da2_taps
+        np.empty((32, N, 18, 18), dtype),  # da2_padded
         np.empty((N, 32, 16, 16), dtype),  # dy2
         np.empty((32,), dtype),  # dgamma2
         np.empty((N, 32, 16, 16), dtype),  # dxhat2
@@ -1003,7 +995,7 @@ def _workspace(N, dtype):
         np.empty((N, 32, 16, 16), dtype),  # dc2
         np.empty((N, 32, 16, 16), dtype),  # delta1
         np.empty((32, 3, 3, 3), dtype),  # dK1
-        np.empty((N, 32, 27), dtype),  # scratch_N_32_27
+        np.empty((32, N, 16, 16), dtype),  # scratch_32_N_16_16
     )
 
 
@@ -1020,44 +1012,42 @@ def evaluate(params, x, y, state=None):
     N = len(x)
     running_mean2, running_var2, running_mean4, running_var4, residual1_running_mean, residual1_running_var, running_mean8, running_var8, residual2_running_mean, residual2_running_var, shortcut2_running_mean, shortcut2_running_var = (state["running"][name] for name, *_ in RUNNING)
     z1 = (K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0,
-        0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :31:2, :31:2].transpose(0, 1, 4, 5,
-        2, 3).reshape(N, 27, 256)).reshape(N, 32, 16, 16)     # (1)  (N, 32, 16, 16)
+        0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :31:2, :31:2].transpose(1, 4, 5, 0,
+        2, 3).reshape(27, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (1)  (N, 32, 16, 16)
     sigma2 = np.sqrt(running_var2 + 1e-05)                    # (123)  (32,)
     xhat2 = (z1 - running_mean2[:, None, None]) / sigma2[:, None, None]  # (124)  (N, 32, 16, 16)
     y2 = gamma2[:, None, None] * xhat2 + beta2[:, None, None]  # (10)  (N, 32, 16, 16)
     a2 = np.maximum(y2, 0)                                    # (11)  (N, 32, 16, 16)
-    a2_windows = np.lib.stride_tricks.sliding_window_view(np.pad(a2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
-    z3 = np.empty((N, 32, 16, 16), dtype)
-    for n in range(N):
-        z3[n] = (K3.reshape(32, 288) @ a2_windows[n].transpose(0, 3, 4, 1, 2).reshape(288, 256)).reshape(32, 16, 16)  # (12)
+    z3 = (K3.reshape(32, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a2, ((0, 0),
+        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
+        3).reshape(288, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (12)  (N, 32, 16, 16)
     sigma4 = np.sqrt(running_var4 + 1e-05)                    # (125)  (32,)
     xhat4 = (z3 - running_mean4[:, None, None]) / sigma4[:, None, None]  # (126)  (N, 32, 16, 16)
     y4 = gamma4[:, None, None] * xhat4 + beta4[:, None, None]  # (21)  (N, 32, 16, 16)
     a4 = np.maximum(y4, 0)                                    # (22)  (N, 32, 16, 16)
-    a4_windows = np.lib.stride_tricks.sliding_window_view(np.pad(a4, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
-    z5 = np.empty((N, 32, 16, 16), dtype)
-    for n in range(N):
-        z5[n] = (K5.reshape(32, 288) @ a4_windows[n].transpose(0, 3, 4, 1, 2).reshape(288, 256)).reshape(32, 16, 16)  # (23)
+    z5 = (K5.reshape(32, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a4, ((0, 0),
+        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
+        3).reshape(288, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (23)  (N, 32, 16, 16)
     sigma6 = np.sqrt(residual1_running_var + 1e-05)           # (127)  (32,)
     xhat6 = (z5 - residual1_running_mean[:, None, None]) / sigma6[:, None, None]  # (128)  (N, 32, 16, 16)
     y6 = residual1_gamma[:, None, None] * xhat6 + residual1_beta[:, None, None]  # (32)  (N, 32, 16, 16)
     r_3 = y6 + a2                                             # (33)  (N, 32, 16, 16)
     a6 = np.maximum(r_3, 0)                                   # (34)  (N, 32, 16, 16)
     z7 = (K7.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a6, ((0, 0),
-        (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :15:2, :15:2].transpose(0, 1, 4,
-        5, 2, 3).reshape(N, 288, 64)).reshape(N, 64, 8, 8)    # (35)  (N, 64, 8, 8)
+        (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :15:2, :15:2].transpose(1, 4, 5,
+        0, 2, 3).reshape(288, 64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (35)  (N, 64, 8, 8)
     sigma8 = np.sqrt(running_var8 + 1e-05)                    # (129)  (64,)
     xhat8 = (z7 - running_mean8[:, None, None]) / sigma8[:, None, None]  # (130)  (N, 64, 8, 8)
     y8 = gamma8[:, None, None] * xhat8 + beta8[:, None, None]  # (44)  (N, 64, 8, 8)
     a8 = np.maximum(y8, 0)                                    # (45)  (N, 64, 8, 8)
-    a8_windows = np.lib.stride_tricks.sliding_window_view(np.pad(a8, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3))
-    z9 = np.empty((N, 64, 8, 8), dtype)
-    for n in range(N):
-        z9[n] = (K9.reshape(64, 576) @ a8_windows[n].transpose(0, 3, 4, 1, 2).reshape(576, 64)).reshape(64, 8, 8)  # (46)
+    z9 = (K9.reshape(64, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(a8, ((0, 0),
+        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
+        3).reshape(576, 64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (46)  (N, 64, 8, 8)
     sigma10 = np.sqrt(residual2_running_var + 1e-05)          # (131)  (64,)
     xhat10 = (z9 - residual2_running_mean[:, None, None]) / sigma10[:, None, None]  # (132)  (N, 64, 8, 8)
     y10 = residual2_gamma[:, None, None] * xhat10 + residual2_beta[:, None, None]  # (55)  (N, 64, 8, 8)
-    z11 = (K11[:, :, 0, 0] @ a6[:, :, :15:2, :15:2].reshape(N, 32, 64)).reshape(N, 64, 8, 8)  # (56)  (N, 64, 8, 8)
+    z11 = (K11[:, :, 0, 0] @ a6[:, :, :15:2, :15:2].transpose(1, 0, 2, 3).reshape(32,
+        64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (56)  (N, 64, 8, 8)
     sigma12 = np.sqrt(shortcut2_running_var + 1e-05)          # (133)  (64,)
     xhat12 = (z11 - shortcut2_running_mean[:, None, None]) / sigma12[:, None, None]  # (134)  (N, 64, 8, 8)
     y12 = shortcut2_gamma[:, None, None] * xhat12 + shortcut2_beta[:, None, None]  # (65)  (N, 64, 8, 8)

@@ -51,8 +51,7 @@ class Code:
     def statements(self, *wanted: str) -> tuple[Statement, ...]:
         """The array statements that leave these tensors."""
         if wanted not in self._lowered:
-            needed = without_needless(prune(self.program, wanted), wanted)
-            self._lowered[wanted] = lower(needed, wanted, self.target.by_sample)
+            self._lowered[wanted] = lower(without_needless(prune(self.program, wanted), wanted), wanted)
         return self._lowered[wanted]
 
     def readable(self, *wanted: str) -> list[str]:

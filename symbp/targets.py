@@ -50,7 +50,6 @@ class Target:
     evaluated: str
     after_step: tuple[str, ...]
     after_epoch: tuple[str, ...]
-    by_sample: bool = True
 
     def kernels(self, kernels: list[Kernel]) -> list[str]:
         """The lines that make kernels, behind those of the device functions that they call."""
@@ -86,7 +85,7 @@ CUPY = Target(
           "The same numbers as `loss_and_grads` up to rounding: each elementwise chain is one kernel."),
     read="map(cp.asarray, read_data(options.data, options.dtype))", order=f"cp.asarray({PERMUTATION})",
     evaluated="map(float, {evaluate})", drawn="cp.asarray(rng.random({shape}, np.float32) >= {rate}).astype(dtype)", inside=(), redrawn=(),
-    after_step=(), after_epoch=("loss = float(loss)", *STOP), by_sample=False)
+    after_step=(), after_epoch=("loss = float(loss)", *STOP))
 
 TARGETS = {"numpy": NUMPY, "cupy": CUPY}
 """Every target by the name that `generate` knows."""

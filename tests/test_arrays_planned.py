@@ -62,7 +62,7 @@ def test_planned_lines_allocate_nothing() -> None:
 
 
 def test_products_are_written_where_they_belong() -> None:
-    assert any(line.startswith("np.matmul(") and "out=y.reshape(" in line for line in lines_of(image(), True))
+    assert any(line.startswith("np.matmul(") and "out=K_bar.reshape(" in line for line in lines_of(image(), True))
 
 
 def test_slice_adds_run_over_taps_alone() -> None:

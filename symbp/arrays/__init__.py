@@ -7,12 +7,9 @@
     elementwise.py  scalar bodies as operations on whole arrays
     memory.py       in which order a copy runs over memory
     product.py      sums of products as contractions
-    batched.py      which products are made as a stack, one matrix for each sample
     store.py        how a value is written: whole, slices, strided slice-adds, scatter
     share.py        copies that are needed twice are made once
     settle.py       what is added up lies in the order of its axes
-    equation.py     one equation: its value and where that goes
-    samples.py      which equations go through a batch sample by sample, in one loop
     lower.py        a program, equation by equation
 """
 from symbp.arrays.lower import lower

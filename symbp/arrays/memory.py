@@ -1,7 +1,7 @@
 """How the axes of an array expression lie in memory, as far as that decides in which order they are copied."""
 from __future__ import annotations
 
-from symbp.arrays.nodes import At, Axes, Name, New, Node, Pad, Permute, Reshape, Slice, Subscript, View, Windows, extent
+from symbp.arrays.nodes import At, Axes, Name, New, Node, Pad, Permute, Reshape, Slice, Subscript, Windows, extent
 
 MANY = 10**6
 """What a symbolic extent counts as."""
@@ -15,8 +15,6 @@ def ranks(node: Node) -> tuple[int, ...]:
     if isinstance(node, Permute):
         inner = ranks(node.source)
         return tuple(inner[k] for k in node.order)
-    if isinstance(node, View):
-        return ranks(node.source)
     if isinstance(node, Windows):
         inner = ranks(node.source)
         return (*inner, inner[node.axis])
@@ -32,13 +30,6 @@ def in_order(node: Node, order: Axes) -> bool:
     found = ranks(node)
     wanted = [found[node.axes.index(a)] for a in order]
     return all(a < b for a, b in zip(wanted, wanted[1:]))
-
-
-def is_adjacent(node: Node, labels: Axes) -> bool:
-    """Whether these axes are neighbours in memory, in the order in which the node has them, so that merging them copies nothing."""
-    found = sorted(ranks(node)[node.axes.index(a)] for a in labels)
-    order = [ranks(node)[k] for k, a in enumerate(node.axes) if a in labels]
-    return found == order and all(b == a + 1 for a, b in zip(found, found[1:]))
 
 
 def run(node: Node, order: Axes) -> int:
@@ -79,11 +70,6 @@ def is_shown(node: Node) -> bool:
     return isinstance(node, Name) or isinstance(node, Reshape) and keeps_order(node.source)
 
 
-def shows_windows(node: Node) -> bool:
-    """Whether a node is a view through windows, of an array or of one with margins."""
-    return isinstance(node, Windows) or isinstance(node, Subscript | Permute) and shows_windows(node.source)
-
-
 def is_copied(node: Node) -> bool:
     """Whether a node is a view of named arrays, brought into another shape by a copy."""
     return isinstance(node, Reshape) and not keeps_order(node.source) and _is_view(node.source)
@@ -92,4 +78,4 @@ def is_copied(node: Node) -> bool:
 def _is_view(node: Node) -> bool:
     if isinstance(node, Subscript | Permute | Windows | Reshape | Pad):
         return _is_view(node.source)
-    return isinstance(node, Name | View)
+    return isinstance(node, Name)

@@ -42,14 +42,6 @@ class Name(Node):
 
 
 @dataclass(frozen=True)
-class View(Node):
-    """A named view of `source`, whose elements don't lie in memory in the order of its axes."""
-
-    name: str
-    source: Node
-
-
-@dataclass(frozen=True)
 class Number(Node):
     """A scalar: a number, a size, a loop's index, or arithmetic of them."""
 
@@ -251,7 +243,7 @@ def names_read(statement: Statement) -> set[str]:
 
 def is_view(node: Node) -> bool:
     """Whether a node may share its memory with a named array."""
-    return isinstance(node, Name | View) or isinstance(node, Subscript | Permute | Reshape | Windows) and is_view(node.source)
+    return isinstance(node, Name) or isinstance(node, Subscript | Permute | Reshape | Windows) and is_view(node.source)
 
 
 # constructors that keep the axes right

@@ -6,13 +6,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from math import prod
 
 import sympy as sp
 
-from symbp.arrays.batched import stacked
-from symbp.arrays.contract import Contraction, classify
+from symbp.arrays.contract import classify
 from symbp.arrays.elementwise import Elementwise, join, split_factors
 from symbp.arrays.memory import MANY, better, in_order
 from symbp.arrays.nodes import (
@@ -124,10 +122,10 @@ class Sums:
             return self.folded(join("multiply", left, right, self._order(left, right, out)), out)
         if found.swapped:
             plain_left, plain_right = plain_right, plain_left
-        found = stacked(found, plain_left, plain_right, out)
         orders = [tuple(a for a in node.axes if a in found.summed) for node in (left, right)]
         summed = min(orders, key=lambda order: _copied(plain_left, found.rows, order) + _copied(plain_right, order, found.columns))
-        return matmul(plain_left, plain_right, replace(found, summed=summed), out)
+        return matmul(plain_left, plain_right, found.stack, found.rows, summed, found.columns)
+
 
     def _order(self, left: Node, right: Node, out: Axes) -> Axes:
         """The order of the axes of an elementwise product: that of its operands where the rest after summing is in order, too."""
@@ -179,14 +177,10 @@ def without(node: Node, units: Axes) -> Node:
     return subscript(node, keys, tuple(a for a in node.axes if a not in units))
 
 
-def matmul(left: Node, right: Node, roles: Contraction, out: Axes) -> Node:
-    """The matrix product with several labels of a role merged into one axis, and divided again in the result.
-
-    What is stacked and not in `out` is summed.
-    """
-    stack, rows, summed, columns = roles.stack, roles.rows, roles.summed, roles.columns
-    first = _matrix(left, tuple(a for a in stack if a in left.axes), rows, summed)
-    second = _matrix(right, tuple(a for a in stack if a in right.axes), summed, columns)
+def matmul(left: Node, right: Node, stack: Axes, rows: Axes, summed: Axes, columns: Axes) -> Node:
+    """The matrix product with several labels of a role merged into one axis, and divided again in the result."""
+    first = _matrix(left, stack, rows, summed)
+    second = _matrix(right, stack, summed, columns)
     vector = not stack and (not rows or not columns)
     if stack and not rows:
         first = _with_unit(first, len(stack))
@@ -198,9 +192,7 @@ def matmul(left: Node, right: Node, roles: Contraction, out: Axes) -> Node:
     else:
         full = (*stack, *(_merged(rows) or (None,)), *(_merged(columns) or (None,)))
         product = without(Matmul(full, "float", first, second), (None,))
-    added = tuple(k for k, a in enumerate(stack) if a not in out)
-    product = Fold(tuple(a for a in axes if a not in stack or a in out), "float", "sum", product, added) if added else product
-    final = tuple(a for a in (*stack, *rows, *columns) if a not in stack or a in out)
+    final = (*stack, *rows, *columns)
     return reshape(product, final, tuple(a.extent for a in final)) if len(rows) > 1 or len(columns) > 1 else product
 
 

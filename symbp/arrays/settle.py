@@ -21,7 +21,6 @@ from symbp.arrays.nodes import (
     Reshape,
     Statement,
     Subscript,
-    View,
     Windows,
     extent,
     nodes,
@@ -69,7 +68,7 @@ def is_loose(node: Node, names: Loose = frozenset()) -> bool:
         return False
     if isinstance(node, Name):
         return node.name in names
-    if isinstance(node, Permute | View | Windows):
+    if isinstance(node, Permute | Windows):
         return True
     if isinstance(node, Reshape):
         return len(node.axes) >= len(node.source.axes) and is_loose(node.source, names)

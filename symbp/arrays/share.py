@@ -72,11 +72,6 @@ def _copies(node: Node) -> Iterator[Node]:
             yield from _copies(operand)
 
 
-def content(node: Node) -> tuple:
-    """What two nodes of equal content have in common, whatever their axes are called."""
-    return _key_of({})(node)
-
-
 def _key_of(versions: dict[str, int]) -> Callable[[Node], tuple]:
     """What two copies of equal content have in common: everything but the names of axes, and the states of their arrays."""
     def key(item: Any) -> tuple:

@@ -64,18 +64,7 @@ class Target:
     @property
     def is_plain(self) -> bool:
         """Whether the elements that are written are those of a view, each once."""
-        return all(p.kind in ("fixed", "slice", "split") for p in self.where) and not self.is_padded
-
-    @property
-    def is_padded(self) -> bool:
-        """Whether there are margins to cut off."""
-        return any(m != (0, 0) for m in self.margins)
-
-    @property
-    def covers(self) -> bool:
-        """Whether an assignment reaches every element at the fixed positions; what windows leave out is in the padded array."""
-        return all(p.kind == "fixed" or self.is_padded and p.kind == "window" or key(p, e) == WHOLE
-                   for p, e in zip(self.where, self.shape))
+        return all(p.kind in ("fixed", "slice", "split") for p in self.where) and all(m == (0, 0) for m in self.margins)
 
     @property
     def axes(self) -> Axes:
@@ -86,11 +75,6 @@ class Target:
     def taps(self) -> tuple[Index, ...]:
         """The indices of windows that a loop runs over: all of a window but the one of the largest extent, which a slice runs over."""
         return tuple(i for p in self.where if p.kind == "window" for i in _taps(p))
-
-    @property
-    def slid(self) -> tuple[Index, ...]:
-        """All indices of windows."""
-        return tuple(i for p in self.where if p.kind == "window" for i in p.indices)
 
 
 def _taps(position: Position) -> tuple[Index, ...]:
@@ -144,7 +128,7 @@ def placed(value: Node, target: Target) -> Node:
     return merged(broadcast(value, target.axes) if complete is None else complete, target)
 
 
-def _slice_adds(target: Target, value: Node, new: bool, op: str, label: str, fixed: frozenset[Index]) -> tuple[Statement, ...]:
+def _slice_adds(target: Target, value: Node, new: bool, label: str, fixed: frozenset[Index]) -> tuple[Statement, ...]:
     """Σ into overlapping windows: one strided slice-add for each tap; the taps are the indices of the smaller extents."""
     taps = target.taps
     name = target.tensor.name
@@ -152,7 +136,8 @@ def _slice_adds(target: Target, value: Node, new: bool, op: str, label: str, fix
     if value.operands:
         made.append(Assign(target.names.fresh(name + "_taps"), value, label))
         value = Name(value.axes, value.dtype, made[-1].name)
-    slices = _padded(target, value, fixed) if target.is_padded else _at_taps(target, fixed)
+    padded = any(m != (0, 0) for m in target.margins)
+    slices = _padded(target, value, fixed) if padded else _at_taps(target, fixed)
     loops = {i: Index(i.name, i.extent, i.start) for i in taps}
     at = tuple(At(loops[a] - a.start) if a in taps else WHOLE for a in value.axes)
     part = subscript(value, at, tuple(a for a in value.axes if a not in taps))
@@ -160,10 +145,10 @@ def _slice_adds(target: Target, value: Node, new: bool, op: str, label: str, fix
     body: tuple[Statement, ...] = (Store(slices.tensor.name, keys, "+=", placed(part, slices), label),)
     for tap in reversed(taps):
         body = (For(tap, tap.start, tap.extent, "ascending", body),)
-    if not target.is_padded:
+    if not padded:
         return (*((Fill(name, target.shape, target.tensor.dtype, label),) if new else ()), *made, *body)
     return (*made, Fill(slices.tensor.name, slices.shape, target.tensor.dtype, label), *body,
-            *_cropped(target, slices, new, op, label, fixed))
+            *_cropped(target, slices, new, label, fixed))
 
 
 def _at_taps(target: Target, fixed: frozenset[Index]) -> Target:
@@ -189,7 +174,7 @@ def _padded(target: Target, value: Node, fixed: frozenset[Index]) -> Target:
     return Target(tensor, target.access, shape, tuple(p for p, _ in found), (), target.names)
 
 
-def _cropped(target: Target, padded: Target, new: bool, op: str, label: str, fixed: frozenset[Index]) -> tuple[Statement, ...]:
+def _cropped(target: Target, padded: Target, new: bool, label: str, fixed: frozenset[Index]) -> tuple[Statement, ...]:
     """The statement that brings what lies within the margins into the target."""
     where, inside = [], {}
     for p, extent, (before, after) in zip(target.where, target.shape, target.margins):
@@ -203,7 +188,7 @@ def _cropped(target: Target, padded: Target, new: bool, op: str, label: str, fix
     axes = tuple(inside[i][0] if i in inside else i for i in labels)
     keys = tuple(inside[i][1] if i in inside else WHOLE for i in labels)
     array = Name(tuple(replace_extent(i, e) for i, e in zip(axes, padded.shape)), target.tensor.dtype, padded.tensor.name)
-    return written(replace(target, where=tuple(where), margins=()), subscript(array, keys, axes), new, op, label, fixed)
+    return written(replace(target, where=tuple(where), margins=()), subscript(array, keys, axes), new, "+=", label, fixed)
 
 
 def replace_extent(index: Index, extent: sp.Expr) -> Index:
@@ -213,8 +198,8 @@ def replace_extent(index: Index, extent: sp.Expr) -> Index:
 
 def written(target: Target, value: Node, new: bool, op: str, label: str, fixed: frozenset[Index]) -> tuple[Statement, ...]:
     """The statements that write a value: a whole array where it is new and complete, otherwise into zeros or what is there."""
-    if any(p.kind == "window" for p in target.where) or target.is_padded:
-        return _slice_adds(target, value, new, op, label, fixed)
+    if any(p.kind == "window" for p in target.where) or any(m != (0, 0) for m in target.margins):
+        return _slice_adds(target, value, new, label, fixed)
     if new and target.is_whole and (statement := whole(target, value, label)) is not None:
         return (statement,)
     keys: tuple[Key, ...] = tuple(key(p, e) for p, e in zip(target.where, target.shape))

@@ -34,7 +34,6 @@ from symbp.arrays.nodes import (
     Statement,
     Store,
     Subscript,
-    View,
     Windows,
 )
 from symbp.language.index import Index
@@ -124,10 +123,8 @@ class NumpyPrinter:
         method: Callable[[Node], tuple[str, int]] = getattr(self, f"_{type(node).__name__.lower()}")
         return method(node)
 
-    def _name(self, node: Name | View) -> tuple[str, int]:
+    def _name(self, node: Name) -> tuple[str, int]:
         return self.name(node.name), ATOM
-
-    _view = _name
 
     def _number(self, node: Number) -> tuple[str, int]:
         text = self.number(node.value)

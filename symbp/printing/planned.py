@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from symbp.arrays.memory import is_shown, keeps_order, shows_windows
+from symbp.arrays.memory import is_shown, keeps_order
 from symbp.arrays.nodes import (
     Apply,
     Assign,
@@ -32,7 +32,6 @@ from symbp.arrays.nodes import (
     Statement,
     Store,
     Subscript,
-    View,
     Windows,
     extent,
     nodes,
@@ -92,10 +91,6 @@ class PlannedPrinter:
     def _statement(self, statement: Statement) -> None:
         if isinstance(statement, Assign) and is_shown(statement.value):
             self._out += self.printer.lines([replace(statement, value=self._plain(statement.value))])
-        elif isinstance(statement, Assign) and shows_windows(statement.value):
-            shown = self._plain(statement.value)
-            self.named |= self._names(shown)
-            self._out += self.printer.lines([replace(statement, value=shown)])
         elif isinstance(statement, Assign) and statement.value.axes:
             self._assign(statement)
         elif isinstance(statement, Fill) and statement.shape:
@@ -185,7 +180,7 @@ class PlannedPrinter:
         """The node with every array that has to be calculated in a buffer; lines that do so come first."""
         if isinstance(node, Name):
             return replace(node, name=self.same.get(node.name, node.name))
-        if isinstance(node, Number | Count | View):
+        if isinstance(node, Number | Count):
             return node
         if not node.axes and not isinstance(node, Subscript):
             return self._scalar(node)
