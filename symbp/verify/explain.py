@@ -37,6 +37,8 @@ MOST_ELEMENTS, MOST_PARTS = 4, 16
 LEAST_DIGITS = 3
 """With fewer digits, only the plainest slips are offered."""
 PLAIN = frozenset({"sign", "factor", "ascent", "activation", "term"})
+PLAINEST = frozenset({"sign", "term"})
+"""What is offered for a single digit."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,7 @@ class _Search:
         for mistake in mistakes(line.way.program, self._positions(line), calls(line.way.program, self.text.names)):
             if self.tried >= self.most:
                 return
-            if digits < LEAST_DIGITS and mistake.kind not in PLAIN:
+            if not _is_plain(mistake.kind, digits):
                 continue
             for trial in trials:
                 self.tried += 1
@@ -230,7 +232,7 @@ class _Search:
                 if self.tried >= 2 * self.most:
                     return
                 self.tried += 1
-                if (printed.digits >= LEAST_DIGITS or slip.kind in PLAIN) and slip.what not in seen and \
+                if _is_plain(slip.kind, printed.digits) and slip.what not in seen and \
                         any(self._gives(trial, slip.body, printed) for trial in self._trials(Line(way, name, visit, {}, ()))):
                     seen.add(slip.what)
                     yield f"{spot.shown(own)}: {slip.what}"
@@ -247,6 +249,11 @@ class _Search:
                 return _agrees(printed, number(line, lambda a: _read(trial, a), trial.numbers.functions))
         except (ArithmeticError, IndexError, KeyError, TypeError, ValueError):
             return False
+
+
+def _is_plain(kind: str, digits: int) -> bool:
+    """Whether a kind of slip is plain enough to be offered for so many digits."""
+    return digits >= LEAST_DIGITS or kind in (PLAIN if digits > 1 else PLAINEST)
 
 
 def _read(trial: Trial, access: Access) -> float:

@@ -34,7 +34,9 @@ def _whole(place: Place, part: bool) -> Iterator[Slip]:
         for factor, said, inverse in ((number, text, f"1/{text}"), (1 / number, f"1/{text}", text)):
             new = sp.Add(*(factor * a for a in sp.Add.make_args(body)))
             missing = _complexity(new) < _complexity(body)
-            yield Slip(f"the factor {inverse} is missing" if missing else f"a factor {said} is too many{of if part else ''}",
+            yield Slip(f"the factor {inverse} is missing" if missing else
+                       f"{place.shown(body)} has a factor {said} too many" if part else
+                       f"a factor {said} is too many",
                        "factor" if text == "2" else "count", new)
     yield from _fewer_by_one(place, of)
     if target.cotangent_of or place.equation.label == "update":
