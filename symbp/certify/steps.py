@@ -56,7 +56,9 @@ def closed_values(program: Program, expression: sp.Expr, target: Access, arrays:
     """The values of an expression with nested sums for all values of the target's indices, which may run over parts of axes."""
     known = {s: sp.Integer(int((sizes or {})[s.name])) for s in program.sizes if np.isscalar((sizes or {}).get(s.name))}
     expression, target = substitute(expression, known), substitute(target, known)
-    parts = {i: Index(i.name, i.extent, i.start, part=True) for e in target.indices for i in indices_of(e)}
+    parts: dict[sp.Basic, sp.Basic] = {}
+    for i in dict.fromkeys(i for e in target.indices for i in indices_of(e)):
+        parts[i] = Index(i.name, substitute(i.extent, parts), substitute(i.start, parts), part=True)  # a row's width names its row
     expression, target = substitute(expression, parts), substitute(target, parts)
     free = tuple(dict.fromkeys(i for e in target.indices for i in indices_of(e)))
     names = NameSupply({t.name for t in program.tensors})
