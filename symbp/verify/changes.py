@@ -58,6 +58,8 @@ class Scope:
     counting: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
     values: Mapping[str, int] | None = None
+    forms: tuple[Sym, ...] = ()
+    loss: str = ""
 
     def name(self, sym: Node) -> str | None:
         """The name of a symbol."""
@@ -72,7 +74,22 @@ def changes(side: Node, scope: Scope) -> Iterator[Change]:
     places = [(path, node) for path, node in walk(side) if not _in_script(side, path)]
     for change in (*_exchanges(side, scope), *_factors(side, scope)):
         yield change
-    for rule in (_signs, _functions, _turns, _indices, _shifts, _renames, _marks, _numbers, _drops, _wraps, _orders, _slopes, _terms):
+    for rule in (
+        _signs,
+        _functions,
+        _turns,
+        _indices,
+        _shifts,
+        _renames,
+        _marks,
+        _numbers,
+        _drops,
+        _wraps,
+        _orders,
+        _slopes,
+        _terms,
+        _inserts,
+    ):
         for path, node in places:
             for change in rule(node, scope):
                 yield replace(change, side=replaced(side, path, change.side))
@@ -99,13 +116,58 @@ def _exchanged(node: Node, new: Mapping[str, str]) -> Node:
     return mapped(node, lambda n: _exchanged(n, new))
 
 
-def _factors(side: Node, scope: Scope) -> Iterator[Change]:
-    """A name that is missing as a factor or divisor of the whole."""
+def atoms(scope: Scope) -> Iterator[tuple[Sym, int]]:
+    """The names that may be missing, as the formula would write them, with indices and letters of layers, and the axes that are left."""
+    if scope.counting:
+        for form in scope.forms:
+            axes = scope.names.axes[scope.name(form)]
+            yield from (
+                (replace(form, subs=(*form.subs, *subs)), axes - len(subs))
+                for subs in (_subscripts(axes, scope) if scope.letters else ((),))
+            )
+        return
     for name, axes in scope.names.axes.items():
         if " " not in name:
-            for subs in _subscripts(axes, scope) if scope.letters else ((),):
-                yield Change("missing factor", f"the factor {name} is missing", Product((Sym(name, subs), side), ("odot",)))
-                yield Change("missing factor", f"the divisor {name} is missing", Quotient(side, Sym(name, subs)))
+            yield from ((Sym(name, subs), axes - len(subs)) for subs in (_subscripts(axes, scope) if scope.letters else ((),)))
+
+
+def _factors(side: Node, scope: Scope) -> Iterator[Change]:
+    """What is missing as a factor or divisor of the whole: a name, or a difference of two."""
+    found = list(atoms(scope))
+    for atom, axes in found:
+        yield Change("missing factor", f"the factor {said(atom)} is missing", Product((atom, side), ("odot",)))
+        yield Change("missing factor", f"the divisor {said(atom)} is missing", Quotient(side, atom))
+        for other, same in found:
+            if other != atom and axes == same and (axes <= 1 or not scope.letters):
+                gap = Sum((atom, Negative(other)))
+                yield Change("missing factor", f"the factor {said(atom)} - {said(other)} is missing", Product((gap, side), ("odot",)))
+        if scope.loss and scope.name(atom) != scope.loss:
+            slope, told = Derivative(Sym(scope.loss), (atom,)), f"the factor ∂{scope.loss}/∂{said(atom)} is missing"
+            yield Change("missing factor", told, Product((slope, side), ("odot",)))
+            yield Change("missing factor", told, Product((side, slope), ("",)))
+    for first, second in itertools.permutations(scope.letters[:3], 2):
+        delta = Sym("delta", (Script("", Sym(first)), Script("", Sym(second))))
+        for atom, axes in found:
+            if not axes and atom.subs and atom.subs[-1].body == Sym(second):
+                gap = Sum((delta, Negative(atom)))
+                yield Change("missing factor", f"the factor δ - {said(atom)} is missing", Product((gap, side), ("odot",)))
+
+
+def _inserts(node: Node, scope: Scope) -> Iterator[Change]:
+    """A name that is missing as a factor of a part, on either side of it, perhaps transposed; and a sum that is missing."""
+    if not isinstance(node, (Sym, Sum, Call, Raised, Negative, Product, Big)) or isinstance(node, Sym) and scope.name(node) is None:
+        return
+    for letter in scope.letters:
+        if not isinstance(node, Big):
+            yield Change("sum", f"the sum over {_bare(letter)} is missing", Big("sum", (letter,), node))
+    yield Change("sum", "a sum is missing", Big("sum", (), node))
+    for atom, axes in atoms(scope):
+        told = f"the factor {said(atom)} is missing"
+        yield Change("missing factor", told, Product((atom, node), ("",)))
+        if axes:
+            yield Change("missing factor", told, Product((node, atom), ("",)))
+            yield Change("missing factor", told, Product((Raised(atom, TURN), node), ("",)))
+            yield Change("missing factor", told, Product((node, Raised(atom, TURN)), ("",)))
 
 
 def _signs(node: Node, _scope: Scope) -> Iterator[Change]:
@@ -302,7 +364,7 @@ def _wraps(node: Node, scope: Scope) -> Iterator[Change]:
         yield Change("root", f"the root of {_shown(node)} is missing", Root(node))
     if name is not None:
         yield Change("complement", f"{_shown(node)} stands where 1 - {_shown(node)} belongs", Sum((ONE, Negative(node))))
-    if name is not None or isinstance(node, (Call, Quotient)) and getattr(node, "name", "") not in WHOLE - {"softmax", "sigmoid"}:
+    if name is not None or isinstance(node, (Call, Quotient, Sum, Big)) and getattr(node, "name", "") not in WHOLE - {"softmax", "sigmoid"}:
         yield Change("log", f"the logarithm of {_shown(node)} is missing", Call("log", (node,)))
     if isinstance(node, (Quotient, Root, Sym)) and any(e in scope.names.axes for e in ("epsilon", "eps")):
         epsilon = Sym(next(e for e in ("epsilon", "eps") if e in scope.names.axes))
@@ -324,17 +386,9 @@ def _slopes(node: Node, scope: Scope) -> Iterator[Change]:
     if not isinstance(node, (Product, Sum, Raised, Sym, Negative, Big)):
         return
     for function in scope.functions:
-        for name, axes in scope.names.axes.items():
-            if axes <= 2 and not (isinstance(node, Sym) and scope.name(node) is None):
-                for subs in _subscripts(axes, scope) if _has_subs(node) or scope.letters else ((),):
-                    slope = Call(function, (Sym(name, subs),), 1)
-                    yield Change(
-                        "derivative", f"the factor {SIGMA.get(function, function)}'({name}) is missing", Product((node, slope), ("odot",))
-                    )
-
-
-def _has_subs(node: Node) -> bool:
-    return any(isinstance(n, Sym) and n.subs for _, n in walk(node))
+        for atom, _ in atoms(scope):
+            told = f"the factor {SIGMA.get(function, function)}'({said(atom)}) is missing"
+            yield Change("derivative", told, Product((node, Call(function, (atom,), 1)), ("odot",)))
 
 
 def _subscripts(axes: int, scope: Scope) -> list[tuple[Script, ...]]:
@@ -351,9 +405,7 @@ def _terms(node: Node, scope: Scope) -> Iterator[Change]:
     if not isinstance(node, (Sum, Product, Sym)) or isinstance(node, Sym) and scope.name(node) is None:
         return
     terms = node.terms if isinstance(node, Sum) else (node,)
-    extra: list[tuple[str, Node]] = [("1", ONE)]
-    for name, axes in scope.names.axes.items():
-        extra += [(name, Sym(name, subs)) for subs in (_subscripts(axes, scope) if scope.letters else ((),))]
+    extra: list[tuple[str, Node]] = [("1", ONE), *((said(atom), atom) for atom, _ in atoms(scope))]
     for term in terms if isinstance(node, (Sum, Product)) else ():
         for path, inner in walk(term):
             if scope.name(inner) and not _in_script(term, path):

@@ -43,7 +43,7 @@ def pairs(left: Value | Linear, right: Value | Linear, reading: Reading, derivat
             found.setdefault(note, _arrays(form, right))
         elif form.shape == right.shape[::-1] and form.is_vector:
             found.setdefault(note, _arrays(form, right.turned))
-        elif right.is_number and note and not form.is_number:
+        elif right.is_number and note.startswith("the derivative of each") and not form.is_number:
             found.setdefault(note, _arrays(form, right))
         elif right.letters and (made := _elements(form, right)):
             found.setdefault(ELEMENTS, made)

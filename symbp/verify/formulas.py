@@ -24,9 +24,9 @@ from symbp.verify.expressions import expression
 from symbp.verify.forms import pairs
 from symbp.verify.latex import read_formula
 from symbp.verify.linear import Linear
-from symbp.verify.meaning import LAID_OUT, MATRICES, Meaning, Reading, alias
-from symbp.verify.naming import Names, Unknown, bound, said
-from symbp.verify.nodes import Call, Derivative, Formula, Negative, Node, Row, Script, Sum, Sym, below, is_letter, walk
+from symbp.verify.meaning import LAID_OUT, MATRICES, READINGS, Meaning, Reading, alias
+from symbp.verify.naming import Names, Unknown, bound
+from symbp.verify.nodes import Call, Derivative, Formula, Node, Script, Sym, below, is_letter, walk
 from symbp.verify.points import FLOAT, Key, Point
 from symbp.verify.quantity import Quantities
 from symbp.verify.scoping import apart
@@ -36,16 +36,6 @@ from symbp.verify.updates import Updates, is_change
 
 RIGHT, RIGHT_IF, WRONG, ILL_POSED, UNDECIDED = "right", "right-if", "wrong", "ill-posed", "undecided"
 ORDER = (WRONG, ILL_POSED, UNDECIDED, RIGHT_IF, RIGHT)
-READINGS: tuple[tuple[Reading, str], ...] = (
-    (Reading(), ""),
-    (Reading(rows=True), ""),
-    (Reading(power=True), ""),
-    (Reading(elementwise=True), "what stands side by side is multiplied element by element"),
-    (Reading(transposed=True), "derivatives are laid out transposed"),
-    (Reading(rows=True, elementwise=True), "what stands side by side is multiplied element by element"),
-    (Reading(rows=True, transposed=True), "derivatives are laid out transposed"),
-    (Reading(base=0), "indices count from 0"),
-)
 TARGETS = ("y", "t", "d", "q", "p", "r", "o")
 ASSUMED = {"one-hot": "each {name} has a single 1", "simplex": "the elements of each {name} sum to 1", "binary": "{name} is 0 or 1"}
 COUNTS = ("N", "M", "B", "K", "C", "D", "T", "H", "m", "n", "d")

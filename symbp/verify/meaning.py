@@ -45,6 +45,18 @@ class Reading:
     power: bool = False
 
 
+READINGS: tuple[tuple[Reading, str], ...] = (
+    (Reading(), ""),
+    (Reading(rows=True), ""),
+    (Reading(power=True), ""),
+    (Reading(elementwise=True), "what stands side by side is multiplied element by element"),
+    (Reading(transposed=True), "derivatives are laid out transposed"),
+    (Reading(rows=True, elementwise=True), "what stands side by side is multiplied element by element"),
+    (Reading(rows=True, transposed=True), "derivatives are laid out transposed"),
+    (Reading(base=0), "indices count from 0"),
+)
+
+
 @dataclass
 class Meaning(Calls, Sums):
     """The values that a formula's nodes have at a point.

@@ -6,25 +6,43 @@ A slip is offered only where the changed formula is judged right by the decision
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from symbp.errors import SymbpError
+from symbp.language.functions import Defined
 from symbp.verify.changes import Change, Scope, changes
 from symbp.verify.deciding import NEAR, difference
 from symbp.verify.linear import Linear
-from symbp.verify.meaning import Reading
+from symbp.verify.meaning import READINGS, Reading
 from symbp.verify.naming import bound
-from symbp.verify.nodes import Call, Derivative, Formula, Node, Number, Product, Quotient, Sym, walk
+from symbp.verify.nodes import (
+    Call,
+    Derivative,
+    Formula,
+    Negative,
+    Node,
+    Number,
+    Product,
+    Quotient,
+    Script,
+    Sum,
+    Sym,
+    below,
+    is_letter,
+    walk,
+)
 from symbp.verify.points import FLOAT
 
 if TYPE_CHECKING:
     from symbp.verify.formulas import Formulas
 
-MOST_FOUND, MOST_TRIED, MOST_PAIRS = 6, 2_500, 1_000
+MOST_FOUND, MOST_TRIED, MOST_PAIRS = 6, 2_500, 500
 FACTORS = ((2, "a factor 2 is missing"), (0.5, "a factor 2 is too many"), (4, "a factor 4 is missing"), (0.25, "a factor 4 is too many"))
 
 
@@ -54,7 +72,19 @@ class _Search:
         self.formulas, self.left, self.right = formulas, left, right
         self.assignments = formulas._assignments(left, right) if self._assignable() else [{}]
         self.scope = self._scope()
-        self.readings = (Reading(), Reading(rows=True))
+        self.readings = self._different_readings()
+
+    def _different_readings(self) -> tuple[Reading, ...]:
+        """The readings under which both sides have values, one for each pair of values; at most three."""
+        found: list[tuple[Reading, list]] = []
+        for reading, _ in READINGS:
+            try:
+                sides = self._sides(self.right, reading)
+            except (SymbpError, ArithmeticError, ValueError, TypeError, IndexError):
+                continue
+            if not any(_same(sides, others) for _, others in found):
+                found.append((reading, sides))
+        return tuple(reading for reading, _ in found[:3]) or (Reading(), Reading(rows=True))
 
     def _assignable(self) -> bool:
         try:
@@ -76,9 +106,32 @@ class _Search:
             if k not in counting and len(k.split("#")[0]) == 1 and k != "⊤" and (k in self._used_below(whole))
         ]
         called = [n.name for _, n in walk(whole) if isinstance(n, Call) and n.name in (*self.formulas.functions, "sigmoid", "tanh", "relu")]
-        default = "sigma" if "sigma" in self.formulas.functions else "sigmoid"
-        functions = tuple(dict.fromkeys(called or [*self.formulas.text.functions, default]))
-        return Scope(self.formulas.names, tuple(indices), tuple(counting), functions, self.assignments[-1])
+        own = [
+            kind
+            for kind in ("sigmoid", "tanh", "relu")
+            if any(f.__name__ == kind for e in self.formulas.text.program.equations for f in map(type, e.body.atoms(Defined)))
+        ]
+        functions = tuple(dict.fromkeys(called or [*self.formulas.text.functions, *own] or ["sigmoid"]))
+        forms = tuple(self._forms(whole, counting)) if counting else ()
+        return Scope(self.formulas.names, tuple(indices), tuple(counting), functions, self.assignments[-1], forms, self.formulas.text.loss)
+
+    def _forms(self, whole: Formula, counting: list[str]) -> Iterator[Sym]:
+        """Symbols with the letters of layers or steps in their scripts: the same, one before and one after, where the names exist."""
+        names = self.formulas.names
+        upper = any(
+            s.sups and any(is_letter(n, *counting) for s2 in s.sups for n in below(s2.body)) for s in below(whole) if isinstance(s, Sym)
+        )
+        bases = dict.fromkeys(m[1] for name in names.axes if " " not in name and (m := re.fullmatch(r"([A-Za-z_]*[A-Za-z])_?\d+", name)))
+        yield from (Sym(name) for name in names.axes if " " not in name and not re.search(r"\d", name))
+        for base in bases:
+            for letter in counting:
+                for step in (0, -1, 1):
+                    body = (
+                        Sym(letter) if not step else Sum((Sym(letter), Number(Fraction(1)) if step > 0 else Negative(Number(Fraction(1)))))
+                    )
+                    made = Sym(base, sups=(Script("", body),)) if upper else Sym(base, (Script("", body),))
+                    if all(names.find(made, {**names.last(made), **a}) for a in self.assignments):
+                        yield made
 
     def _used_below(self, whole: Formula) -> set[str]:
         found = {
@@ -167,8 +220,6 @@ class _Search:
         return None
 
     def _known_factors(self) -> Iterator[tuple[float, str, tuple[str, ...], Node]]:
-        from fractions import Fraction
-
         yield -1.0, "the sign is wrong", ("sign",), Number(Fraction(-1))
         batch = self.formulas._batch(self.formulas.point(0, FLOAT, {}))
         table: list[tuple[float, str, str, Node]] = [(v, w, "factor 2", Number(Fraction(v).limit_denominator(8))) for v, w in FACTORS]
@@ -213,6 +264,13 @@ class _Search:
         except (SymbpError, ValueError, IndexError):
             return None
         return None
+
+
+def _same(first: list, second: list) -> bool:
+    """Whether two readings give the same values."""
+    return len(first) == len(second) and all(
+        x.shape == y.shape and difference(x, y) <= NEAR for a, b in zip(first, second) for x, y in zip(a, b)
+    )
 
 
 def _square(value: object, letters: tuple[str, ...], shape: tuple[int, ...]) -> np.ndarray:

@@ -391,6 +391,10 @@ class Structure:
         scripts = [c for c in children[1:] if getattr(c, "data", "") in ("upper", "lower")]
         return self._reduced(str(children[0]), scripts, self.node(children[-1]))
 
+    def _big_negative(self, children: Sequence[Any]) -> Node:
+        scripts = [c for c in children[1:] if getattr(c, "data", "") in ("upper", "lower")]
+        return self._reduced(str(children[0]), scripts, Negative(self.node(children[-1])))
+
     def _big_hadamard(self, children: Sequence[Any]) -> Node:
         scripts = [c for c in children[1:] if getattr(c, "data", "") in ("upper", "lower")]
         left, right = (self.node(c) for c in children if getattr(c, "data", "") == "chain")

@@ -156,6 +156,8 @@ class _Reader:
             yield from self._environment(name, start)
         elif name in ("left", "right", "bigl", "bigr", "big", "Big", "Bigl", "Bigr") and self.text[self.at : self.at + 1] == ".":
             self.at += 1
+        elif match[1] == "ell":
+            yield Word("SYM", "ell" if self.names and self.names.fullmatch("ell") else "l", start, self.at)
         elif name in WITH_ARGUMENT:
             self._group()
         elif name in ("left", "right") and self.text[self.at : self.at + 1] == "|":

@@ -119,7 +119,7 @@ class Updates:
         updates = target is not None and target[0] in self.moving and (
             change or sign == ":=" or target[1] in ("new", "+1") or any(
                 (found := self.moved(n, names, letters)) and found[0] == target[0] for n in below(right)) or target[1] != "")
-        if target is not None and not updates and self.names.get(target[0], ("",))[0] == "full":
+        if target is not None and not updates and target[0] in self.names and target[0] not in self.moving:
             return [(target[2], self._apart(right, names, letters, target[0], target[1], "new"))]
         if not updates:
             return [(self._apart(left, names, letters), self._apart(right, names, letters))]
