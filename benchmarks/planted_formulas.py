@@ -57,8 +57,9 @@ def _local(node: Node, formulas: Formulas) -> Iterator[tuple[str, Node]]:
         if node.primes:
             yield "activation", replace(node, primes=0)
             yield "activation", Product((node, node), ("odot",))
-            yield from (("argument", replace(node, arguments=(Sym(other, n.subs, n.sups),))) for n in [node.arguments[0]]
-                        if isinstance(n, Sym) for other in "aδx" if Formulas and other != n.base and other == "a")
+            argument = node.arguments[0]
+            if isinstance(argument, Sym) and argument.base == "z" and formulas.names.find(replace(argument, base="a"), {"l": 1, "t": 1}):
+                yield "argument", replace(node, arguments=(replace(argument, base="a"),))
         if node.name == "log":
             yield "log", node.arguments[0]
     if isinstance(node, Product) and "over" not in node.signs:
@@ -96,6 +97,8 @@ def _local(node: Node, formulas: Formulas) -> Iterator[tuple[str, Node]]:
 def changes_value(formulas: Formulas, left: Node, right: Node, wrong: Node, sign: str) -> bool:
     """Whether a planted side has another value than the right one at random inputs, or none where shapes no longer fit."""
     pairs = [formulas.stated(left, side, sign)[0] for side in (right, wrong)]
+    if formulas.judged(Formula((left, wrong), (sign,))).method == "identical":
+        return False  # the same in another layout
     for letters in formulas._assignments(*pairs[0]):
         for reading in (Reading(), Reading(rows=True), Reading(elementwise=True)):
             try:
