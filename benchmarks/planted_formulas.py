@@ -22,7 +22,24 @@ from symbp.verify.deciding import difference
 from symbp.verify.formulas import Formulas
 from symbp.verify.meaning import Reading
 from symbp.verify.nodes import (
-    Big, Call, Derivative, Formula, Negative, Node, Number, Product, Quotient, Raised, Root, Script, Sum, Sym, at, is_letter, replaced, walk,
+    Big,
+    Call,
+    Derivative,
+    Formula,
+    Negative,
+    Node,
+    Number,
+    Product,
+    Quotient,
+    Raised,
+    Root,
+    Script,
+    Sum,
+    Sym,
+    at,
+    is_letter,
+    replaced,
+    walk,
 )
 from symbp.verify.slips import explained
 
@@ -106,9 +123,7 @@ def changes_value(formulas: Formulas, left: Node, right: Node, wrong: Node, sign
                 values = [formulas.meaning(point, *p, reading, letters).value(p[1]) for p in pairs]
             except Exception:  # noqa: BLE001, S112  (shapes that do not fit are a change)
                 continue
-            if values[0].array.shape != values[1].array.shape or difference(values[0].array, values[1].array) > 1e-9:
-                return True
-            return False
+            return bool(values[0].array.shape != values[1].array.shape or difference(values[0].array, values[1].array) > 1e-9)
     return True
 
 
