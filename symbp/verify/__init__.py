@@ -8,12 +8,14 @@ Stage: claim file → verdicts → report.
     recompute.py   its value, exactly and from the digits printed before: when (visits.py), and in which ways a text calculates (ways.py)
     enclosures.py  numbers with error bounds, and labels, for the oracle; longrun.py: many steps in floating point
     numbers.py     printed digits beside recomputed ones → verdict (outcome.py)
-    latex.py       a formula as books print it → nodes: tokens.py and vocabulary.py (words), formula.lark (grammar),
-                   structure.py (what is a function, a derivative, a sum), nodes.py (the tree), scoping.py (letters of sums)
-    naming.py      which tensor a symbol with its scripts is
-    meaning.py     what nodes mean over arrays: shapes.py (matrices as books mean them), calls.py, sums.py, linear.py (Jacobians)
+    latex.py       a formula as books print it → nodes.py: tokens.py and vocabulary.py (words), formula.lark (grammar), structure.py,
+                   chain.py and brackets.py (what is a function, a derivative, a sum), scoping.py (letters of sums)
+    naming.py      which tensor a symbol with its scripts is; layers.py: letters that count names; updates.py: old and new values
+    meaning.py     what nodes mean over arrays: shapes.py (matrices as books mean them), elements.py, calls.py, sums.py, slopes.py,
+                   linear.py
     points.py      arrays of tensors and derivatives at a random point, as floats, expressions or to 60 digits
-    formulas.py    the verdict on a formula: forms.py (how sides are compared), updates.py, deciding.py (equality)
+    formulas.py    the verdict on a formula: forms.py (how sides are compared), deciding.py (equality)
+    definitions.py a definition beside the standard one that it names, standards.py
     code.py        a person's function beside what is derived: listing.py (read), binding.py (names), layouts.py, known.py (right values)
     sandbox.py     calls it in a process with limits, guarded.py
     mistakes.py    programs with one slip, by places.py and elements.py; trial.py: what they would give

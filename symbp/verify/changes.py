@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from symbp.verify.brackets import TRANSPOSES, WHOLE, mapped
 from symbp.verify.naming import Names, said
 from symbp.verify.nodes import (
     Big,
@@ -33,7 +34,6 @@ from symbp.verify.nodes import (
     replaced,
     walk,
 )
-from symbp.verify.structure import TRANSPOSES, WHOLE, mapped
 
 ONE, TWO = Number(Fraction(1)), Number(Fraction(2))
 TURN = Script("", Sym("⊤"))

@@ -6,7 +6,6 @@ Stage: formula → nodes → values of both sides → verdict.  Floats find diff
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -23,15 +22,15 @@ from symbp.verify.deciding import FAR, SEEDS, difference, exactly
 from symbp.verify.expressions import expression
 from symbp.verify.forms import pairs
 from symbp.verify.latex import read_formula
+from symbp.verify.layers import Layers
 from symbp.verify.linear import Linear
 from symbp.verify.meaning import LAID_OUT, MATRICES, READINGS, Meaning, Reading, alias
-from symbp.verify.naming import Names, Unknown, bound
-from symbp.verify.nodes import Call, Derivative, Formula, Node, Script, Sym, below, is_letter, walk
+from symbp.verify.naming import Names, Unknown
+from symbp.verify.nodes import Call, Derivative, Formula, Node, Sym, below, walk
 from symbp.verify.points import FLOAT, Key, Point
 from symbp.verify.quantity import Quantities
 from symbp.verify.scoping import apart
 from symbp.verify.shapes import Unfit, Value
-from symbp.verify.structure import mapped
 from symbp.verify.updates import Updates, is_change
 
 RIGHT, RIGHT_IF, WRONG, ILL_POSED, UNDECIDED = "right", "right-if", "wrong", "ill-posed", "undecided"
@@ -52,7 +51,7 @@ class Judgement:
     method: str = ""
 
 
-class Formulas:
+class Formulas(Layers):
     """Judges the formulas of a text.
 
     >>> from symbp.verify.claimfile import parse
@@ -86,8 +85,11 @@ class Formulas:
         axes = {**tensors, **{name: len(self.updates.full.tensor(key[-1]).shape) for name, key in self.aliases.items()}}
         self.names = Names(axes, broken=text.broken)
         self.functions = self._functions(text.functions)
-        self.fixed = {t.name: int(text.values[t.name].item()) for t in text.program.inputs
-                      if t.name in COUNTS and t.name in text.values and _counts(text.values[t.name])}
+        self.fixed = {
+            t.name: int(text.values[t.name].item())
+            for t in text.program.inputs
+            if t.name in COUNTS and t.name in text.values and _counts(text.values[t.name])
+        }
         self._points: dict[tuple, Point] = {}
         self._noted: set[str] = set()
         self._read: dict[str, Formula] = {}
@@ -182,54 +184,6 @@ class Formulas:
         if best.verdict == WRONG and is_change(left):
             return self._subtracting(left, right, sign) or best
         return best
-
-    def _steps(self) -> Iterator[tuple[str, Node, Node, str]]:
-        """The claims of the text that are updates and right, with their sides and sign."""
-        for claim in (c for c in self.text.claims if c.formula and not c.defines):
-            with contextlib.suppress(SymbpError):
-                left, right = self.read(claim.formula).sides[:2]
-                sign = self.read(claim.formula).signs[0]
-                if self.updates.moved(left, self.names, {}) and self.stated_relation(left, right, sign).verdict == RIGHT:
-                    yield claim.id, left, right, sign
-
-    def _agrees(self, other: Formulas) -> bool:
-        """Whether another form of the optimiser leaves every update right that the text states in the file's own form."""
-        return all(other.stated_relation(left, right, sign).verdict == RIGHT for _, left, right, sign in self._steps())
-
-    def _subtracting(self, left: Node, right: Node, sign: str) -> Judgement | None:
-        """The verdict on Δw that is right but for its sign, where the text subtracts: where it states w = w − …, and that is right."""
-        own = [name for name, target, step, _ in self._steps() if target == left.factors[1] and isinstance(step, Sum)]
-        if own and self.stated_relation(left, Negative(right), sign).verdict == RIGHT:
-            return Judgement(RIGHT_IF, f"right if Δ{left.factors[1].base} is what is subtracted, as in {own[0]}")
-        return None
-
-    def _at_level(self, left: Node, right: Node) -> tuple[Node, Node]:
-        """The sides where a letter without an index stands for that of the layer l or L which the others have, as in ∇_a C ⊙ σ'(z^L)."""
-        whole = Formula((left, right), ("=",))
-        found = self._layer(whole)
-        given = {n.base for n in below(whole) if is_letter(n) and self.names.find(n, {}) is None} - bound(whole)
-        bare = {base for base in given if any(self.names.find(Sym(f"{base}{k}"), {}) for k in range(self.names.depth + 1))}
-        return (_at(left, bare, found), _at(right, bare, found)) if found is not None and bare else (left, right)
-
-    @staticmethod
-    def _layer(whole: Formula) -> Node | None:
-        """The letter l or L in the scripts of a formula."""
-        scripts = [s.body for n in below(whole) if isinstance(n, Sym) for s in (*n.sups, *n.subs)]
-        return next((b for b in scripts if is_letter(b, "L")), None) or next((b for b in scripts if is_letter(b, "l")), None)
-
-    def _generic(self, left: Node, right: Node) -> list[tuple[Node, Node]]:
-        """The sides for each layer, where a letter without an index stands for the names of all: w for w1, w2, …"""
-        whole = Formula((left, right), ("=",))
-        given = {n.base for n in below(whole) if isinstance(n, Sym) and not n.primes and self.names.find(n, self.names.last(n)) is None}
-        letters = {base for base in given if any(self.names.find(Sym(f"{base}{k}"), {}) for k in range(self.names.depth + 1))}
-        bare = {n.base for n in below(whole) if is_letter(n) and n.base in letters} - bound(whole)
-        if not bare or letters - bare:
-            return []
-        last = set(self.names.last(whole).values())
-        if last or "l" in self.names.counting(whole):
-            return []
-        levels = [k for k in range(self.names.depth + 1) if all(self.names.find(Sym(f"{base}{k}"), {}) for base in bare)]
-        return [(_numbered(left, bare, k), _numbered(right, bare, k)) for k in levels]
 
     def stated_relation(self, left: Node, right: Node, sign: str) -> Judgement:
         """The verdict without other forms of the optimiser."""
@@ -333,8 +287,9 @@ class Formulas:
         with np.errstate(all="ignore"):
             return self._both(left, right, reading, assumed, letters, kind, seed)
 
-    def _both(self, left: Node, right: Node, reading: Reading, assumed: Mapping[str, str], letters: Mapping[str, int], kind: str,
-              seed: int) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], set[str]]:
+    def _both(
+        self, left: Node, right: Node, reading: Reading, assumed: Mapping[str, str], letters: Mapping[str, int], kind: str, seed: int
+    ) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], set[str]]:
         """The same, whatever floats give no value."""
         point = self.point(seed, kind, assumed)
         meaning = self.meaning(point, left, right, reading, letters)
@@ -345,8 +300,17 @@ class Formulas:
 
     def meaning(self, point: Point, left: Node, right: Node, reading: Reading, letters: Mapping[str, int]) -> Meaning:
         """What symbols mean at a point."""
-        made = Meaning(point, self.names, self.aliases, self.functions, reading, dict(letters), sizes=dict(self.fixed),
-                       batch=self._batch(point), families=self._families(left, right))
+        made = Meaning(
+            point,
+            self.names,
+            self.aliases,
+            self.functions,
+            reading,
+            dict(letters),
+            sizes=dict(self.fixed),
+            batch=self._batch(point),
+            families=self._families(left, right),
+        )
         made.prepare(left, right)
         return made
 
@@ -373,12 +337,6 @@ class Formulas:
         meaning.notes |= notes
         return value
 
-    def _families(self, left: Node, right: Node) -> frozenset[str]:
-        """The letters that count names and are bound by sums."""
-        whole = Formula((left, right), ("=",))
-        letters = bound(whole)
-        return frozenset(k for k in self.names.counting(whole) if k in letters) if letters else frozenset()
-
     def _is_derivative(self, left: Node) -> bool:
         """Whether a side is a derivative, which has a layout."""
         if isinstance(left, Sym):
@@ -399,40 +357,6 @@ class Formulas:
         """Whether a node is a derivative, by its name or its sign."""
         named = isinstance(node, Sym) and self.aliases.get(node.base, ("",))[0] == "by"
         return named or isinstance(node, Derivative) or isinstance(node, Call) and bool(node.primes)
-
-    def _assignments(self, left: Node, right: Node) -> list[dict[str, int]]:
-        """All values of the free letters that count names, for which the names exist."""
-        whole = Formula((left, right), ("=",))
-        free = [k for k in self.names.counting(whole) if k not in bound(whole)]
-        if not free:
-            return [{}]
-        symbols = [n for _, n in walk(whole) if isinstance(n, Sym) and (n.subs or n.sups)]
-        symbols = [s for s in symbols if self.names.counting(s, free) or True]
-        found = []
-        for values in itertools.product(range(self.names.depth + 1), repeat=len(free)):
-            letters = dict(zip(free, values))
-            if all(self._exists(s, letters) for s in symbols):
-                found.append(letters)
-        if not found:
-            raise Unknown(f"there is no {' and '.join(free)} for which all names exist")
-        return found
-
-    def _some(self, left: Node, right: Node) -> dict[str, int]:
-        """Some values of the letters that count names, or none."""
-        with contextlib.suppress(SymbpError):
-            return self._assignments(left, right)[-1]
-        return {}
-
-    def _exists(self, sym: Sym, letters: Mapping[str, int]) -> bool:
-        own = {n.base for s in (*sym.subs, *sym.sups) for _, n in walk(s.body) if isinstance(n, Sym)}
-        if not own & {*letters} or sym.base == "e" or self.names.is_kronecker(sym):
-            return True
-        inside = bool(own - {*letters})
-        return (
-            self.names.find(sym, {**self.names.last(sym), **letters}) is not None
-            or inside
-            and bool(self.names.counting(sym, letters)[len(letters) :])
-        )
 
     def point(self, seed: int, kind: str, assumed: Mapping[str, str]) -> Point:
         """A point, each drawn once."""
@@ -521,20 +445,6 @@ def _with(found: Judgement, note: str) -> Judgement:
     if not note:
         return found
     return replace(found, verdict=RIGHT_IF, note=f"{found.note}; {note}" if found.note else f"right if {note}")
-
-
-def _at(node: Node, bases: set[str], layer: Node | None) -> Node:
-    """The node with the letter of a layer above some letters."""
-    if is_letter(node) and node.base in bases:
-        return replace(node, sups=(Script("", layer),))
-    return mapped(node, lambda n: _at(n, bases, layer)) if not isinstance(node, Script) else node
-
-
-def _numbered(node: Node, bases: set[str], level: int) -> Node:
-    """The node with the number of a layer behind some letters."""
-    if isinstance(node, Sym) and node.base in bases:
-        node = replace(node, base=f"{node.base}{level}")
-    return mapped(node, lambda n: _numbered(n, bases, level))
 
 
 def _counts(value: np.ndarray) -> bool:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 
 from symbp.errors import SymbpError
 from symbp.suggest import nearest
+from symbp.verify.brackets import TRANSPOSES
 from symbp.verify.nodes import Big, Negative, Node, Number, Script, Sum, Sym, below, is_letter
-from symbp.verify.structure import TRANSPOSES
 
 COUNTING = ("l", "t", "tau", "k")
 LAST = ("L", "T", "H", "D")

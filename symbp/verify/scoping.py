@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
+from symbp.verify.brackets import mapped
 from symbp.verify.nodes import Big, Formula, Node, Sym, walk
-from symbp.verify.structure import mapped
 
 
 def apart(formula: Formula) -> Formula:

@@ -111,7 +111,9 @@ class _Search:
             for kind in ("sigmoid", "tanh", "relu")
             if any(f.__name__ == kind for e in self.formulas.text.program.equations for f in map(type, e.body.atoms(Defined)))
         ]
-        functions = tuple(dict.fromkeys(called or [*self.formulas.text.functions, *own] or ["sigmoid"]))
+        given = self.formulas.text.functions
+        own = ["sigma" if kind == "sigmoid" and "sigma" not in given else kind for kind in own]
+        functions = tuple(dict.fromkeys(called or [*given, *own] or ["sigma"]))
         forms = tuple(self._forms(whole, counting)) if counting else ()
         return Scope(self.formulas.names, tuple(indices), tuple(counting), functions, self.assignments[-1], forms, self.formulas.text.loss)
 

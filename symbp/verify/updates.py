@@ -14,11 +14,11 @@ from symbp.optim.methods import GradientDescent, Momentum
 from symbp.passes.closed import closed
 from symbp.passes.matrix_form import matrix_form
 from symbp.printing.latex import Writer
+from symbp.verify.brackets import mapped
 from symbp.verify.claimfile import Text
 from symbp.verify.naming import Names
 from symbp.verify.nodes import Negative, Node, Number, Product, Script, Sum, Sym, below, is_letter
 from symbp.verify.points import Key
-from symbp.verify.structure import mapped
 
 NEW, OLD = ("new", "next", "updated"), ("old", "prev", "previous", "current")
 VARIANTS = (({"form": "averaged"}, "the velocity is an average, v := β v + (1 − β) g"),
