@@ -40,7 +40,7 @@ def difference(a: np.ndarray, b: np.ndarray) -> float:
     good = np.isfinite(a) & np.isfinite(b)
     if not np.all(good):
         return np.nan if np.array_equal(np.isfinite(a), np.isfinite(b)) else np.inf
-    scale = max(float(np.max(np.abs(a), initial=0.0)), float(np.max(np.abs(b), initial=0.0)), 1e-300)
+    scale = max(float(np.max(np.abs(a), initial=0.0)), float(np.max(np.abs(b), initial=0.0)), 1e-9)
     return float(np.max(np.abs(a - b), initial=0.0)) / scale
 
 

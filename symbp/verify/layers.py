@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -58,8 +59,8 @@ class Layers:
         free = [k for k in self.names.counting(whole) if k not in bound(whole)]
         if not free:
             return [{}]
-        symbols = [n for _, n in walk(whole) if isinstance(n, Sym) and (n.subs or n.sups)]
-        symbols = [s for s in symbols if self.names.counting(s, free) or True]
+        stems = {re.sub(r"[\d_]+$", "", name) for name in self.names.axes}
+        symbols = [n for n in below(whole) if isinstance(n, Sym) and (n.subs or n.sups) and (n.base in stems or n.base in self.names.axes)]
         found = []
         for values in itertools.product(range(self.names.depth + 1), repeat=len(free)):
             letters = dict(zip(free, values))

@@ -273,8 +273,9 @@ class Meaning(Calls, Sums, Slopes, Elements):
                 total = times(total, factor)
             elif sign == "otimes":
                 total = outer(total, factor)
-            elif ones[k - 1] and k == 1 and not factor.is_number:
-                total = Value(factor.array.sum(axis=-2 if node.factors[0].sups else -1, keepdims=True), factor.letters)
+            elif ones[k - 1] and total.is_number and not factor.is_number:
+                axis = -2 if node.factors[k - 1].sups else -1
+                total = times(total, Value(factor.array.sum(axis=axis, keepdims=True), factor.letters))
             elif ones[k] and not total.is_number:
                 total = Value(total.array.sum(axis=-1, keepdims=True), total.letters)
             else:
