@@ -128,6 +128,10 @@ class Calls:
         value = self.value(argument)
         return Value(self.total(value).array / (value.shape[0] * value.shape[1]), value.letters)
 
+    def _call_logsumexp(self, argument: Node) -> Value:
+        total = self.total(self.value(argument).map(lambda x: self.point.apply(sp.exp, x)))
+        return total.map(lambda x: self.point.apply(sp.log, x))
+
     def _call_transpose(self, argument: Node) -> Value:
         return self.value(argument).turned
 

@@ -121,6 +121,7 @@ class Chain:
         if self._has_time(raw, k):
             return replace(raw, subs=(*raw.subs, Script("(", self.structure.clean(self.raws[k + 1].body)))), k + 2
         if self._has_arguments(raw, k):
+            self.structure.applied.append((raw, self.raws[k + 1].body))
             return raw, k + 2
         return raw, k + 1
 

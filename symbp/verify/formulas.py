@@ -26,7 +26,9 @@ from symbp.verify.layers import Layers
 from symbp.verify.linear import Linear
 from symbp.verify.meaning import LAID_OUT, MATRICES, READINGS, Meaning, Reading, alias
 from symbp.verify.naming import Names, Unknown
-from symbp.verify.nodes import Call, Derivative, Formula, Node, Sym, below, walk
+from symbp.verify.naming import said as shown
+from symbp.verify.nodes import Call, Derivative, Formula, Node, Row, Sym, below, walk
+from symbp.verify.otherclaims import agrees, subtracted
 from symbp.verify.points import FLOAT, Key, Point
 from symbp.verify.quantity import Quantities
 from symbp.verify.scoping import apart
@@ -163,7 +165,7 @@ class Formulas(Layers):
             own = self.names.find(part, self.names.last(part)) if isinstance(part, Sym) else None
             what = self.aliases.get(own.name, ("of", own.name)) if own is not None else None
             if what is not None and (what[0] != "of" or what[1] not in depends):
-                raise Unfit(f"{found.name} is taken at {said(part)}, which is nothing that it is calculated from")
+                raise Unfit(f"{found.name} is taken at {shown(part)}, which is nothing that it is calculated from")
 
     # one relation
 
@@ -179,10 +181,11 @@ class Formulas(Layers):
             for text, said in self.updates.variants:
                 formulas = Formulas(text)
                 other = formulas.stated_relation(left, right, sign)
-                if other.verdict in (RIGHT, RIGHT_IF) and self._agrees(formulas):
+                if other.verdict in (RIGHT, RIGHT_IF) and agrees(self, formulas):
                     return _with(other, said)
         if best.verdict == WRONG and is_change(left):
-            return self._subtracting(left, right, sign) or best
+            convention = subtracted(self, left, right, sign)
+            return Judgement(RIGHT_IF, f"right if {convention}") if convention else best
         return best
 
     def stated_relation(self, left: Node, right: Node, sign: str) -> Judgement:

@@ -310,7 +310,7 @@ def _placed(found: list[Word]) -> Iterator[Word]:
             kind = "R" + inside.pop()[1:]
         elif kind == "RCASES" and inside:
             inside.pop()
-        elif (
+        elif kind == "COMMA" and inside and after is not None and after.kind in ("NL", "RCASES") or (
             kind in ("AMP", "NL")
             and not inside
             or kind == "COMMA"
