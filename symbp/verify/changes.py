@@ -402,7 +402,8 @@ def _subscripts(axes: int, scope: Scope) -> list[tuple[Script, ...]]:
 
 def _terms(node: Node, scope: Scope) -> Iterator[Change]:
     """A term that is missing: a name, 1, or a term like another in which one name is different."""
-    if not isinstance(node, (Sum, Product, Sym)) or isinstance(node, Sym) and scope.name(node) is None:
+    named = isinstance(node, Sym) and scope.name(node) is not None
+    if not named and not isinstance(node, (Sum, Product, Negative, Quotient, Call, Big, Raised, Root)):
         return
     terms = node.terms if isinstance(node, Sum) else (node,)
     extra: list[tuple[str, Node]] = [("1", ONE), *((said(atom), atom) for atom, _ in atoms(scope))]
