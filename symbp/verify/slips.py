@@ -42,7 +42,7 @@ from symbp.verify.points import FLOAT
 if TYPE_CHECKING:
     from symbp.verify.formulas import Formulas
 
-MOST_FOUND, MOST_TRIED, MOST_PAIRS = 6, 2_500, 500
+MOST_FOUND, MOST_TRIED, MOST_PAIRS = 6, 2_000, 300
 FACTORS = ((2, "a factor 2 is missing"), (0.5, "a factor 2 is too many"), (4, "a factor 4 is missing"), (0.25, "a factor 4 is too many"))
 
 
