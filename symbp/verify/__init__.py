@@ -11,7 +11,7 @@ Stage: claim file → verdicts → report.
     latex.py       a formula as books print it → nodes.py: tokens.py and vocabulary.py (words), formula.lark (grammar), structure.py,
                    chain.py and brackets.py (what is a function, a derivative, a sum), scoping.py (letters of sums)
     naming.py      which tensor a symbol with its scripts is; layers.py: letters that count names; updates.py: old and new values
-    meaning.py     what nodes mean over arrays: shapes.py (matrices as books mean them), elements.py, calls.py, sums.py, slopes.py,
+    meaning.py     what nodes mean over arrays: shapes.py (matrices as books mean them), indexing.py, calls.py, sums.py, slopes.py,
                    linear.py
     points.py      arrays of tensors and derivatives at a random point, as floats, expressions or to 60 digits
     formulas.py    the verdict on a formula: forms.py (how sides are compared), deciding.py (equality), otherclaims.py (updates)
