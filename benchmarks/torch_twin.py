@@ -192,6 +192,8 @@ def optimizer_of(table: Table, weights: list[Any]) -> Callable[[], None]:
               {"params": [w for w in weights if w.dim() < 2], "weight_decay": decay if table.get("decay_biases", True) else 0.0}]
     keys = {"betas": (table.get("beta_1", 0.9), table.get("beta_2", 0.999)), "eps": table.get("epsilon", 1e-8)} if "adam" in kind else {}
     if kind == "momentum":
+        if {"schedule", "decay"} & {*table} and table.get("rate_in", "velocity") != "step":
+            raise ValueError('with a rate that changes, the momentum of torch.optim.SGD is that of rate_in = "step"')
         keys = {"momentum": table.get("beta", 0.9)}
     made = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}.get(kind, torch.optim.SGD)(groups, lr=rate, **keys)
     course = torch.optim.lr_scheduler.LambdaLR(made, lambda k: factor(table, k))
@@ -213,7 +215,8 @@ def factor(table: Table, k: int) -> float:
         return share
     warm = schedule.get("warm_up", 0)
     wave = (1 + math.cos(math.pi * min(1, max(k - warm, 0) / schedule["steps"]))) / 2
-    return share * (min(1, (k + 1) / warm) if warm else 1) * wave
+    least = schedule.get("least", 0.0)
+    return share * (min(1, (k + 1) / warm) if warm else 1) * (least + (1 - least) * wave)
 
 
 def torch_losses(net: Table, params: dict[str, np.ndarray], data: Sequence[tuple]) -> list[float]:

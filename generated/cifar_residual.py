@@ -173,6 +173,7 @@ Floating-point operations for N samples: forward 17,417,546 N + 576, forward and
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import zipfile
@@ -219,6 +220,8 @@ RUNNING = (
 )
 INPUT_SHAPE = (3, 32, 32)
 ALPHA = 0.05
+WARM_UP = 400
+HORIZON = 7420
 BETA = 0.9
 WEIGHT_DECAY = 0.0001
 
@@ -828,18 +831,21 @@ def train_step(params, state, x, y):
 
 def update(params, state, grads):
     """Momentum, in the forms that texts use."""
-    state["step"] += 1
+    step = state["step"] + 1
+    k = max(step - WARM_UP - 1, 0)
+    rate = (math.cos(math.pi * min(1, k / HORIZON)) / 2 + 0.5) * ALPHA * min(1, step / WARM_UP)
+    state["step"] = step
     for name, w in params.items():
         g = grads[name]
         v = state["v"][name]
         scratch, = state["scratch"][name]
         weight_decay = WEIGHT_DECAY if w.ndim > 1 else 0.0
-        np.multiply(w, weight_decay, out=scratch)
-        np.add(scratch, g, out=scratch)
-        np.multiply(scratch, ALPHA, out=scratch)
         np.multiply(v, BETA, out=v)
-        np.add(scratch, v, out=v)
-        np.subtract(w, v, out=w)
+        np.multiply(w, weight_decay, out=scratch)
+        np.add(v, scratch, out=v)
+        np.add(v, g, out=v)
+        np.multiply(v, rate, out=scratch)
+        np.subtract(w, scratch, out=w)
 
 
 def _workspace(N, dtype):

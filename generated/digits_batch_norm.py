@@ -47,6 +47,7 @@ Floating-point operations for N samples: forward 9,802 N + 128, forward and back
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import zipfile
@@ -71,6 +72,8 @@ BETA_1 = 0.9
 BETA_2 = 0.999
 EPSILON = 1e-08
 ALPHA = 0.002
+WARM_UP = 45
+HORIZON = 405
 
 
 def init_params(seed=0, dtype=np.float32):
@@ -236,6 +239,8 @@ def train_step(params, state, x, y):
 def update(params, state, grads):
     """m := β₁ m + (1−β₁) g,  v := β₂ v + (1−β₂) g²,  θ := θ − α m̂ / (√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ)."""
     step = state["step"] + 1
+    k = max(step - WARM_UP - 1, 0)
+    rate = (math.cos(math.pi * min(1, k / HORIZON)) / 2 + 0.5) * ALPHA * min(1, step / WARM_UP)
     state["step"] = step
     for name, w in params.items():
         g = grads[name]
@@ -253,7 +258,7 @@ def update(params, state, grads):
         np.sqrt(scratch, out=scratch)
         np.add(scratch, EPSILON, out=scratch)
         np.divide(m, scratch, out=scratch)
-        np.multiply(scratch, ALPHA / (1 - BETA_1 ** step), out=scratch)
+        np.multiply(scratch, rate / (1 - BETA_1 ** step), out=scratch)
         np.subtract(w, scratch, out=w)
 
 

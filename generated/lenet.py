@@ -49,6 +49,7 @@ Floating-point operations for N samples: forward 2,264,074 N, forward and backwa
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import zipfile
@@ -71,8 +72,9 @@ INPUT_SHAPE = (1, 28, 28)
 BETA_1 = 0.9
 BETA_2 = 0.999
 EPSILON = 1e-08
-ALPHA = 0.001
-KAPPA = 0.0005
+ALPHA = 0.002
+HORIZON = 4690
+LEAST = 0.01
 
 
 def init_params(seed=0, dtype=np.float32):
@@ -284,6 +286,7 @@ def train_step(params, state, x, y):
 def update(params, state, grads):
     """m := β₁ m + (1−β₁) g,  v := β₂ v + (1−β₂) g²,  θ := θ − α m̂ / (√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ)."""
     step = state["step"] + 1
+    rate = ((1 - LEAST) * (math.cos(math.pi * min(1, (step - 1) / HORIZON)) / 2 + 0.5) + LEAST) * ALPHA
     state["step"] = step
     for name, w in params.items():
         g = grads[name]
@@ -301,7 +304,7 @@ def update(params, state, grads):
         np.sqrt(scratch, out=scratch)
         np.add(scratch, EPSILON, out=scratch)
         np.divide(m, scratch, out=scratch)
-        np.multiply(scratch, ALPHA / ((1 - BETA_1 ** step) * ((step - 1) * KAPPA + 1)), out=scratch)
+        np.multiply(scratch, rate / (1 - BETA_1 ** step), out=scratch)
         np.subtract(w, scratch, out=w)
 
 

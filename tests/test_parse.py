@@ -88,7 +88,7 @@ def test_facts():
     ("(-8)^(1/3)", "no finite real value"),
     ("1e400*b[j]", "`1e400` is out of range"),
     ("sum(b[j])", "sum needs an index"),
-    ("sum(2, b[j])", "is not an index"),
+    ("sum(2, b[j])", "2 is not an index"), ("max(b[j], 0)", "is not an index; the larger of two numbers is maximum"),
     ("softmax(x[n,i])", "softmax needs its index"),
     ("relu(b[j], 1)", "relu takes 1 argument"),
     ("exp(1, 2)", "exp takes 1 argument"),

@@ -46,3 +46,4 @@ def test_the_course_of_a_rate() -> None:
     assert [factor(table, k) for k in (0, 1, 3, 4)] == [0.25, 0.5, 1, 1]
     assert factor(table, 9) == pytest.approx(0.5) and factor(table, 14) == factor(table, 30) == 0
     assert factor({"decay": 0.5}, 2) == 0.5
+    assert factor({"schedule": {"type": "cosine", "steps": 10, "least": 0.2}}, 5) == pytest.approx(0.6)

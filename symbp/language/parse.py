@@ -246,7 +246,9 @@ class _Reader:
         head = headed(argument)
         index = self.scope.indices.get(plain(head) or "")
         if index is None:
-            raise self.fail(f"{name}({source(head, self.text)}, …): {self.expression(head)} is not an index")
+            self.expression(head)  # which may have an error of its own
+            other = "; the larger of two numbers is maximum(a, b)" if name == "max" else ""
+            raise self.fail(f"{name}({source(head, self.text)}, …): {source(head, self.text)} is not an index{other}")
         return index
 
     def _softmax_axis(self, body: sp.Expr) -> Index:
