@@ -19,6 +19,7 @@ from symbp.suggest import nearest
 from symbp.verify.calls import SCALAR
 from symbp.verify.claimfile import Text
 from symbp.verify.deciding import FAR, SEEDS, difference, exactly
+from symbp.verify.elsewhere import Elsewhere
 from symbp.verify.expressions import expression
 from symbp.verify.forms import pairs
 from symbp.verify.latex import read_formula
@@ -53,8 +54,8 @@ class Judgement:
     method: str = ""
 
 
-class Formulas(Layers):
-    """Judges the formulas of a text.
+class Formulas(Layers, Elsewhere):
+    """Judges the formulas of a text.  separate: also where axes that are of one length by chance have lengths of their own.
 
     >>> from symbp.verify.claimfile import parse
     >>> text = parse('''[network]
@@ -73,8 +74,8 @@ class Formulas(Layers):
     ['right', 'right-if', 'wrong']
     """
 
-    def __init__(self, text: Text) -> None:
-        self.text = text
+    def __init__(self, text: Text, separate: bool = True) -> None:
+        self.text, self.separate = text, separate
         self.quantities = Quantities(text)
         meanings = self._meanings(text)
         self.updates = Updates(text, self.quantities.program)
@@ -97,6 +98,7 @@ class Formulas(Layers):
         self._read: dict[str, Formula] = {}
         self._slips: dict[tuple[str, bool], list[str]] = {}
         self._lefts: dict[tuple, tuple[Value | Linear, frozenset[str]]] = {}
+        self._hidden: dict[str, Formulas] = {}
 
     def _meanings(self, text: Text) -> dict[str, Key]:
         """What the text's own names stand for: tensors, derivatives, or tensors for the expressions that they are."""
@@ -137,7 +139,35 @@ class Formulas(Layers):
         return self._read[formula]
 
     def judge(self, formula: str) -> Judgement:
-        """The verdict on one formula, which may be a chain of equalities or an update."""
+        """The verdict on one formula, which may be a chain of equalities or an update.
+
+        Where the text's axes are of one length by chance, it is judged at lengths that differ, and must be right at the text's own only
+        where it is right at none of them.
+        """
+        found: dict[Formulas, Judgement] = {}
+        with contextlib.suppress(SymbpError):
+            for other in self.elsewhere(self.read(formula)) if self.separate else ():
+                found[other] = other.judge(formula)
+                if found[other].verdict in (RIGHT, RIGHT_IF):
+                    return found[other]
+                if found[other].verdict == ILL_POSED:
+                    break
+        own = self._judge_here(formula)
+        if own.verdict not in (RIGHT, RIGHT_IF) or not found or any(j.verdict == UNDECIDED for j in found.values()):
+            return own
+        return self._only_here(formula, own, found)
+
+    def _only_here(self, formula: str, own: Judgement, found: Mapping[Formulas, Judgement]) -> Judgement:
+        """The verdict on what is right at the text's own extents and at no others."""
+        if any(j.verdict == WRONG for j in found.values()) and self.counts_often():
+            return own
+        other, judged = next(iter(found.items()))
+        self._hidden[formula] = other
+        why = f": {judged.note}" if judged.note else ""
+        return Judgement(WRONG, f"it holds only where axes are of one length by chance{why}")
+
+    def _judge_here(self, formula: str) -> Judgement:
+        """The verdict at the text's own extents."""
         try:
             read = self.read(formula)
             return self.judged(read)
@@ -437,6 +467,8 @@ class Formulas(Layers):
         """The slips that would explain why the last relation of a formula is wrong, in words."""
         from symbp.verify.slips import explained
 
+        if formula in self._hidden:
+            return self._hidden[formula].slips(formula, pairs)
         if (formula, pairs) not in self._slips:
             self._slips[formula, pairs] = []
             with contextlib.suppress(SymbpError):
