@@ -16,7 +16,7 @@ import numpy as np
 
 from symbp.errors import SymbpError
 from symbp.verify.claimfile import Text
-from symbp.verify.extents import Kinds, numbers_of, separations
+from symbp.verify.extents import MOST_PROGRAMS, Kinds, numbers_of, separations
 from symbp.verify.naming import Names
 from symbp.verify.nodes import Big, Formula, Lowered, Matrix, Norm, Number, Row, Sym, below
 
@@ -58,12 +58,14 @@ class Elsewhere:
         with contextlib.suppress(SymbpError, ArithmeticError, ValueError, TypeError, IndexError):
             counts = {name: np.array(value) for name, value in self._kinds.recounted(new).items()}
             text = replace(self.text, program=self._kinds.with_extents(new), values={**self.text.values, **counts})
-            return type(self)(text, separate=False)
+            other = type(self)(text, separate=False)
+            return other if other.names.axes == self.names.axes else None
 
-    def counts_often(self) -> bool:
-        """Whether numbers of the text may be the lengths of two kinds of axes at once, the 4 of a mean over 2 × 2 elements."""
+    def is_whole(self, tried: int) -> bool:
+        """Whether every way was tried in which a number of the text may be a length, the 4 of a mean over 2 × 2 elements included."""
         numbers = numbers_of(self.text.program)
-        return any(n % extent**2 == 0 for n in numbers for extent in self._kinds.alike())
+        twice = any(n % extent**2 == 0 for n in numbers for extent in self._kinds.alike())
+        return tried < MOST_PROGRAMS and None not in self._others.values() and not twice
 
     def _is_of_places(self, formula: Formula) -> bool:
         return any(self._names_place(node) for node in below(formula))

@@ -21,7 +21,7 @@ from symbp.language.program import Program
 from symbp.language.tensor import Access, all_accesses
 
 FRESH = (3, 5, 2, 7, 4, 11, 6, 13, 17, 19, 23, 29)
-MOST_PROGRAMS, DEPTH = 6, 4
+MOST_PROGRAMS, DEPTH = 9, 4
 Place = tuple
 """An axis of a tensor, (name, axis); an index, ("", index); or a scalar that counts, (name, None)."""
 

@@ -43,6 +43,7 @@ ASSUMED = {"one-hot": "each {name} has a single 1", "simplex": "the elements of 
 COUNTS = ("N", "M", "B", "K", "C", "D", "T", "H", "m", "n", "d")
 """Scalars of these names that are whole numbers are how many there are of something, and keep their value."""
 GENERIC = ("generic", "any", "f")
+INTERNAL = (ArithmeticError, ValueError, TypeError, IndexError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -141,30 +142,37 @@ class Formulas(Layers, Elsewhere):
     def judge(self, formula: str) -> Judgement:
         """The verdict on one formula, which may be a chain of equalities or an update.
 
-        Where the text's axes are of one length by chance, it is judged at lengths that differ, and must be right at the text's own only
-        where it is right at none of them.
+        Where the text's axes are of one length by chance, it is judged at lengths that differ; where it is right at none of them, at the
+        text's own.
         """
-        found: dict[Formulas, Judgement] = {}
-        with contextlib.suppress(SymbpError):
+        found: list[tuple[Formulas, Judgement]] = []
+        with contextlib.suppress(SymbpError, *INTERNAL):
             for other in self.elsewhere(self.read(formula)) if self.separate else ():
-                found[other] = other.judge(formula)
-                if found[other].verdict in (RIGHT, RIGHT_IF):
-                    return found[other]
-                if found[other].verdict == ILL_POSED:
+                found.append((other, other.judge(formula)))
+                if found[-1][1].verdict in (RIGHT, RIGHT_IF):
+                    return found[-1][1]
+                if found[-1][1].verdict == ILL_POSED:
                     break
         own = self._judge_here(formula)
-        if own.verdict not in (RIGHT, RIGHT_IF) or not found or any(j.verdict == UNDECIDED for j in found.values()):
-            return own
-        return self._only_here(formula, own, found)
+        return self._only_here(formula, own, found) if found and own.verdict in (RIGHT, RIGHT_IF) else own
 
-    def _only_here(self, formula: str, own: Judgement, found: Mapping[Formulas, Judgement]) -> Judgement:
-        """The verdict on what is right at the text's own extents and at no others."""
-        if any(j.verdict == WRONG for j in found.values()) and self.counts_often():
+    def _only_here(self, formula: str, own: Judgement, found: list[tuple[Formulas, Judgement]]) -> Judgement:
+        """The verdict on what is right at the text's own extents and at no others.
+
+        What needs two axes of one length to have a meaning at all is right in a text where they are, unless by an assumption,
+        which few elements may meet by a lucky draw.
+        """
+        other, judged = found[-1]
+        by_chance = judged.verdict == WRONG and self.is_whole(len(found)) or judged.verdict == ILL_POSED and self._is_assumed(own)
+        if not by_chance:
             return own
-        other, judged = next(iter(found.items()))
         self._hidden[formula] = other
         why = f": {judged.note}" if judged.note else ""
         return Judgement(WRONG, f"it holds only where axes are of one length by chance{why}")
+
+    def _is_assumed(self, judged: Judgement) -> bool:
+        """Whether something is assumed of a target that the file does not state."""
+        return any(ASSUMED[what].format(name=name) in judged.note for name, what in self._assumptions())
 
     def _judge_here(self, formula: str) -> Judgement:
         """The verdict at the text's own extents."""
@@ -175,7 +183,7 @@ class Formulas(Layers, Elsewhere):
             return Judgement(ILL_POSED, str(error))
         except SymbpError as error:
             return Judgement(UNDECIDED, str(error))
-        except (ArithmeticError, ValueError, TypeError, IndexError, RecursionError) as error:
+        except INTERNAL as error:
             return Judgement(UNDECIDED, f"it could not be judged (internal: {type(error).__name__})")
 
     def judged(self, formula: Formula) -> Judgement:
