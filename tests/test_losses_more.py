@@ -213,3 +213,9 @@ def test_training_on_two_classes_with_one_output(loss: str, tmp_path: Path, monk
                     f'[loss]\ntype = "{loss}"\n[optimizer]\ntype = "gd"\nlearning_rate = 0.5\n', encoding="utf-8")
     result = train(path, data="two", epochs=3, batch_size=20, out=tmp_path / "run", plots=False, quiet=True)
     assert result.accuracy is not None and result.accuracy > 0.95
+
+
+@pytest.mark.parametrize("margin", [1e30, 1e300])
+def test_code_of_a_margin_that_no_integer_holds(margin: float) -> None:
+    network = sb.Network.of_layers("wide", [sb.Dense(units=1)], sb.Hinge(margin=margin), input=[2])
+    assert f"{margin!r} - y * z1" in sb.generate(network)

@@ -43,8 +43,10 @@ INFIX = {"add": ("+", 10), "subtract": ("-", 10), "multiply": ("*", 20), "divide
          "power": ("**", 40)}
 """Operators by NumPy's name, with how strongly they bind."""
 ATOM, UNARY = 100, 30
-SMALL = re.compile(r"[0-9.]+e-[0-9]+")
+SMALL = re.compile(r"[0-9.]+e[+-][0-9]+")
 """A positive number with an exponent, such as 1e-05."""
+LARGEST_WHOLE = 2**63 - 1
+"""Larger whole numbers are no integers to an array library, and are written as floating-point numbers."""
 PAD = {"zero": "", "edge": ', mode="edge"', "least": ", constant_values=-{m}.inf"}
 
 
@@ -236,8 +238,8 @@ class NumpyPrinter:
     def number(self, value: sp.Expr) -> str:
         """A number or an expression in sizes and loops' indices, as Python.
 
-        >>> NumpyPrinter().number(sp.Rational(1, 2)), NumpyPrinter().number(sp.Symbol("N") - 1)
-        ('0.5', 'N - 1')
+        >>> NumpyPrinter().number(sp.Rational(1, 2)), NumpyPrinter().number(sp.Symbol("N") - 1), NumpyPrinter().number(sp.Integer(10)**30)
+        ('0.5', 'N - 1', '1e+30')
         >>> N = sp.Symbol("N", integer=True, positive=True)
         >>> NumpyPrinter().number(sp.floor((N - 3) / 2) + 1), NumpyPrinter().number(1 / sp.sqrt(N))
         ('((N - 3) // 2) + 1', '1/math.sqrt(N)')
@@ -246,6 +248,8 @@ class NumpyPrinter:
             return repr(float(value)) if sp.Rational(repr(float(value))) == value else f"{value.p} / {value.q}"
         if value == -sp.oo:
             return f"-{self.module}.inf"
+        if value.is_Integer and abs(value) > LARGEST_WHOLE:
+            return repr(float(value))
         value = value.xreplace({i: sp.Symbol(self.index(i), integer=True) for i in value.atoms(Index)})
         if not value.free_symbols and not value.is_Integer:
             return repr(float(value))
