@@ -1,18 +1,21 @@
 """Slips planted in the formulas of the control files: how many are found wrong, how many explained; and false alarms among the controls.
 
-    python benchmarks/planted_formulas.py [--per-formula 6] [--seed 0] [--limit N] [--files "standard-n*.toml"]
+    python benchmarks/planted_formulas.py [--per-formula 6] [--seed 0] [--files "standard-n*.toml"] [--into DIR] [--show]
+    python benchmarks/planted_formulas.py --total DIR
 
+With --into each file's outcome is kept, so that a run can be made in pieces; --total prints the table of all that DIR keeps.
 A slip is planted by changing one place of a right formula's tree, without the program that looks for slips (a table of its own, below).
 It counts where it changes the value at 60 digits; unjudged counts as missed.
 """
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -127,69 +130,96 @@ def changes_value(formulas: Formulas, left: Node, right: Node, wrong: Node, sign
     return True
 
 
+def chosen(slips: list[tuple[str, Node]], most: int, rng: random.Random) -> list[tuple[str, Node]]:
+    """Some slips, at most two of a kind."""
+    rng.shuffle(slips)
+    found, kinds = [], Counter()
+    for kind, side in slips:
+        if kinds[kind] < 2 and len(found) < most:
+            found.append((kind, side))
+            kinds[kind] += 1
+    return found
+
+
+def tried(path: Path, per_formula: int, seed: int, show: bool) -> dict:
+    """What became of the controls of one file and of the slips planted in them."""
+    text, began = load(path), time.process_time()
+    out: dict = {"file": path.name, "controls": 0, "alarms": [], "slips": []}
+    for k, part in enumerate((text, *text.cases)):
+        formulas = Formulas(part)
+        for claim in (c for c in part.claims if c.formula and not c.defines):
+            out["controls"] += 1
+            judged = formulas.judge(claim.formula)
+            if judged.verdict not in ("right", "right-if"):
+                out["alarms"].append([path.name, claim.id, f"{judged.verdict}: {judged.note}"])
+                continue
+            formula = formulas.read(claim.formula)
+            left, right, sign = *formula.sides[-2:], formula.signs[-1]
+            batch = formulas._batch(formulas.point(0, "float", {}))
+            slips = [s for s in planted(right, formulas, batch) if changes_value(formulas, left, right, s[1], sign)]
+            for kind, side in chosen(slips, per_formula, random.Random(f"{seed} {path.name} {k} {claim.id}")):
+                slip = {"formula": f"{path.name} {k} {claim.id}", "kind": kind, **slip_found(formulas, left, right, sign, (kind, side))}
+                out["slips"].append(slip)
+                if show and not slip["why"]:
+                    what = "unexplained" if slip["found"] else "not found"
+                    print(f"{what}: {slip['formula']} {kind} ({slip['seconds']:.1f} s): {claim.formula}   wrong side: {side}", flush=True)
+    return {**out, "seconds": time.process_time() - began}
+
+
+def slip_found(formulas: Formulas, left: Node, right: Node, sign: str, slip: tuple[str, Node]) -> dict:
+    """Whether one slip is found and explained, and in how many seconds of the processor."""
+    kind, side = slip
+    began = time.process_time()
+    wrong = Formula((left, side), (sign,))
+    found = formulas.judged(wrong).verdict in ("wrong", "ill-posed")
+    why = explained(formulas, wrong) if found else []
+    planted_ = any(s.side == right or kind in s.kinds for s in why)
+    return {"found": found, "why": [s.said for s in why], "as planted": planted_, "seconds": time.process_time() - began}
+
+
+def table(files: Iterable[dict]) -> str:
+    """The outcome of all files in one table."""
+    files = list(files)
+    slips = [s for f in files for s in f["slips"]]
+    lines = [f"{'slip':18}{'planted':>9}{'found':>9}{'explained':>11}"]
+    for kind in (*sorted({s["kind"] for s in slips}), "all"):
+        own = [s for s in slips if kind in ("all", s["kind"])]
+        lines.append(f"{kind:18}{len(own):9}{sum(s['found'] for s in own):9}{sum(bool(s['why']) for s in own):11}")
+    lines[-1] += f"   over {len({s['formula'] for s in slips})} formulas of {len(files)} files"
+    share = sum(bool(s["why"]) for s in slips) / max(1, len(slips))
+    lines.append(f"explained as planted or equally: {share:.1%}, with the planted right side or kind {sum(s['as planted'] for s in slips)}")
+    alarms = [a for f in files for a in f["alarms"]]
+    slowest = max((s["seconds"] for s in slips), default=0)
+    silent = [s["seconds"] for s in slips if not s["why"]]
+    lines.append(f"controls {sum(f['controls'] for f in files)}, false alarms {len(alarms)}")
+    lines.append(
+        f"seconds of the processor: {sum(f['seconds'] for f in files):.0f} in all, the slowest slip {slowest:.1f}, "
+        f"a search without result {max(silent, default=0):.1f} at most"
+    )
+    return "\n".join([*lines, *(f"false alarm: {' '.join(a)}" for a in alarms)])
+
+
 def main() -> None:
-    """Print the table."""
+    """Plant and print the table, or print the table of what was kept."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--per-formula", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--limit", type=int, default=10_000)
     parser.add_argument("--files", default="standard-*.toml")
-    parser.add_argument("--show", action="store_true")
+    parser.add_argument("--into", type=Path, help="folder in which each file's outcome is kept")
+    parser.add_argument("--total", type=Path, help="folder of kept outcomes to add up, without planting")
+    parser.add_argument("--show", action="store_true", help="each slip that is not found or not explained")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
-    rng, start = random.Random(given.seed), time.time()
-    controls, alarms, by_kind = 0, [], {}
-    count, found, as_planted, explained_at_all, used, seconds = 0, 0, 0, 0, 0, 0.0
+    if given.total:
+        print(table(json.loads(path.read_text()) for path in sorted(given.total.glob("*.json"))))
+        return
+    found = []
     for path in sorted(CONTROLS.glob(given.files)):
-        text = load(path)
-        for part in (text, *text.cases):
-            formulas = Formulas(part)
-            for claim in (c for c in part.claims if c.formula and not c.defines):
-                controls += 1
-                judged = formulas.judge(claim.formula)
-                if judged.verdict not in ("right", "right-if"):
-                    alarms.append((path.name, claim.id, judged))
-                    continue
-                formula = formulas.read(claim.formula)
-                left, right, sign = *formula.sides[-2:], formula.signs[-1]
-                batch = formulas._batch(formulas.point(0, "float", {}))
-                slips = [s for s in planted(right, formulas, batch) if changes_value(formulas, left, right, s[1], sign)]
-                rng.shuffle(slips)
-                chosen, kinds = [], Counter()
-                for kind, side in slips:
-                    if kinds[kind] < 2 and len(chosen) < given.per_formula and count + len(chosen) < given.limit:
-                        chosen.append((kind, side))
-                        kinds[kind] += 1
-                used += bool(chosen)
-                for kind, side in chosen:
-                    began = time.time()
-                    count += 1
-                    wrong = Formula((left, side), (sign,))
-                    verdict = formulas.judged(wrong)
-                    tally = by_kind.setdefault(kind, Counter())
-                    tally["planted"] += 1
-                    if verdict.verdict not in ("wrong", "ill-posed"):
-                        if given.show:
-                            print("missed", path.name, claim.id, kind, verdict)
-                        continue
-                    found += 1
-                    tally["found"] += 1
-                    why = explained(formulas, wrong)
-                    explained_at_all += bool(why)
-                    tally["explained"] += bool(why)
-                    as_planted += any(slip.side == right or kind in slip.kinds for slip in why)
-                    if given.show and not why:
-                        print("unexplained", path.name, claim.id, kind, claim.formula)
-                    seconds = max(seconds, time.time() - began)
-    print(f"{'slip':18}{'planted':>9}{'found':>9}{'explained':>11}")
-    for kind, tally in sorted(by_kind.items()):
-        print(f"{kind:18}{tally['planted']:9}{tally['found']:9}{tally['explained']:11}")
-    print(f"{'all':18}{count:9}{found:9}{explained_at_all:11}   over {used} formulas")
-    share = explained_at_all / found if found else 0
-    print(f"explained as planted or equally: {share:.1%}, of these with the planted right side or kind {as_planted}")
-    print(f"controls {controls}, false alarms {len(alarms)}; {time.time() - start:.0f} s, the slowest slip {seconds:.1f} s")
-    for alarm in alarms:
-        print("false alarm:", *alarm)
+        found.append(tried(path, given.per_formula, given.seed, given.show))
+        if given.into:
+            given.into.mkdir(parents=True, exist_ok=True)
+            (given.into / f"{path.stem}.json").write_text(json.dumps(found[-1], indent=1))
+    print(table(found))
 
 
 if __name__ == "__main__":
