@@ -98,13 +98,13 @@ def _local(node: Node, formulas: Formulas) -> Iterator[tuple[str, Node]]:
             yield "transpose", replace(node, subs=node.subs[::-1])
         for k, script in enumerate(node.sups):
             if is_letter(script.body, "l", "t") or isinstance(script.body, Sum):
-                moved = Sum((script.body, Negative(Number(Fraction(1)))))
+                moved = before(script.body)
                 yield "layer", replace(node, sups=(*node.sups[:k], replace(script, body=moved), *node.sups[k + 1:]))
             if isinstance(script.body, Number) and script.shape:
                 yield "layer", replace(node, sups=(*node.sups[:k], replace(script, body=Number(script.body.value - 1)), *node.sups[k + 1:]))
         for k, script in enumerate(node.subs):
             if is_letter(script.body, "t") or isinstance(script.body, Sum):
-                moved = Sum((script.body, Negative(Number(Fraction(1)))))
+                moved = before(script.body)
                 yield "time", replace(node, subs=(*node.subs[:k], replace(script, body=moved), *node.subs[k + 1:]))
         if node.base == "W":
             yield "bias for weight", replace(node, base="b")
@@ -112,6 +112,18 @@ def _local(node: Node, formulas: Formulas) -> Iterator[tuple[str, Node]]:
         yield "missing sum", node.body
     if isinstance(node, Root):
         yield "root", node.body
+
+
+def before(index: Node) -> Node:
+    """An index less 1: t for t + 1, t - 2 for t - 1."""
+    if isinstance(index, Sum) and len(index.terms) == 2:
+        letter, step = index.terms
+        count = step.value if isinstance(step, Number) else -step.body.value if isinstance(step, Negative) else None
+        if count == 1:
+            return letter
+        if count is not None:
+            return Sum((letter, Number(count - 1) if count > 1 else Negative(Number(1 - count))))
+    return Sum((index, Negative(Number(Fraction(1)))))
 
 
 def changes_value(formulas: Formulas, left: Node, right: Node, wrong: Node, sign: str) -> bool:

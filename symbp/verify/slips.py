@@ -17,9 +17,10 @@ import numpy as np
 from symbp.errors import SymbpError
 from symbp.language.functions import Defined
 from symbp.verify.changes import Change, Scope, changes
+from symbp.verify.composite import missing
 from symbp.verify.deciding import NEAR, difference
 from symbp.verify.linear import Linear
-from symbp.verify.meaning import READINGS, Reading
+from symbp.verify.meaning import READINGS, Meaning, Reading
 from symbp.verify.naming import bound
 from symbp.verify.nodes import (
     Call,
@@ -38,6 +39,7 @@ from symbp.verify.nodes import (
     walk,
 )
 from symbp.verify.points import FLOAT
+from symbp.verify.shapes import Value
 
 if TYPE_CHECKING:
     from symbp.verify.formulas import Formulas
@@ -158,8 +160,38 @@ class _Search:
                 seen.add(change.said)
                 any_found = True
                 yield Slip((change.kind,), change.said, change.side)
+        if not any_found:
+            for slip in self._composite():
+                any_found = True
+                yield slip
         if not any_found and pairs:
             yield from self._doubles(singles)
+
+    def _composite(self) -> Iterator[Slip]:
+        """What is missing and more than a name: the first that fits."""
+        for reading in self.readings:
+            for change in self._suggested(reading):
+                if self._near(change.side) and self._right(change.side):
+                    yield Slip((change.kind,), change.said, change.side)
+                    return
+
+    def _suggested(self, reading: Reading) -> list[Change]:
+        try:
+            letters = self.assignments[-1]
+            meaning = self.formulas.meaning(self.formulas.point(0, FLOAT, {}), self.left, self.right, reading, letters)
+            target, own = self._sides(self.right, reading)[-1]
+            right = meaning.value(self.right)
+            if own.shape[-2:] != right.shape:
+                target = np.swapaxes(target, -1, -2)
+            names = tuple(sorted({*right.letters, *self._letters_of(self.left, meaning)}))
+            return list(missing(meaning, self.right, Value(target, names), self.scope))
+        except (SymbpError, ArithmeticError, ValueError, TypeError, IndexError):
+            return []
+
+    @staticmethod
+    def _letters_of(side: Node, meaning: Meaning) -> tuple[str, ...]:
+        value = meaning.evaluate(side)
+        return value.letters if isinstance(value, Value) else ()
 
     def _changes(self, side: Node) -> Iterator[Change]:
         yield from (c for c in changes(side, self.scope) if c.side not in (side, self.left))
