@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -38,6 +38,7 @@ from symbp.verify.nodes import (
 ONE, TWO = Number(Fraction(1)), Number(Fraction(2))
 TURN = Script("", Sym("⊤"))
 SIGMA = {"sigma": "σ"}
+VALUED = (Sym, Sum, Call, Raised, Negative, Product, Quotient, Derivative, Big)
 
 
 @dataclass(frozen=True)
@@ -69,27 +70,19 @@ class Scope:
         return found.name if found else None
 
 
+Rule = Callable[[Node, Scope], Iterator[Change]]
+
+
 def changes(side: Node, scope: Scope) -> Iterator[Change]:
     """Every side that one change makes of this one."""
     places = [(path, node) for path, node in walk(side) if not _in_script(side, path)]
-    for change in (*_exchanges(side, scope), *_factors(side, scope)):
-        yield change
-    for rule in (
-        _signs,
-        _functions,
-        _turns,
-        _indices,
-        _shifts,
-        _renames,
-        _marks,
-        _numbers,
-        _drops,
-        _wraps,
-        _orders,
-        _slopes,
-        _terms,
-        _inserts,
-    ):
+    yield from _by_rules(side, places, scope, PLAIN)
+    yield from (*_exchanges(side, scope), *_factors(side, scope))
+    yield from _by_rules(side, places, scope, (_renames, _wraps, _slopes, _terms, _inserts))
+
+
+def _by_rules(side: Node, places: list[tuple[Path, Node]], scope: Scope, rules: Iterable[Rule]) -> Iterator[Change]:
+    for rule in rules:
         for path, node in places:
             for change in rule(node, scope):
                 yield replace(change, side=replaced(side, path, change.side))
@@ -155,9 +148,9 @@ def _factors(side: Node, scope: Scope) -> Iterator[Change]:
 
 def _inserts(node: Node, scope: Scope) -> Iterator[Change]:
     """A name that is missing as a factor of a part, on either side of it, perhaps transposed; and a sum that is missing."""
-    if not isinstance(node, (Sym, Sum, Call, Raised, Negative, Product, Big)) or isinstance(node, Sym) and scope.name(node) is None:
+    if isinstance(node, Sym) and scope.name(node) is None or not isinstance(node, VALUED):
         return
-    for letter in scope.letters:
+    for letter in (*scope.letters, *scope.counting):
         if not isinstance(node, Big):
             yield Change("sum", f"the sum over {_bare(letter)} is missing", Big("sum", (letter,), node))
     yield Change("sum", "a sum is missing", Big("sum", (), node))
@@ -418,6 +411,10 @@ def _terms(node: Node, scope: Scope) -> Iterator[Change]:
     for what, added in extra:
         for signed in (added, Negative(added)):
             yield Change("term", f"a term is missing, {'one ' if what[0] == 'l' and ' ' in what else ''}{what}", Sum((*terms, signed)))
+
+
+PLAIN = (_signs, _functions, _turns, _indices, _shifts, _marks, _numbers, _drops, _orders)
+"""The rules that use nothing but what stands in the formula."""
 
 
 def _shown(node: Node) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from symbp.verify.linear import Linear
 from symbp.verify.meaning import READINGS, Meaning, Reading
 from symbp.verify.naming import bound
 from symbp.verify.nodes import (
+    Big,
     Call,
     Derivative,
     Formula,
@@ -116,10 +117,24 @@ class _Search:
         given = self.formulas.text.functions
         own = ["sigma" if kind == "sigmoid" and "sigma" not in given else kind for kind in own]
         functions = tuple(dict.fromkeys(called or [*given, *own] or ["sigma"]))
-        forms = tuple(self._forms(whole, counting)) if counting else ()
-        return Scope(self.formulas.names, tuple(indices), tuple(counting), functions, self.assignments[-1], forms, self.formulas.text.loss)
+        inner = self._counting_below(whole)
+        counting = [*counting, *inner]
+        forms = tuple(self._forms(whole, counting, inner)) if counting else ()
+        values = {**inner, **self.assignments[-1]}
+        return Scope(self.formulas.names, tuple(indices), tuple(counting), functions, values, forms, self.formulas.text.loss)
 
-    def _forms(self, whole: Formula, counting: list[str]) -> Iterator[Sym]:
+    def _counting_below(self, whole: Formula) -> dict[str, int]:
+        """The letters of sums that count names, each with a value for which all their names exist."""
+        found: dict[str, int] = {}
+        for big in (n for n in below(whole) if isinstance(n, Big)):
+            for letter in self.formulas.names.counting(big.body):
+                symbols = [n for n in below(big.body) if isinstance(n, Sym) and any(is_letter(k, letter) for k in below(n) if k is not n)]
+                fits = (v for v in (1, 2, 3) if all(self.formulas.names.find(n, {letter: v}) for n in symbols))
+                if letter in big.letters and (value := next(fits, None)) is not None:
+                    found[letter] = value
+        return found
+
+    def _forms(self, whole: Formula, counting: list[str], inner: Mapping[str, int]) -> Iterator[Sym]:
         """Symbols with the letters of layers or steps in their scripts: the same, one before and one after, where the names exist."""
         names = self.formulas.names
         upper = any(
@@ -134,7 +149,7 @@ class _Search:
                         Sym(letter) if not step else Sum((Sym(letter), Number(Fraction(1)) if step > 0 else Negative(Number(Fraction(1)))))
                     )
                     made = Sym(base, sups=(Script("", body),)) if upper else Sym(base, (Script("", body),))
-                    if all(names.find(made, {**names.last(made), **a}) for a in self.assignments):
+                    if all(names.find(made, {**names.last(made), **inner, **a}) for a in self.assignments):
                         yield made
 
     def _used_below(self, whole: Formula) -> set[str]:

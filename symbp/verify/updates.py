@@ -136,11 +136,29 @@ class Updates:
         if found is None or not target and found[1] not in ("new", "old"):
             return node
         name, own, bare = found
+        if name in self.moving and steps_apart(own, marked) < -1:
+            return self._earlier(bare)
         is_new = own == "new" or own in ("+1", "0", "-1") and own == marked or \
             not own and states == "new" and name != target and not self.moving.get(name, True)
         if not is_new or f"new {name}" not in self.names:
             return bare
         return replace(bare, base=f"new {bare.base}")
+
+    def _earlier(self, bare: Sym) -> Sym:
+        """What was two steps before, which no rule knows; of momentum it could be told from the velocity, which is left undecided."""
+        if isinstance(self.text.optimizer, Momentum):
+            raise SymbpError(f"{bare.base} of two steps before is no part of the optimiser's state here; write the step with the velocity")
+        return Sym(f"{bare.base} of two steps before")
+
+
+def steps_apart(own: str, marked: str) -> int:
+    """How many steps a mark is behind (less than 0) or before another, 0 where they do not count.
+
+    >>> steps_apart("-1", "+1"), steps_apart("old", "+1")
+    (-2, 0)
+    """
+    counts = [int(m) if m[-1:].isdigit() else None for m in (own, marked)]
+    return 0 if counts[0] is None else counts[0] - (counts[1] or 0)
 
 
 def is_change(left: Node) -> bool:
@@ -155,7 +173,7 @@ def without_marks(node: Sym) -> Sym:
 
 
 def mark(script: Script) -> str:
-    """What a script says of old and new: "new", "old", "+1" for t + 1, "0" for t and "-1" for t - 1; "" for anything else."""
+    """What a script says of old and new: "new", "old", "+1" for t + 1, "0" for t and "-2" for t - 2; "" for anything else."""
     body = script.body
     if is_letter(body, *NEW):
         return "new"
@@ -164,6 +182,10 @@ def mark(script: Script) -> str:
     if is_letter(body, "t"):
         return "0"
     if isinstance(body, Sum) and len(body.terms) == 2 and is_letter(body.terms[0], "t"):
-        step = body.terms[1]
-        return "+1" if isinstance(step, Number) else "-1" if isinstance(step, Negative) and isinstance(step.body, Number) else ""
+        return _counted(body.terms[1])
     return ""
+
+
+def _counted(step: Node) -> str:
+    sign, number = ("-", step.body) if isinstance(step, Negative) else ("+", step)
+    return f"{sign}{number.value}" if isinstance(number, Number) and number.value.denominator == 1 else ""
