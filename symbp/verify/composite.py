@@ -47,7 +47,7 @@ Key = tuple
 def missing(meaning: Meaning, right: Node, target: Value, scope: Scope) -> Iterator[Change]:
     """The changes that add a term or factor, or put something else in a name's place, and give the side its target at this point."""
     with np.errstate(all="ignore"):
-        pieces = _Pieces(meaning, scope)
+        pieces = _Pieces(meaning, scope, target)
         for path, node, wanted in _places(meaning, right, (), target):
             for change in _at(meaning, node, wanted, pieces):
                 yield replace(change, side=replaced(right, path, change.side))
@@ -63,7 +63,7 @@ def _at(meaning: Meaning, node: Node, wanted: Value, pieces: _Pieces) -> Iterato
         yield Change("missing factor", f"the factor {told(piece)} is missing", Product((piece, node), ("odot",)))
     if (piece := pieces.of(_tried(divided, value, wanted))) is not None:
         yield Change("missing factor", f"the divisor {told(piece)} is missing", Quotient(node, piece))
-    if isinstance(node, (Sym, Call, Raised, Root)) and (piece := pieces.of(wanted)) is not None:
+    if isinstance(node, (Call, Raised, Root)) and (piece := pieces.of(wanted)) is not None:
         yield Change("name", f"{told(node)} stands where {told(piece)} belongs", piece)
 
 
@@ -129,10 +129,14 @@ def _inverse(meaning: Meaning, node: Node, inner: Node, inverses: tuple[Callable
 
 
 class _Pieces:
-    """The names of a text, functions of them, and products, quotients and differences of two, to be found by their values."""
+    """The names of a text, functions of them, and products, quotients and differences of two, to be found by their values.
 
-    def __init__(self, meaning: Meaning, scope: Scope) -> None:
+    What the formula itself should be is no piece of it, under whatever name.
+    """
+
+    def __init__(self, meaning: Meaning, scope: Scope, whole: Value) -> None:
         self.meaning, self.found = meaning, {}
+        self.whole = key[0] if (key := _key(whole)) else None
         names = self._known(_names(scope))
         functions = self._known(made for name, _ in names for made in _functions(name, scope))
         for node, value in (*names, *functions):
@@ -144,7 +148,7 @@ class _Pieces:
         found = []
         for node in nodes:
             value = _tried(self.meaning.value, node)
-            if value is not None and np.all(np.isfinite(value.array)):
+            if value is not None and np.all(np.isfinite(value.array)) and ((key := _key(value)) is None or key[0] != self.whole):
                 found.append((node, value))
         return found
 
@@ -153,8 +157,9 @@ class _Pieces:
         self._keep(Product((b, a), ("odot",)), _tried(times, x, y))
         if inner:
             self._keep(Product((a, b), ("",)), _tried(product, x, y))
-        self._keep(Quotient(b, a), _tried(divided, y, x))
-        if isinstance(b, (Sym, Call)) and x.shape == y.shape:
+        if isinstance(a, Sym) and isinstance(b, (Sym, Root)):
+            self._keep(Quotient(a, b), _tried(divided, x, y))
+        if isinstance(a, Sym) and isinstance(b, Sym) and x.shape == y.shape:
             self._keep(Sum((b, Negative(a))), _tried(plus, y, _negative(x)))
 
     def _keep(self, node: Node, value: Value | None) -> None:
