@@ -214,3 +214,12 @@ def test_without_the_fact_the_row_is_not_known() -> None:
     for facts in ((), (Fact(H, ">=", 1),), (Fact(H, "<=", 5),), (Fact(2, ">", H),)):
         with pytest.raises(LanguageError, match=r"the index 1 of X\[1\] can leave its axis above"):
             Program((X, m), (Equation(m[()], X[sp.Integer(1)]),), facts)
+
+
+def test_a_maximum_whose_domain_has_a_condition_without_an_index():
+    i, u = Index("i", 3), Index("u", 2)
+    x, y = Tensor("x", (3,), role="input"), Tensor("y", (3,))
+    for always in (sp.Integer(0), sp.Integer(2)):
+        Program((x, y), (Equation(y[i], x[i], over=(u,), op="max", domain=(1 - u, always)),))
+    with pytest.raises(LanguageError, match="over no element"):
+        Program((x, y), (Equation(y[i], x[i], over=(u,), op="max", domain=(u - 2, sp.Integer(0))),))

@@ -207,11 +207,12 @@ def _check_windows(equation: Equation) -> None:
     used = sorted({i for p in parts for i in p[0]}, key=lambda i: (i in equation.over, i.name))
     if not all(i.extent.is_Integer and i.start.is_Integer for i in used) or sp.prod(i.extent for i in used) > MOST_POINTS:
         return
-    grid = dict(zip(used, np.indices([int(i.extent) for i in used]), strict=True))
-    holds = [sum((int(a) * (grid[i] + int(i.start)) for i, a in p[0].items()), int(p[1])) >= 0 for p in parts]
+    shape = tuple(int(i.extent) for i in used)
+    grid = dict(zip(used, np.indices(shape), strict=True))
+    holds = [np.broadcast_to(sum((int(a) * (grid[i] + int(i.start)) for i, a in p[0].items()), int(p[1])) >= 0, shape) for p in parts]
     inner = tuple(k for k, i in enumerate(used) if i in equation.over)
     written = np.logical_and.reduce([h for c, h in zip(equation.domain, holds, strict=True) if c not in bound] or [np.True_])
-    empty = np.broadcast_to(written, holds[0].shape).any(axis=inner) & ~np.logical_and.reduce(holds).any(axis=inner)
+    empty = np.broadcast_to(written, shape).any(axis=inner) & ~np.logical_and.reduce(holds).any(axis=inner)
     if empty.any():
         outer = [i for i in used if i not in equation.over]
         at = [f"{i.name} = {i.start + int(v)}" for i, v in zip(outer, np.argwhere(np.atleast_1d(empty))[0], strict=False)]

@@ -32,7 +32,7 @@ def without_needless(program: Program, wanted: Collection[str] = ()) -> Program:
     >>> causal = {"domain": (i - j,)}
     >>> print(without_needless(Program((s, e, S), (Equation(e[i, j], sp.exp(s[i, j]), **causal),
     ...                                            Equation(S[i], e[i, j], over=[j], **causal))), ["S"]))
-    e[i, j] += sum( where i - j >= 0, exp(s[i, j]))
+    e[i, j] += exp(s[i, j]) where i - j >= 0
     S[i] += sum(j, e[i, j])
     """
     if any(isinstance(s, Loop) for s in program.statements) or not any(eq.domain for eq in program.equations):
