@@ -172,3 +172,11 @@ def test_formulas_in_a_claim_file(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert r"\frac{\partial C}{\partial z^{(2)}}" in found["value"]
     assert main(["verify", str(path)]) == 1
     assert "The first mistake: BP1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("formula", "verdict"), [
+    (r"\exp'(x) = \exp(x)", "right"), (r"\cos'(x) = -\sin(x)", "right"), (r"\cos'(x) = \sin(x)", "wrong"), (r"\cos''(x) = -\cos(x)", "right"),
+    (r"\log'(y) = 1/y", "right"), (r"\log''(y) = -1/y^2", "right"), (r"\log'(y) = 1/y^2", "wrong")])
+def test_primes_of_primitive_functions_are_those_of_the_calculus(formula: str, verdict: str):
+    text = parse('[network]\nequations = ["y = exp(x)"]\n[values]\nx = 0.5\n[[claims]]\nof = "y"\nvalue = "1.65"\n')
+    assert Formulas(text).judge(formula).verdict == verdict

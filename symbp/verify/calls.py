@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from symbp.calculus.local import prime
+from symbp.calculus.local import differentiate, prime
 from symbp.language.functions import DEFINITIONS, Defined, define, equal, maximum, minimum, step
 from symbp.verify.naming import Unknown
 from symbp.verify.nodes import Node, Norm, Number, Relation, Row, Sym, is_letter
@@ -34,8 +35,19 @@ SCALAR: dict[str, Callable[..., sp.Expr]] = {
     "max": maximum,
     "min": minimum,
 }
-SLOPES: dict[str, Callable[[sp.Expr], sp.Expr]] = {"exp": sp.exp, "log": lambda x: 1 / x, "sin": sp.cos, "cos": lambda x: -sp.sin(x)}
 FLIPPED = {"<": ">", "<=": ">="}
+
+
+@lru_cache(maxsize=1 << 6)
+def slope(function: Callable[[sp.Expr], sp.Expr]) -> Callable[[sp.Expr], sp.Expr]:
+    """The derivative of a function of one number, by the rules of the calculus.
+
+    >>> slope(sp.log)(sp.Symbol("t"))
+    1/t
+    """
+    slot = sp.Dummy("x", real=True)
+    derived = differentiate(function(slot), slot)
+    return lambda x: derived.xreplace({slot: x})
 
 
 class Calls:
@@ -66,10 +78,8 @@ class Calls:
         for _ in range(primes):
             if isinstance(function, type) and issubclass(function, Defined):
                 function = prime(function)
-            elif name in SLOPES and primes == 1:
-                function = SLOPES[name]
             else:
-                raise Unknown(f"{name} with {primes} primes is not known")
+                function = slope(function)
         return function
 
     def _elementwise(self, function: Callable[..., sp.Expr], arguments: list[Value]) -> Value:
