@@ -106,16 +106,24 @@ def test_a_run_that_was_killed_at_any_moment_goes_on_with_the_same_bits(unbroken
              "print('ready', flush=True)\n"
              "(resume(f, quiet=True, plots=False, every=0.0) if (f / 'checkpoint.npz').exists() else\n"
              " train(sys.argv[1], epochs=5, out=f, quiet=True, plots=False, every=0.0))\n")
+
+    def begin(into: Path) -> subprocess.Popen[str]:
+        process = subprocess.Popen([sys.executable, "-c", start, str(DIGITS), str(into)], stdout=subprocess.PIPE, text=True,
+                                   env={**os.environ, "PYTHONPATH": str(ROOT)})
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        return process
+
+    whole, began = begin(tmp_path / "whole"), time.monotonic()
+    assert whole.wait() == 0
+    seconds = time.monotonic() - began  # moments of this machine, however fast it is
     rng = np.random.default_rng(5)
     kills = 0
     for attempt in range(40):
         if not (folder / "checkpoint.npz").exists():
             shutil.rmtree(folder, ignore_errors=True)  # killed before it began: there is nothing to go on with
-        process = subprocess.Popen([sys.executable, "-c", start, str(DIGITS), str(folder)], stdout=subprocess.PIPE, text=True,
-                                   env={**os.environ, "PYTHONPATH": str(ROOT)})
-        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        process = begin(folder)
         try:
-            process.wait(timeout=None if attempt >= 8 else 0.3 + rng.random())
+            process.wait(timeout=None if attempt >= 8 else seconds * (rng.random() if attempt else 0.5))
             if process.returncode == 0:
                 break
         except subprocess.TimeoutExpired:
