@@ -126,7 +126,8 @@ def test_killed_again_and_again_while_going_on(tmp_path: Path) -> None:
 
 
 def test_killed_at_random_times(tmp_path: Path) -> None:
-    wanted = contents(train(DIGITS, out=tmp_path / "whole", quiet=True, plots=False, **LONG).folder)
+    wanted = contents(whole := train(DIGITS, out=tmp_path / "whole", quiet=True, plots=False, **LONG).folder)
+    seconds = json.loads((whole / "metrics.jsonl").read_text().splitlines()[-1])["seconds"]
     path, rng, kills = tmp_path / "killed", np.random.default_rng(int.from_bytes(os.urandom(4), "big")), 0
     code = ("import sys; from pathlib import Path; from symbp.run import resume, train; f = Path(sys.argv[2]); print('ready', flush=True)\n"
             "resume(f, quiet=True, plots=False, every=0.01) if (f / 'checkpoint.npz').exists() else "
@@ -139,7 +140,7 @@ def test_killed_at_random_times(tmp_path: Path) -> None:
         while process.poll() is None and changed(path) == before and kills < 8:
             time.sleep(0.002)
         if kills < 8:
-            time.sleep(0.25 * rng.random())
+            time.sleep(seconds / 6 * rng.random())  # eight kills come before its end on every machine
             process.kill()
         kills += process.wait(timeout=120) == -signal.SIGKILL
         if process.returncode == 0:
