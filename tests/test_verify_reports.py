@@ -53,6 +53,19 @@ def test_a_document_quotes_corrects_and_derives(tmp_path: Path):
     assert json.loads(paths["json"].read_text(encoding="utf-8"))[0]["first_mistake"] == "a2[1]"
 
 
+def test_each_case_has_its_own_derivations(tmp_path: Path):
+    """By hand: d(x²)/dx = 6 and d(x³)/dx = 27 at 3; both claims are wrong, and each is shown by the line of its own network."""
+    case = ('[[cases]]\nname = "the {0}"\n[cases.network]\nequations = ["y = x^{1}"]\n[cases.values]\nx = 3\n'
+            '[[cases.claims]]\nid = "c"\nof = "dy/dx"\nvalue = "5"\n')
+    path, out = tmp_path / "two.toml", tmp_path / "two.md"
+    path.write_text(case.format("square", 2) + case.format("cube", 3), encoding="utf-8")
+    assert main(["verify", str(path), "--format", "md", "--out", str(out)]) == 1
+    text = out.read_text(encoding="utf-8")
+    said = [line for line in text.splitlines() if line.startswith("It is ")]
+    assert [line.split(",")[0] for line in said] == ["It is 6", "It is 27"] and len(set(said)) == 2 and all("by (" in line for line in said)
+    assert all(f"The derivations: the {name}" in text and f"The equations: the {name}" in text for name in ("square", "cube"))
+
+
 def test_errata_leave_out_what_is_right(good: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["verify", SEED, str(good), "--format", "md", "--errata"]) == 1
     out = capsys.readouterr().out

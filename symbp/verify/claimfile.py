@@ -63,6 +63,11 @@ class Text:
     folder: Path = Path()
 
     @property
+    def networks(self) -> tuple[Text, ...]:
+        """The text's own network and those of its cases, where claims are made about them."""
+        return tuple(text for text in (self, *self.cases) if text.claims or text.not_judged)
+
+    @property
     def epoch(self) -> int:
         """How many updates there are in a pass over the samples."""
         return len(self.values[self.samples[0]]) // (self.batch or 1) if self.samples else 1
@@ -113,7 +118,7 @@ def _case(number: int, tables: Mapping[str, Any]) -> Text:
     with place(f"[[cases]] {visible(str(tables.get('name', number)))[:60]}"):
         if "cases" in tables:
             raise NetworkError("a case has no cases of its own")
-        return _text(tables, ())
+        return _text({"title": tables.get("name", f"case {number}"), **tables}, ())
 
 
 def _text(tables: Mapping[str, Any], cases: tuple[Text, ...]) -> Text:

@@ -5,7 +5,7 @@ Stage: Audit → Report of `symbp.report`, which TeX, HTML, Markdown and JSON pr
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -16,8 +16,9 @@ from symbp.report.model import Formula, Inline, Item, Listing, Math, Paragraph, 
 from symbp.report.model import Report as Document
 from symbp.report.text import visible
 from symbp.verify.audit import Audit
+from symbp.verify.claimfile import Text
 from symbp.verify.formulas import RIGHT_IF, SEEDS
-from symbp.verify.proof import Proof, Subject, prove, subjects
+from symbp.verify.proof import Proof, prove, subjects
 from symbp.verify.quoting import quoted, source_of
 from symbp.verify.report import GOOD, MISTAKES, Report, corrected
 from symbp.verify.verdict import INHERITED, UNDECIDED, Verdict
@@ -71,22 +72,30 @@ class _File:
     count: Counter
     level: int
     errata: bool
+    shown: dict[int, str] = field(default_factory=dict)
 
     def sections(self, many: bool) -> Iterator[Section]:
         """Summary, mistakes, the corrected numbers, all claims, what is assumed, derivations, what is not judged."""
-        about = subjects(self.report.content, self.report.verdicts)
-        chosen = [v for v in self.report.verdicts if not self.errata or v.verdict in MISTAKES]
-        proof = prove(self.report.content, [about[v.claim.id] for v in chosen if v.claim.id in about], self.count)
+        proofs = [(text, self._proved(text)) for text in self.report.content.networks]
         source: list[Item] = [Paragraph((self.report.source,))] if many and self.report.source else []
         summary = (*source, Paragraph((self.report.summary + ".",)), *map(Paragraph, self._opening()))
         yield Section(self.report.title if many else "Summary", summary, 1)
-        yield from self._mistakes(proof, about)
-        yield from self._table("The numbers, corrected", self._numbers(), proof, about)
-        yield from self._table("Also to be noted", self._noted(), proof, about)
+        yield from self._mistakes()
+        yield from self._table("The numbers, corrected", self._numbers())
+        yield from self._table("Also to be noted", self._noted())
         if not self.errata:
-            yield from self._formulas(proof, about)
-        yield from self._proof(proof)
+            yield from self._formulas()
+        for text, proof in proofs:
+            yield from self._proof(text, proof)
         yield from self._not_judged()
+
+    def _proved(self, text: Text) -> Proof:
+        """The equations and derivations of one of the file's networks; the numbers of what shows its claims are kept."""
+        about = subjects(text, self.report.verdicts)
+        claims = [v.claim for v in self.report.verdicts if not self.errata or v.verdict in MISTAKES]
+        proof = prove(text, [about[id(c)] for c in claims if id(c) in about], self.count)
+        self.shown |= {claim: proof.numbers[subject] for claim, subject in about.items() if subject in proof.numbers}
+        return proof
 
     def _opening(self) -> Iterator[Parts]:
         """The first mistake, as a formula where it is one, and what hangs on each."""
@@ -97,19 +106,19 @@ class _File:
         else:
             yield from ((line,) for line in self.report.opening)
 
-    def _mistakes(self, proof: Proof, about: dict[str, Subject]) -> Iterator[Section]:
+    def _mistakes(self) -> Iterator[Section]:
         """A subsection for each new mistake."""
         wrong = [v for v in self.report.verdicts if v.verdict in MISTAKES]
         if wrong:
             yield Section("What is wrong", (), self.level)
         for verdict in wrong:
             where = f" ({visible(verdict.claim.where)})" if verdict.claim.where else ""
-            yield Section(f"{verdict.claim.id}{where}: {verdict.verdict}", tuple(self._mistake(verdict, proof, about)), self.level + 1)
+            yield Section(f"{verdict.claim.id}{where}: {verdict.verdict}", tuple(self._mistake(verdict)), self.level + 1)
 
-    def _mistake(self, verdict: Verdict, proof: Proof, about: dict[str, Subject]) -> Iterator[Item]:
+    def _mistake(self, verdict: Verdict) -> Iterator[Item]:
         """What the text says, what is right, why, what hangs on it, and the slips that would explain it."""
         yield from _says(verdict, self.report)
-        by = _shown_by(verdict, proof, about)
+        by = self._shown_by(verdict)
         if verdict.claim.printed and verdict.value:
             yield Paragraph(("It is ", verdict.value, *((", by ", *by) if by else ()), "."))
         elif verdict.value:
@@ -137,38 +146,44 @@ class _File:
         return [v for v in self.report.verdicts if v.verdict == UNDECIDED and not v.claim.printed or
                 v.verdict not in (*MISTAKES, "right", UNDECIDED) and not v.claim.printed]
 
-    def _table(self, title: str, verdicts: Sequence[Verdict], proof: Proof, about: dict[str, Subject]) -> Iterator[Section]:
+    def _table(self, title: str, verdicts: Sequence[Verdict]) -> Iterator[Section]:
         """A row for each verdict; a column in which nothing stands is left out."""
         if not verdicts:
             return
         header = ("claim", "the text says", "verdict", "right", "by", "why")
-        rows = [(_name(v), _short(v), v.verdict, corrected(v) if v.claim.printed else "", _one(_shown_by(v, proof, about)), visible(v.note))
+        rows = [(_name(v), _short(v), v.verdict, corrected(v) if v.claim.printed else "", _one(self._shown_by(v)), visible(v.note))
                 for v in verdicts]
         used = [k for k in range(len(header)) if any(row[k] for row in rows)]
         title = "The numbers" if title.startswith("The numbers") and all(v.verdict in GOOD for v in verdicts) else title
         yield Section(title, (Table(tuple(header[k] for k in used), tuple(tuple(row[k] for k in used) for row in rows)),), self.level)
 
-    def _formulas(self, proof: Proof, about: dict[str, Subject]) -> Iterator[Section]:
+    def _formulas(self) -> Iterator[Section]:
         """Every formula that stands, each with what shows it."""
         items: list[Item] = []
         for verdict in self.report.verdicts:
             if verdict.claim.printed or verdict.verdict not in GOOD:
                 continue
-            by = _shown_by(verdict, proof, about)
+            by = self._shown_by(verdict)
             note = f"; {verdict.note}" if verdict.note else ""
             items += [Paragraph((f"{_name(verdict)}: {verdict.verdict}{note}", *((", by ", *by) if by else ()), ":")), *_quoted(verdict)]
         if items:
             yield Section("What is right", tuple(items), self.level)
 
-    def _proof(self, proof: Proof) -> Iterator[Section]:
-        """What is assumed, and the derivations."""
+    def _shown_by(self, verdict: Verdict) -> Parts:
+        """A reference to the formula that shows a claim."""
+        number = self.shown.get(id(verdict.claim))
+        return (Ref(number),) if number else ()
+
+    def _proof(self, text: Text, proof: Proof) -> Iterator[Section]:
+        """What is assumed in one of the file's networks, and the derivations."""
+        case = f": {visible(text.title)}" if text is not self.report.content and text.title else ""
         for section in proof.given if self.report.first or not self.errata else ():
             named = {"What is given": "What is assumed"}.get(section.title, section.title)
-            values = tuple(_values(self.report)) if section.title == "What is given" else ()
-            yield replace(section, title=named, level=self.level, items=(*section.items, *values))
+            values = tuple(_values(text)) if section.title == "What is given" else ()
+            yield replace(section, title=named + case, level=self.level, items=(*section.items, *values))
         if proof.derivations:
             said = Paragraph(("Each line follows from the chain rule; the steps are equalities.",))
-            yield Section("The derivations", (said,), self.level)
+            yield Section("The derivations" + case, (said,), self.level)
             yield from (replace(section, level=self.level + 1) for section in proof.derivations)
 
     def _not_judged(self) -> Iterator[Section]:
@@ -178,10 +193,9 @@ class _File:
             yield Section("Not judged", (Table(("claim", "kind", "the text says"), rows),), self.level)
 
 
-def _values(report: Report) -> Iterator[Item]:
+def _values(text: Text) -> Iterator[Item]:
     """The numbers that are given, the optimiser, and what the text calls derivatives."""
-    text = report.content
-    if any(v.claim.printed for v in report.verdicts):
+    if any(claim.printed for claim in text.claims):
         given = [f"{name} = {_digits(value)}" for name, value in text.values.items() if value.size <= MOST_VALUES]
         yield Paragraph(("Given numbers: ", "; ".join(given), ".")) if given else Paragraph(("Only large arrays are given.",))
     if text.optimizer is not None:
@@ -230,12 +244,6 @@ def _short(verdict: Verdict) -> Inline:
 
 def _name(verdict: Verdict) -> str:
     return verdict.claim.id + (f" ({visible(verdict.claim.where)})" if verdict.claim.where else "")
-
-
-def _shown_by(verdict: Verdict, proof: Proof, about: dict[str, Subject]) -> Parts:
-    """A reference to the formula that shows a claim."""
-    number = proof.numbers.get(tuple(about.get(verdict.claim.id, ())))
-    return (Ref(number),) if number else ()
 
 
 def _one(parts: Parts) -> Inline:

@@ -31,13 +31,14 @@ class Proof:
     numbers: dict[Subject, str] = field(default_factory=dict)
 
 
-def subjects(text: Text, verdicts: Iterable[Verdict]) -> dict[str, Subject]:
-    """What each claim is about, by its id, where that is known.
+def subjects(text: Text, verdicts: Iterable[Verdict]) -> dict[int, Subject]:
+    """What each claim of a text is about, by the claim's identity, where that is known.
 
     >>> from symbp.verify import verify
     >>> report = verify("examples/claims/seed-002-4.4.toml")
     >>> found = subjects(report.content, report.verdicts)
-    >>> found["z3"], found["dJ/dw3[0]"], found["002-17"]
+    >>> about = {claim.id: found.get(id(claim)) for claim in report.content.claims}
+    >>> about["z3"], about["dJ/dw3[0]"], about["002-17"]
     (('z3',), ('J', 'w3'), ('J', 'z2'))
     """
     quantities, found = Quantities(text), {}
@@ -47,7 +48,7 @@ def subjects(text: Text, verdicts: Iterable[Verdict]) -> dict[str, Subject]:
             claim = verdict.claim
             about = verdict.about or (_of_number(claim, quantities, text) if claim.of else _of_code(claim.code, quantities, text))
             if about:
-                found[verdict.claim.id] = about
+                found[id(claim)] = about
     return found
 
 

@@ -36,7 +36,7 @@ class Report:
     @property
     def not_judged(self) -> tuple[Unjudged, ...]:
         """What no calculation can judge."""
-        return self.content.not_judged
+        return tuple(u for text in self.content.networks for u in text.not_judged)
 
     @property
     def holds(self) -> bool:
