@@ -6,6 +6,7 @@ The values only suggest; `symbp.verify.slips` decides.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,6 +22,7 @@ from symbp.verify.naming import said
 from symbp.verify.nodes import (
     Call,
     Derivative,
+    Lowered,
     Negative,
     Node,
     Number,
@@ -37,33 +39,37 @@ from symbp.verify.nodes import (
 )
 from symbp.verify.shapes import Value, divided, plus, product, times
 
-ONE, TWO, TURN = Number(Fraction(1)), Script("", Number(Fraction(2))), Script("", Sym("⊤"))
+ONE, TWO, HALF = Number(Fraction(1)), Number(Fraction(2)), Number(Fraction(1, 2))
+SQUARED, TURN = Script("", TWO), Script("", Sym("⊤"))
 MOST_PAIRS = 12_000
 UNSUITED = (SymbpError, ArithmeticError, ValueError, TypeError, IndexError)
 INVERSES = (np.log, np.exp, np.arctanh, lambda x: np.log(x / (1 - x)))
 Key = tuple
+Found = dict[Key, tuple[Node, int, Value]]
 
 
 def missing(meaning: Meaning, right: Node, target: Value, scope: Scope) -> Iterator[Change]:
     """The changes that add a term or factor, or put something else in a name's place, and give the side its target at this point."""
     with np.errstate(all="ignore"):
         pieces = _Pieces(meaning, scope, target)
-        for path, node, wanted in _places(meaning, right, (), target):
-            for change in _at(meaning, node, wanted, pieces):
-                yield replace(change, side=replaced(right, path, change.side))
+        places = list(_places(meaning, right, (), target))
+        for piece_of in (pieces.of, pieces.longer):
+            for path, node, wanted in places:
+                for change in _at(meaning, node, wanted, piece_of):
+                    yield replace(change, side=replaced(right, path, change.side))
 
 
-def _at(meaning: Meaning, node: Node, wanted: Value, pieces: _Pieces) -> Iterator[Change]:
+def _at(meaning: Meaning, node: Node, wanted: Value, piece_of: Callable[[Value | None], Node | None]) -> Iterator[Change]:
     """What may be missing at one place."""
     value = meaning.value(node)
-    if (piece := pieces.of(_tried(plus, wanted, _negative(value)))) is not None:
+    if (piece := piece_of(_tried(plus, wanted, _negative(value)))) is not None:
         terms = node.terms if isinstance(node, Sum) else (node,)
         yield Change("term", f"a term is missing, {told(piece)}", Sum((*terms, piece)))
-    if (piece := pieces.of(_tried(divided, wanted, value))) is not None:
+    if (piece := piece_of(_tried(divided, wanted, value))) is not None:
         yield Change("missing factor", f"the factor {told(piece)} is missing", Product((piece, node), ("odot",)))
-    if (piece := pieces.of(_tried(divided, value, wanted))) is not None:
+    if (piece := piece_of(_tried(divided, value, wanted))) is not None:
         yield Change("missing factor", f"the divisor {told(piece)} is missing", Quotient(node, piece))
-    if isinstance(node, (Call, Raised, Root)) and (piece := pieces.of(wanted)) is not None:
+    if isinstance(node, (Call, Raised, Root)) and (piece := piece_of(wanted)) is not None:
         yield Change("name", f"{told(node)} stands where {told(piece)} belongs", piece)
 
 
@@ -131,18 +137,25 @@ def _inverse(meaning: Meaning, node: Node, inner: Node, inverses: tuple[Callable
 class _Pieces:
     """The names of a text, functions of them, and products, quotients and differences of two, to be found by their values.
 
-    What the formula itself should be is no piece of it, under whatever name.
+    A piece may have one factor more, or a matrix in front of it or behind it.  What the formula itself should be is no piece of it,
+    under whatever name.
     """
 
     def __init__(self, meaning: Meaning, scope: Scope, whole: Value) -> None:
-        self.meaning, self.found = meaning, {}
+        self.meaning = meaning
+        self.found: Found = {}
         self.whole = key[0] if (key := _key(whole)) else None
         names = self._known(_names(scope))
         functions = self._known(made for name, _ in names for made in _functions(name, scope))
+        self.slopes = self._known(_slopes(scope))
         for node, value in (*names, *functions):
-            self._keep(node, value)
+            _keep(self.found, node, value)
         for (a, x), (b, y) in itertools.islice(itertools.product(names, (*names, *functions)), MOST_PAIRS):
-            self._keep_both(a, x, b, y)
+            _keep_both(self.found, a, x, b, y)
+        for node, value in self.slopes:
+            _keep(self.found, node, value)
+        self.names = names
+        self.factors = [(n, v) for n, v in (*self._known((TWO, HALF)), *names, *functions, *self.slopes) if n != ONE]
 
     def _known(self, nodes: Iterator[Node]) -> list[tuple[Node, Value]]:
         found = []
@@ -152,27 +165,77 @@ class _Pieces:
                 found.append((node, value))
         return found
 
-    def _keep_both(self, a: Node, x: Value, b: Node, y: Value) -> None:
-        inner = not (x.is_number or y.is_number) and x.shape[1] == y.shape[0]
-        self._keep(Product((b, a), ("odot",)), _tried(times, x, y))
-        if inner:
-            self._keep(Product((a, b), ("",)), _tried(product, x, y))
-        if isinstance(a, Sym) and isinstance(b, (Sym, Root)):
-            self._keep(Quotient(a, b), _tried(divided, x, y))
-        if isinstance(a, Sym) and isinstance(b, Sym) and x.shape == y.shape:
-            self._keep(Sum((b, Negative(a))), _tried(plus, y, _negative(x)))
-
-    def _keep(self, node: Node, value: Value | None) -> None:
-        if value is not None and (key := _key(value)) is not None:
-            self.found.setdefault(key[0], (node, key[1]))
-
     def of(self, value: Value | None) -> Node | None:
         """The plainest piece that has a value, perhaps with a minus."""
         key = _key(value) if value is not None else None
-        if key is None or key[0] not in self.found:
+        return _signed(self.found.get(key[0]), key[1]) if key else None
+
+    def longer(self, value: Value | None) -> Node | None:
+        """A piece with one factor more, or with a matrix beside it; for an element, that of a vector or matrix."""
+        key = _key(value) if value is not None else None
+        return (self._scaled(value) or _signed(self._mapped.get(key[0]), key[1]) or self._element(value)) if key else None
+
+    def _element(self, value: Value) -> Node | None:
+        """An element of a piece, at the indices that the value has."""
+        if not value.is_number or len(value.letters) not in (1, 2):
             return None
-        node, sign = self.found[key[0]]
-        return node if sign == key[1] else Negative(node)
+        array = value.array[..., 0, 0]
+        whole = Value(array if array.ndim == 2 else array[:, None])
+        piece = self.of(whole) or self.longer(whole)
+        return Lowered(piece, tuple(Script("", Sym(k)) for k in value.letters)) if piece is not None else None
+
+    def _scaled(self, value: Value) -> Node | None:
+        """A piece with one factor more, the shortest."""
+        found = []
+        for node, factor in self.factors:
+            rest = _tried(divided, value, factor)
+            if (piece := self.of(rest)) is not None:
+                made = _multiplied(node, factor, piece.body if isinstance(piece, Negative) else piece, rest)
+                found.append(Negative(made) if isinstance(piece, Negative) else made)
+        return min(found, key=lambda made: (told(made).count(" "), len(told(made))), default=None)
+
+    @functools.cached_property
+    def _mapped(self) -> Found:
+        """Products of a matrix and a vector that is a piece, and of a name and a derivative of the loss."""
+        made: Found = {}
+        matrices = [(node, value) for node, value in self.names if min(value.shape) > 1]
+        vectors = [(node, value) for node, _, value in self.found.values() if value.is_vector and not value.letters]
+        for (a, x), (b, y) in itertools.islice(itertools.product(matrices, vectors), MOST_PAIRS):
+            if x.shape[1] == y.shape[0]:
+                _keep(made, Product((a, b), ("",)), _tried(product, x, y))
+            elif y.shape[1] == x.shape[0]:
+                _keep(made, Product((b, a), ("",)), _tried(product, y, x))
+        for (a, x), (b, y) in itertools.islice(itertools.product(self.slopes, (*self.names, *self.slopes)), MOST_PAIRS):
+            _keep_both(made, a, x, b, y)
+            _keep_both(made, b, y, a, x)
+        return made
+
+
+def _keep_both(found: Found, a: Node, x: Value, b: Node, y: Value) -> None:
+    """Keep what two pieces make."""
+    inner = not (x.is_number or y.is_number) and x.shape[1] == y.shape[0]
+    _keep(found, _multiplied(b, y, a, x), _tried(times, x, y))
+    if inner:
+        _keep(found, Product((a, b), ("",)), _tried(product, x, y))
+    if isinstance(a, Sym) and isinstance(b, (Sym, Root)):
+        _keep(found, Quotient(a, b), _tried(divided, x, y))
+    if isinstance(a, Sym) and isinstance(b, Sym) and x.shape == y.shape:
+        _keep(found, Sum((b, Negative(a))), _tried(plus, y, _negative(x)))
+
+
+def _keep(found: Found, node: Node, value: Value | None) -> None:
+    if value is not None and (key := _key(value)) is not None:
+        found.setdefault(key[0], (node, key[1], value))
+
+
+def _multiplied(a: Node, x: Value, b: Node, y: Value) -> Node:
+    """A product element by element; a number simply stands in front."""
+    return Product((a, b), ("" if x.is_number or y.is_number else "odot",))
+
+
+def _signed(found: tuple[Node, int, Value] | None, sign: int) -> Node | None:
+    """A piece, with a minus where its sign is another."""
+    return None if found is None else found[0] if found[1] == sign else Negative(found[0])
 
 
 def _names(scope: Scope) -> Iterator[Node]:
@@ -181,15 +244,17 @@ def _names(scope: Scope) -> Iterator[Node]:
         yield atom
         if axes:
             yield Raised(atom, TURN)
-        if scope.loss and scope.name(atom) != scope.loss:
-            yield Derivative(Sym(scope.loss), (atom,))
+
+
+def _slopes(scope: Scope) -> Iterator[Node]:
+    yield from (Derivative(Sym(scope.loss), (atom,)) for atom, _ in atoms(scope) if scope.loss and scope.name(atom) != scope.loss)
 
 
 def _functions(node: Node, scope: Scope) -> Iterator[Node]:
     if not isinstance(node, Sym):
         return
     rest = Sum((ONE, Negative(node)))
-    yield from (rest, Raised(node, TWO), Root(node), Sum((ONE, Negative(Raised(node, TWO)))))
+    yield from (rest, Raised(node, SQUARED), Root(node), Sum((ONE, Negative(Raised(node, SQUARED)))))
     yield from (Call("log", (node,)), Call("log", (rest,)), Product((node, rest), ("odot",)))
     yield from (Call(function, (node,), primes) for function in scope.functions for primes in (1, 0))
 
@@ -242,6 +307,8 @@ def told(node: Node) -> str:
         return f"√({told(node.body)})"
     if isinstance(node, Call):
         return f"{'σ' if node.name == 'sigma' else node.name}{chr(39) * node.primes}({', '.join(map(told, node.arguments))})"
+    if isinstance(node, Lowered):
+        return f"({told(node.body)})_{''.join(told(s.body) for s in node.subs)}"
     if isinstance(node, Derivative):
         return f"∂{told(node.of)}/∂{' ∂'.join(map(told, node.by))}"
     return said(node)
