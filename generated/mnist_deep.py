@@ -56,6 +56,12 @@ ALPHA = 0.002
 KAPPA = 0.005
 
 
+def _parts(a):
+    """Slices of an array along its first axis, each of about 65536 elements, which stay in the cache."""
+    rows = max(1, 65536 * len(a) // a.size) if a.ndim else 0
+    return [slice(k, k + rows) for k in range(0, len(a), rows)] if rows else [...]
+
+
 def init_params(seed=0, dtype=np.float32):
     """The parameters at the start of training; everything else follows their dtype."""
     rng = np.random.default_rng(seed)
@@ -73,7 +79,8 @@ def init_params(seed=0, dtype=np.float32):
 def init_state(params, seed=0):
     """What training keeps between steps: their number, the optimiser's arrays, and buffers for each batch size."""
     state = {name: {key: np.zeros_like(value) for key, value in params.items()} for name in STATES}
-    scratch = {key: tuple(np.empty_like(value) for _ in range(1)) for key, value in params.items()}
+    largest = max((w[part] for w in params.values() for part in _parts(w)), key=np.size)
+    scratch = [np.empty_like(largest).reshape(-1) for _ in range(1)]
     return {"step": 0, "seed": seed, **state, "scratch": scratch, "workspaces": {}}
 
 
@@ -170,24 +177,25 @@ def update(params, state, grads):
     """m := β₁ m + (1−β₁) g,  v := β₂ v + (1−β₂) g²,  θ := θ − α m̂ / (√v̂ + ε) with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ)."""
     step = state["step"] + 1
     state["step"] = step
-    for name, w in params.items():
-        g = grads[name]
-        m = state["m"][name]
-        v = state["v"][name]
-        scratch, = state["scratch"][name]
-        np.multiply(g, 1 - BETA_1, out=scratch)
-        np.multiply(m, BETA_1, out=m)
-        np.add(scratch, m, out=m)
-        np.square(g, out=scratch)
-        np.multiply(scratch, 1 - BETA_2, out=scratch)
-        np.multiply(v, BETA_2, out=v)
-        np.add(scratch, v, out=v)
-        np.divide(v, 1 - BETA_2 ** step, out=scratch)
-        np.sqrt(scratch, out=scratch)
-        np.add(scratch, EPSILON, out=scratch)
-        np.divide(m, scratch, out=scratch)
-        np.multiply(scratch, ALPHA / ((1 - BETA_1 ** step) * ((step - 1) * KAPPA + 1)), out=scratch)
-        np.subtract(w, scratch, out=w)
+    for name in params:
+        for part in _parts(params[name]):
+            w, g = params[name][part], grads[name][part]
+            m = state["m"][name][part]
+            v = state["v"][name][part]
+            scratch, = (s[:w.size].reshape(w.shape) for s in state["scratch"])
+            np.multiply(g, 1 - BETA_1, out=scratch)
+            np.multiply(m, BETA_1, out=m)
+            np.add(scratch, m, out=m)
+            np.square(g, out=scratch)
+            np.multiply(scratch, 1 - BETA_2, out=scratch)
+            np.multiply(v, BETA_2, out=v)
+            np.add(scratch, v, out=v)
+            np.divide(v, 1 - BETA_2 ** step, out=scratch)
+            np.sqrt(scratch, out=scratch)
+            np.add(scratch, EPSILON, out=scratch)
+            np.divide(m, scratch, out=scratch)
+            np.multiply(scratch, ALPHA / ((1 - BETA_1 ** step) * ((step - 1) * KAPPA + 1)), out=scratch)
+            np.subtract(w, scratch, out=w)
 
 
 def _workspace(N, dtype):

@@ -164,12 +164,13 @@ class _Emitter:
 
     def _head(self, functions: Sequence[str]) -> dict[str, Any]:
         """What stands above the functions, whose lines are given."""
-        update, first = update_lines(self.network, self.target), starts(self.network)
+        largest = max(math.prod(shape) for _, shape, _ in self.parameters())
+        update, first = update_lines(self.network, self.target, largest), starts(self.network)
         erf = any("erf(" in line for line in self.code.readable(self.network.loss, *self.gradients.values()))
         modules, lines, helpers = self.target.erf if erf else ((), (), ())
         return {
             "name": self.network.name, "title": self.network.title or self.network.name, "version": __version__,
-            "equations": self._equations(), "notes": self._notes(), "helpers": helpers, "target": self.target,
+            "equations": self._equations(), "notes": self._notes(), "helpers": (*helpers, *update.helpers), "target": self.target,
             **self._running(),
             "imports": sorted({*MODULES, *modules, *({"math"} & names_in([*functions, *update.lines]))}),
             "libraries": [*self.target.imports, *lines],

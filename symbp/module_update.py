@@ -4,7 +4,7 @@ Stage: Network → lines of Python.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from symbp.arrays import lower
@@ -24,20 +24,27 @@ from symbp.printing.kernel import Kernel
 from symbp.printing.numpy import HostPrinter, NumpyPrinter
 from symbp.targets import Target
 
+BLOCK = 65536
+"""A parameter with more elements is updated in parts of about so many, so that all arrays of a part stay in the processor's cache."""
+
 
 @dataclass(frozen=True)
 class Update:
-    """The optimiser's step: constants with their values, the letters of its arrays, its lines, their scratch arrays and kernels."""
+    """The optimiser's step: constants with their values, the letters of its arrays, its lines and kernels.
+
+    scratch: the lines that leave the scratch arrays as `scratch`.  helpers: lines of a function that the others call.
+    """
 
     constants: dict[str, float]
     states: tuple[str, ...]
     lines: tuple[str, ...]
-    scratch: int
+    scratch: tuple[str, ...]
+    helpers: tuple[str, ...] = ()
     kernels: tuple[Kernel, ...] = ()
 
 
-def update_lines(network: Network, target: Target) -> Update:
-    """The optimiser's equations for a parameter w with the gradient g, whatever its shape, as lines."""
+def update_lines(network: Network, target: Target, largest: int) -> Update:
+    """The optimiser's equations for a parameter w with the gradient g, whatever its shape, as lines; the largest has so many elements."""
     made = _equations(network)
     program = inline(made.extended(), _once_read(made))
     following = {t.name: t.next_of for t in made.tensors if t.next_of}
@@ -62,12 +69,46 @@ def update_lines(network: Network, target: Target) -> Update:
     head = [*(head if counted else ['state["step"] += 1', *head]), *_totals(over_all, printer), *planned.lines(device)]
     lines = planned.lines([s for s in statements if s not in first])
     scratch = tuple(b.name for b in planned.buffers.values())
-    inner = ["g = grads[name]", *(f'{s} = state["{s}"][name]' for s in states.values()),
-             *([f'{tuple_text(scratch)[1:-1]} = state["scratch"][name]'] if scratch else []),
-             *(["weight_decay = WEIGHT_DECAY if w.ndim > 1 else 0.0"] if partly else []), *lines]
-    text = [*head, "for name, w in params.items():", *("    " + line for line in inner)]
-    return Update({constants[n]: made.values[n] for n in constants}, tuple(states.values()),
-                  tuple(line.replace("scratch_P", "scratch") for line in text), len(scratch), tuple(planned.kernels))
+    decay = ["weight_decay = WEIGHT_DECAY if w.ndim > 1 else 0.0"] if partly else []
+    inner = _in_parts if target.parts and largest > BLOCK else _whole
+    loop = inner(tuple(states.values()), scratch, [*decay, *lines])
+    text = tuple(line.replace("scratch_P", "scratch") for line in (*head, *loop))
+    made_of = _scratch_of_parts(len(scratch)) if inner is _in_parts else _scratch(target.module, len(scratch))
+    return Update({constants[n]: made.values[n] for n in constants}, tuple(states.values()), text, made_of,
+                  _parts() if inner is _in_parts else (), tuple(planned.kernels))
+
+
+def _parts() -> tuple[str, ...]:
+    """The lines of the function that takes an array apart."""
+    return ("", "", "def _parts(a):",
+            f'    """Slices of an array along its first axis, each of about {BLOCK} elements, which stay in the cache."""',
+            f"    rows = max(1, {BLOCK} * len(a) // a.size) if a.ndim else 0",
+            "    return [slice(k, k + rows) for k in range(0, len(a), rows)] if rows else [...]")
+
+
+def _whole(states: Sequence[str], scratch: Sequence[str], lines: Iterable[str]) -> list[str]:
+    """The loop over the parameters."""
+    arrays = ["g = grads[name]", *(f'{s} = state["{s}"][name]' for s in states)]
+    taken = [f'{tuple_text(scratch)[1:-1]} = state["scratch"][name]'] if scratch else []
+    return ["for name, w in params.items():", *("    " + line for line in (*arrays, *taken, *lines))]
+
+
+def _in_parts(states: Sequence[str], scratch: Sequence[str], lines: Iterable[str]) -> list[str]:
+    """The loop over the parameters and the parts of each."""
+    arrays = ["w, g = params[name][part], grads[name][part]", *(f'{s} = state["{s}"][name][part]' for s in states)]
+    taken = [f'{tuple_text(scratch)[1:-1]} = (s[:w.size].reshape(w.shape) for s in state["scratch"])'] if scratch else []
+    return ["for name in params:", "    for part in _parts(params[name]):", *("        " + line for line in (*arrays, *taken, *lines))]
+
+
+def _scratch(module: str, count: int) -> tuple[str, ...]:
+    """Scratch arrays of the shape of each parameter."""
+    return (f"scratch = {{key: tuple({module}.empty_like(value) for _ in range({count})) for key, value in params.items()}}",)
+
+
+def _scratch_of_parts(count: int) -> tuple[str, ...]:
+    """Scratch arrays as large as the largest part."""
+    return ("largest = max((w[part] for w in params.values() for part in _parts(w)), key=np.size)",
+            f"scratch = [np.empty_like(largest).reshape(-1) for _ in range({count})]")
 
 
 def _equations(network: Network) -> Equations:

@@ -29,6 +29,7 @@ class Target:
     drawn: the expression of a mask with a {shape}, 0 at the {rate}.
     inside: lines that refuse whole numbers of {name} outside {low} to {high}; none where looking at them would wait for the device.
     redrawn: lines that draw the same mask into the buffer {name} with the numbers {uniform}; none where the library cannot.
+    parts: whether a parameter that no cache holds is updated part by part.
     read, order, evaluated: expressions of `main`.  after_step, after_epoch: its lines.
     """
 
@@ -50,6 +51,7 @@ class Target:
     evaluated: str
     after_step: tuple[str, ...]
     after_epoch: tuple[str, ...]
+    parts: bool = False
 
     def kernels(self, kernels: list[Kernel]) -> list[str]:
         """The lines that make kernels, behind those of the device functions that they call."""
@@ -73,7 +75,7 @@ NUMPY = Target(
     inside=("if {name}.min() < {low} or {name}.max() > {high}:",
             '    raise IndexError("{argument} must hold whole numbers from {low} to {high}")'),
     redrawn=("rng.random(out={uniform}, dtype=np.float32)", "np.greater_equal({uniform}, {rate}, out={name})"),
-    after_step=STOP, after_epoch=())
+    after_step=STOP, after_epoch=(), parts=True)
 
 CUPY = Target(
     library="CuPy", module="cp", printer=CupyPrinter, planned=FusedPrinter, imports=("import cupy as cp", "import numpy as np"),

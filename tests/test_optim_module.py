@@ -60,6 +60,29 @@ def test_training_goes_on_with_equal_bits_after_save_and_load(name: str, tmp_pat
             assert all(state[s][key].tobytes() == other[s][key].tobytes() for s in module.STATES)
 
 
+@pytest.mark.parametrize("block", [1, 2, 3, 5])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_parameter_that_is_updated_part_by_part_gets_the_same_bits(name: str, block: int, tmp_path: Path,
+                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of one row and more, of one element and more, and an array without axes, whose only part it is."""
+    net = parse(NETWORK + OPTIMIZERS[name])
+    whole = module_of(generate(net), tmp_path, "whole")
+    monkeypatch.setattr("symbp.module_update.BLOCK", block)
+    source = generate(net)
+    assert "_parts" in source
+    parts = module_of(source, tmp_path, "parts")
+    assert [a.size for a in (np.empty((5, 2))[p] for p in parts._parts(np.empty((5, 2))))][0] in (2, 4)
+    first, second = ({**m.init_params(1, np.float32), "s": np.array(0.5, np.float32)} for m in (whole, parts))
+    state, other = whole.init_state(first), parts.init_state(second)
+    for _ in range(3):
+        grads = {key: np.asarray(RNG.normal(size=value.shape), np.float32) for key, value in first.items()}
+        whole.update(first, state, grads)
+        parts.update(second, other, grads)
+    for key, value in first.items():
+        assert value.tobytes() == second[key].tobytes()
+        assert all(state[s][key].tobytes() == other[s][key].tobytes() for s in whole.STATES)
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_cupy_makes_the_same_steps_and_waits_for_nothing(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     net = parse(NETWORK + OPTIMIZERS[name])
