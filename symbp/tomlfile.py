@@ -12,6 +12,9 @@ from symbp.settings import NetworkError
 LARGEST = 1_000_000
 LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){40}""")
 
+QUOTED = re.compile(r"(?P<key>[ \t]*[\w.-]+[ \t]*=[ \t]*)'(?P<text>.*)'[ \t\r]*")
+"""A line whose text stands in single quotes."""
+
 
 def text_of(path: Path, what: str, has: str) -> str:
     """The file's text; `what` it is and what such a file `has`, for the message where there is none that can be read."""
@@ -36,15 +39,35 @@ def text_of(path: Path, what: str, has: str) -> str:
 def tables_of(text: str, what: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
     """The tables of a text.
 
+    A quote inside single quotes may be doubled, which TOML has not, but people write.
+
     >>> tables_of("[input]", "network file")
     {'input': {}}
+    >>> tables_of("formula = 'a = f''(z)'", "claim file")
+    {'formula': "a = f'(z)"}
     """
     if LONG_KEY.search(text):
         raise NetworkError(f"a key has more than 40 parts; a {what} nests tables three deep at most")
     try:
-        return tomllib.loads(text, parse_float=parse_float)
+        try:
+            return tomllib.loads(text, parse_float=parse_float)
+        except ValueError:
+            plain = "\n".join(map(_with_plain_quotes, text.split("\n")))
+            if plain == text:
+                raise
+            return tomllib.loads(plain, parse_float=parse_float)
     except RecursionError:
         raise NetworkError(f"the file is nested too deeply; a {what} nests tables three deep at most") from None
     except ValueError as error:
         reason = ascii(str(error))[1:-1][:200]
-        raise NetworkError(f"the file is not TOML: {reason}; tables look like [input], and text stands in quotes") from None
+        latex = " (text with backslashes in single ones, 'a = \\\\frac{b}{c}')" if "\\\\" in reason else ""
+        raise NetworkError(f"the file is not TOML: {reason}; tables look like [input], and text stands in quotes{latex}") from None
+
+
+def _with_plain_quotes(line: str) -> str:
+    """A line with its text in three quotes, and one quote for each doubled one in it."""
+    found = QUOTED.fullmatch(line)
+    if found is None or "''" not in found["text"] or "'" in found["text"].replace("''", ""):
+        return line
+    inner = found["text"].replace("''", "'")
+    return f"{found['key']}'''{inner}'''"

@@ -97,6 +97,7 @@ def test_files_that_there_are_not(names: list[str], says: str, tmp_path: Path, m
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.needs_tex
 def test_a_hostile_text_is_shown_and_does_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """Escape sequences, markup, TeX and HTML in every place that a claim file has."""
     hostile = HOSTILE.replace("\x07", "").replace("\x00", "") + " [red]x[/red] \x1b[31m"
@@ -116,6 +117,7 @@ def test_a_hostile_text_is_shown_and_does_nothing(tmp_path: Path, capsys: pytest
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
 
 
+@pytest.mark.needs_tex
 @pytest.mark.parametrize("formula", [r"w^{(3)}^T x = x'^2 + x^2'", r"a_{i}_j^2_k = \sigma''(z)", r"\frac{\partial J}{\partial w} = w^{a^b^c}^d",
                                      r"f = \begin{cases} 1 & x > 0 \\ 0 & x \le 0 \end{cases}", r"W_new := W_old - \alpha \nabla_W L",
                                      r"y = \mathrm{softmax}(z)", "∂J/∂w = δ ⊙ xᵀ²", r"\left( x \right)^2 = 1"])

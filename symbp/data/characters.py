@@ -85,7 +85,8 @@ class Text:
 def load_text(name: str, folder: str | Path | None, say: Callable[[str], None]) -> Text:
     """The topics of pydoc, or the text NAME.txt of a folder.  Raises `DataError` where there is none, or it is no text.
 
-    >>> load_text("pydoc_topics", None, print).decode(load_text("pydoc_topics", None, lambda _: None).train[:22])
+    >>> topics = load_text("pydoc_topics", None, say=lambda _: None)
+    >>> topics.decode(topics.train[:22])
     'The "assert" statement'
     """
     if folder is None and name == TOPICS:

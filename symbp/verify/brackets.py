@@ -38,6 +38,12 @@ ALIASES = {
     "maximum": "max",
     "minimum": "min",
     "th": "tanh",
+    "ELU": "elu",
+    "GELU": "gelu",
+    "SiLU": "silu",
+    "Swish": "silu",
+    "Softplus": "softplus",
+    "SoftPlus": "softplus",
 }
 
 
@@ -81,6 +87,7 @@ NAMED = {
     "concat",
     "outer",
     "dot",
+    "prod",
 }
 
 

@@ -10,7 +10,11 @@ import numpy as np
 import sympy as sp
 
 from symbp.calculus.local import differentiate, prime
-from symbp.language.functions import DEFINITIONS, Defined, define, equal, maximum, minimum, step
+from symbp.language.functions import DEFINITIONS, Defined, define, equal, maximum, minimum, opaque, step
+from symbp.notation import tex
+from symbp.settings import NetworkError, quoted
+from symbp.suggest import nearest
+from symbp.verify.brackets import ALIASES
 from symbp.verify.naming import Unknown
 from symbp.verify.nodes import Node, Norm, Number, Relation, Row, Sym, is_letter
 from symbp.verify.shapes import Unfit, Value, aligned, plus, product, times
@@ -35,7 +39,23 @@ SCALAR: dict[str, Callable[..., sp.Expr]] = {
     "max": maximum,
     "min": minimum,
 }
+GENERIC = ("generic", "any", "f")
+"""What a letter calls of which nothing is known but its name."""
 FLIPPED = {"<": ">", "<=": ">="}
+
+
+def called(letter: str, what: str) -> Callable[..., sp.Expr]:
+    """The function that a letter calls; of a generic one nothing is known but the letter.  Raises `NetworkError` for what is none.
+
+    >>> called("g", "ReLU").__name__, called("phi", "generic").__name__
+    ('relu', 'phi')
+    """
+    if what in GENERIC:
+        return opaque(letter, latex=tex(letter))
+    name = ALIASES.get(what, what)
+    if name not in SCALAR:
+        raise NetworkError(f"functions: {letter} = {quoted(what)} is no function of one number{nearest(name, [*SCALAR, 'generic'])}")
+    return SCALAR[name]
 
 
 @lru_cache(maxsize=1 << 6)
@@ -174,7 +194,7 @@ class Calls:
         return self.total(self.value(body).map(lambda x: x**2))
 
     def _norm(self, node: Norm) -> Value:
-        if node.order == 2:
+        if node.order == 2 or node.order == 0 and self.reading.lengths:
             return self.squares(node.body).map(lambda x: self.point.apply(lambda a: a**HALF, x))
         value = self.value(node.body).map(lambda x: self.point.apply(sp.Abs, x))
         return value if node.order == 0 else self.total(value)

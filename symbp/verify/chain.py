@@ -207,9 +207,8 @@ class Chain:
             after += 1
         elif isinstance(of, Sym) and not by and after == k + 3:
             by = tuple(map(self.structure.clean, listed(self.raws[k + 2].body)))
-        if not by:
-            by = (Sym("?"),)
-        return Derivative(of, by, True), after
+        by = by or (Sym("?"),)
+        return Derivative(of, by * whole_number(raw.sups) if len(by) == 1 else by, True), after
 
     # functions
 
@@ -238,7 +237,8 @@ class Chain:
             arguments = inner.body.parts if isinstance(inner.body, Row) else (inner.body,)
             if name == "softmax" and len(arguments) == 2 and letter(arguments[0]):
                 arguments = arguments[1:]
-            made: Node = Call(name, tuple(arguments), raw.primes)
+            chained = name == "prod" and len(arguments) > 1  # the chain rule's product, in whatever layout
+            made: Node = Product(tuple(arguments), ("",) * (len(arguments) - 1)) if chained else Call(name, tuple(arguments), raw.primes)
             for wrap in wraps:
                 made = wrap(made)
             after = k + 2
@@ -258,8 +258,14 @@ class Chain:
         return made, after
 
     def _argument(self, k: int) -> tuple[Node, int]:
-        """The argument without brackets: one factor, or from a number on as far as letters go, as in log 2πσ²."""
+        """The argument without brackets: one factor, or from a number on as far as letters go, as in log 2πσ²; or all beside it."""
         first, after = self.operand(k)
+        if self.structure.far and not isinstance(first, Number):
+            factors = [first]
+            while self.beside(after):
+                made, after = self.operand(after)
+                factors.append(made)
+            return (first if len(factors) == 1 else Product(tuple(factors), ("",) * (len(factors) - 1))), after
         if not isinstance(first, Number):
             return first, after
         factors = [first]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from symbp.verify.brackets import TRANSPOSES, WHOLE, mapped
-from symbp.verify.naming import Names, said
+from symbp.verify.naming import ALL, Names, said
 from symbp.verify.nodes import (
     Big,
     Call,
@@ -271,7 +271,7 @@ def _renames(node: Node, scope: Scope) -> Iterator[Change]:
         return
     found = scope.names.find(node, {**scope.names.last(node), **(scope.values or {})})
     for other, axes in scope.names.axes.items():
-        if other != name and len(found.indices) <= axes:
+        if other != name and len(found.indices) <= axes and (ALL, False) not in found.indices:
             new = Sym(
                 other,
                 tuple(Script("", i) for i, zero in found.indices if not zero),

@@ -289,7 +289,7 @@ def _tried(function: Callable, *values: object) -> Value | None:
 def told(node: Node) -> str:
     """A piece as plain text.
 
-    >>> told(Product((Sum((ONE, Negative(Sym("b")))), Raised(Sym("g"), TWO)), ("odot",)))
+    >>> told(Product((Sum((ONE, Negative(Sym("b")))), Raised(Sym("g"), SQUARED)), ("odot",)))
     '(1 - b) ⊙ g^2'
     """
     if isinstance(node, Sum):

@@ -94,6 +94,14 @@ class Enclosures(Numbers):
             return self.between(Fraction(0), Fraction(0))
         return self.between(Fraction(int(low == high == other_low == other_high)), Fraction(1))
 
+    def opaque(self, function: type, arguments: list) -> Any:
+        """What a function of which only the name is known may be: anything."""
+        return _each(lambda *_: self.anything(), len(arguments))(*arguments)
+
+    def anything(self) -> Any:
+        """An enclosure that is not finite."""
+        raise NotImplementedError
+
     def close(self, a: np.ndarray, b: np.ndarray) -> bool:
         """Whether each pair may be the same number."""
         pairs = zip(np.broadcast_to(a, np.shape(b)).flat, np.asarray(b, dtype=object).flat, strict=True)
@@ -117,6 +125,10 @@ class Balls(Enclosures):
         if not radius:
             return ball
         return ball + self.flint.arb(0, self.flint.arb(self.flint.fmpq(radius.numerator, radius.denominator)).upper())
+
+    def anything(self) -> Any:
+        """No number."""
+        return self.flint.arb("nan")
 
     def bounds(self, x: Any) -> tuple[Fraction, Fraction]:
         """Exact ends; a ball that is not finite has none."""
@@ -143,6 +155,10 @@ class Intervals(Enclosures):
         """The interval of two quotients."""
         ends = [self.context.mpf(q.numerator) / q.denominator for q in (low, high)]
         return self.context.mpf([ends[0].a, ends[1].b])
+
+    def anything(self) -> Any:
+        """All numbers."""
+        return self.context.mpf(["-inf", "inf"])
 
     def bounds(self, x: Any) -> tuple[Fraction, Fraction]:
         """Exact ends."""
@@ -186,6 +202,10 @@ class Labelled(Numbers):
     def apply(self, function: type, arguments: list) -> Any:
         """An operation on arrays of marks."""
         return super().apply(function, [np.asarray(a, dtype=object) for a in arguments])
+
+    def opaque(self, function: type, arguments: list) -> Any:
+        """What a function of which only the name is known may be."""
+        return _each(lambda *_: Mark(self.inner.anything()), len(arguments))(*arguments)
 
     def constant(self, value: sp.Expr) -> Mark:
         """A constant comes from nowhere."""

@@ -23,9 +23,11 @@ MOST_ALIASES = 20
 
 def expression(quantities: Quantities, text: str, whole: bool) -> Quantity:
     """The quantity of an expression over the program's tensors; with `whole`, its free indices are axes."""
-    scope = Scope({t.name: t for t in quantities.program.tensors if not t.auxiliary})
     try:
-        right = parse_expression(written(quantities, text), scope)
+        meant = written(quantities, text)
+        read = {*WORD.findall(meant)}
+        scope = Scope({t.name: t for t in quantities.program.tensors if not t.auxiliary or t.name in read})
+        right = parse_expression(_indexed(meant, scope) if whole else meant, scope)
     except IllPosed:
         raise
     except SymbpError as error:
@@ -40,6 +42,21 @@ def expression(quantities: Quantities, text: str, whole: bool) -> Quantity:
     builder.assign(tensor[free], right)
     quantities.extend([tensor, *builder.tensors], builder.equations)
     return Quantity(tensor.name, (0,) * len(free), lag=quantities.lag(names_read(e for eq in builder.equations for e in eq.expressions)))
+
+
+def _indexed(text: str, scope: Scope) -> str:
+    """An expression in which whole arrays of one shape stand without indices, with their elements in their place.
+
+    >>> _indexed("2*x", Scope({"x": Tensor("x", (3, 2))}))
+    '2*x[e0_3,e1_2]'
+    """
+    bare = [m for m in re.finditer(rf"(?<![\w.])({WORD.pattern})(?![\w.\[(])", text) if m[1] in scope.tensors and scope.tensors[m[1]].shape]
+    if len({scope.tensors[m[1]].shape for m in bare}) != 1 or "[" in text:
+        return text
+    letters = ",".join(f"e{k}_{extent}" for k, extent in enumerate(scope.tensors[bare[0][1]].shape))
+    for m in reversed(bare):
+        text = f"{text[: m.end()]}[{letters}]{text[m.end() :]}"
+    return text
 
 
 def written(quantities: Quantities, text: str) -> str:

@@ -14,27 +14,27 @@ import numpy as np
 from symbp.calculus.differentiate import influences
 from symbp.derivation.derivation import Derivation
 from symbp.errors import SymbpError
-from symbp.language.functions import opaque
 from symbp.suggest import nearest
-from symbp.verify.calls import SCALAR
+from symbp.verify.calls import SCALAR, called
 from symbp.verify.claimfile import Text
 from symbp.verify.deciding import FAR, SEEDS, difference, exactly
 from symbp.verify.elsewhere import Elsewhere
 from symbp.verify.expressions import expression
 from symbp.verify.forms import pairs
-from symbp.verify.latex import read_formula
+from symbp.verify.identities import text_of_letters
+from symbp.verify.latex import read_formula, statements
 from symbp.verify.layers import Layers
 from symbp.verify.linear import Linear
-from symbp.verify.meaning import LAID_OUT, MATRICES, READINGS, Meaning, Reading, alias
+from symbp.verify.meaning import LAID_OUT, MATRICES, UNITS, Meaning, Reading, alias, readings
 from symbp.verify.naming import Names, Unknown
 from symbp.verify.naming import said as shown
-from symbp.verify.nodes import Call, Derivative, Formula, Node, Row, Sym, below, walk
-from symbp.verify.otherclaims import agrees, subtracted
+from symbp.verify.nodes import Call, Derivative, Formula, Node, Row, Sym, below, is_letter, walk
+from symbp.verify.otherclaims import agrees, mirrored, subtracted
 from symbp.verify.points import FLOAT, Key, Point
 from symbp.verify.quantity import Quantities
 from symbp.verify.scoping import apart
 from symbp.verify.shapes import Unfit, Value
-from symbp.verify.updates import Updates, is_change
+from symbp.verify.updates import Updates, constants, is_change
 
 RIGHT, RIGHT_IF, WRONG, ILL_POSED, UNDECIDED = "right", "right-if", "wrong", "ill-posed", "undecided"
 ORDER = (WRONG, ILL_POSED, UNDECIDED, RIGHT_IF, RIGHT)
@@ -42,7 +42,6 @@ TARGETS = ("y", "t", "d", "q", "p", "r", "o")
 ASSUMED = {"one-hot": "each {name} has a single 1", "simplex": "the elements of each {name} sum to 1", "binary": "{name} is 0 or 1"}
 COUNTS = ("N", "M", "B", "K", "C", "D", "T", "H", "m", "n", "d")
 """Scalars of these names that are whole numbers are how many there are of something, and keep their value."""
-GENERIC = ("generic", "any", "f")
 INTERNAL = (ArithmeticError, ValueError, TypeError, IndexError, RecursionError)
 
 
@@ -78,7 +77,8 @@ class Formulas(Layers, Elsewhere):
     def __init__(self, text: Text, separate: bool = True) -> None:
         self.text, self.separate = text, separate
         self.quantities = Quantities(text)
-        meanings = self._meanings(text)
+        broken = dict(text.broken)
+        meanings = self._meanings(text, broken)
         self.updates = Updates(text, self.quantities.program)
         self.program = self.updates.program
         tensors = {t.name: len(t.shape) for t in self.program.tensors if not t.auxiliary and not t.next_of}
@@ -87,7 +87,7 @@ class Formulas(Layers, Elsewhere):
         self.aliases |= {n: key for n, key in self.updates.names.items() if n not in tensors and n not in self.aliases}
         self.aliases |= {n: ("of", what) for n, what in text.names.items() if n not in self.aliases and what in tensors}
         axes = {**tensors, **{name: len(self.updates.full.tensor(key[-1]).shape) for name, key in self.aliases.items()}}
-        self.names = Names(axes, broken=text.broken)
+        self.names = Names(axes, broken=broken, columns=text.program.conventions.samples == "column")
         self.functions = self._functions(text.functions)
         self.fixed = {
             t.name: int(text.values[t.name].item())
@@ -96,20 +96,23 @@ class Formulas(Layers, Elsewhere):
         }
         self._points: dict[tuple, Point] = {}
         self._noted: set[str] = set()
-        self._read: dict[str, Formula] = {}
+        self._read: dict[tuple[str, bool], Formula] = {}
         self._slips: dict[tuple[str, bool], list[str]] = {}
         self._lefts: dict[tuple, tuple[Value | Linear, frozenset[str]]] = {}
         self._hidden: dict[str, Formulas] = {}
+        self._decisive: dict[str, str] = {}
 
-    def _meanings(self, text: Text) -> dict[str, Key]:
-        """What the text's own names stand for: tensors, derivatives, or tensors for the expressions that they are."""
+    def _meanings(self, text: Text, broken: dict[str, str]) -> dict[str, Key]:
+        """What the text's own names stand for: tensors, derivatives, or tensors for the expressions that they are; or why nothing."""
         found: dict[str, Key] = {}
         tensors = tuple(t.name for t in text.program.tensors)
         for name, what in text.names.items():
             key = alias(what, tensors) or found.get(what)
             if key is None:
-                with contextlib.suppress(SymbpError):
+                try:
                     key = ("of", expression(self.quantities, what, True).tensor)
+                except SymbpError as error:
+                    broken[name] = str(error)
             if key is not None:
                 found[name] = key
         return found
@@ -117,27 +120,24 @@ class Formulas(Layers, Elsewhere):
     @staticmethod
     def _functions(given: Mapping[str, str]) -> dict[str, Callable]:
         found: dict[str, Callable] = {"sigma": SCALAR["sigmoid"]}
-        for letter, what in given.items():
-            found[letter.lstrip("\\")] = opaque(letter) if what in GENERIC else SCALAR.get(what, SCALAR["identity"])
-        return found
+        return found | {letter.lstrip("\\"): called(letter.lstrip("\\"), what) for letter, what in given.items()}
 
     @property
     def known(self) -> list[str]:
         """The names that a formula may use."""
-        return list(self.names.axes)
+        return [*self.names.axes, *self.names.broken]
 
-    def read(self, formula: str) -> Formula:
-        """The nodes of a formula; each sum has letters of its own.  Raises `SymbpError` with the place."""
-        if formula not in self._read:
+    def read(self, formula: str, far: bool = False) -> Formula:
+        """The nodes of a formula; each sum has letters of its own.  far: log a b is log(a b).  Raises `SymbpError` with the place."""
+        if (formula, far) not in self._read:
             scalars = [n for n, axes in self.names.axes.items() if not axes]
-            given = self.text.functions
-            functions = [*(letter.lstrip("\\") for letter in given)]
+            functions = [letter.lstrip("\\") for letter in self.text.functions]
             applied: list[tuple[Sym, Node]] = []
-            read = apart(read_formula(formula, self.known, functions, scalars, self.updates.timed, applied))
+            read = apart(read_formula(formula, self.known, functions, scalars, self.updates.timed, applied, far))
             for name, body in applied:
                 self._check_arguments(name, body)
-            self._read[formula] = read
-        return self._read[formula]
+            self._read[formula, far] = read
+        return self._read[formula, far]
 
     def judge(self, formula: str) -> Judgement:
         """The verdict on one formula, which may be a chain of equalities or an update.
@@ -145,6 +145,12 @@ class Formulas(Layers, Elsewhere):
         Where the text's axes are of one length by chance, it is judged at lengths that differ; where it is right at none of them, at the
         text's own.
         """
+        parts = statements(formula)
+        if parts != [formula]:
+            judged = [self.judge(part) for part in parts]
+            worst = min(range(len(parts)), key=lambda k: ORDER.index(judged[k].verdict))
+            self._decisive[formula] = parts[worst]
+            return judged[worst]
         found: list[tuple[Formulas, Judgement]] = []
         with contextlib.suppress(SymbpError, *INTERNAL):
             for other in self.elsewhere(self.read(formula)) if self.separate else ():
@@ -177,14 +183,23 @@ class Formulas(Layers, Elsewhere):
     def _judge_here(self, formula: str) -> Judgement:
         """The verdict at the text's own extents."""
         try:
-            read = self.read(formula)
-            return self.judged(read)
+            found = self.judged(self.read(formula))
+            if found.verdict == ILL_POSED and (text := text_of_letters(self.text, self.names, self.read(formula))) is not None:
+                self._hidden[formula] = Formulas(text)
+                return self._hidden[formula].judge(formula)
+            return self._read_on(formula, found) if found.verdict in (WRONG, ILL_POSED) else found
         except Unfit as error:
             return Judgement(ILL_POSED, str(error))
         except SymbpError as error:
             return Judgement(UNDECIDED, str(error))
         except INTERNAL as error:
             return Judgement(UNDECIDED, f"it could not be judged (internal: {type(error).__name__})")
+
+    def _read_on(self, formula: str, found: Judgement) -> Judgement:
+        """The verdict where a function without brackets is of all that stands behind it, if it is right so."""
+        other = self.read(formula, far=True)
+        again = self.judged(other) if other != self.read(formula) else found
+        return _with(again, "a function without brackets is of all that stands behind it") if again.verdict in (RIGHT, RIGHT_IF) else found
 
     def judged(self, formula: Formula) -> Judgement:
         """The verdict on a formula that has been read: the worst of its relations."""
@@ -221,6 +236,8 @@ class Formulas(Layers, Elsewhere):
                 other = formulas.stated_relation(left, right, sign)
                 if other.verdict in (RIGHT, RIGHT_IF) and agrees(self, formulas):
                     return _with(other, said)
+            if (downhill := mirrored(self, left, right, sign)) is not None:
+                return _with(downhill, "the velocity points downhill, θ := θ + v")
         if best.verdict == WRONG and is_change(left):
             convention = subtracted(self, left, right, sign)
             return Judgement(RIGHT_IF, f"right if {convention}") if convention else best
@@ -238,7 +255,7 @@ class Formulas(Layers, Elsewhere):
     def equality(self, left: Node, right: Node) -> Judgement:
         """The verdict on an equality."""
         first: Judgement | None = None
-        for reading, note in READINGS:
+        for reading, note in readings(left, right):
             found = self._under(left, right, reading, {})
             if found.verdict in (RIGHT, RIGHT_IF):
                 plain = reading.elementwise and MATRICES not in self._noted
@@ -325,15 +342,23 @@ class Formulas(Layers, Elsewhere):
         seed: int,
     ) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], set[str]]:
         """Both sides at one point, in each form in which they may be compared."""
+        units = {n.base for side in (left, right) for n in below(side) if is_letter(n, *UNITS) and not self.names.find(n, {})}
         with np.errstate(all="ignore"):
-            return self._both(left, right, reading, assumed, letters, kind, seed)
+            if not units:
+                return self._both(left, right, reading, assumed, letters, kind, seed, {})
+            for size in sorted({n for value in self.point(seed, kind, assumed).values.values() for n in value.shape}):
+                with contextlib.suppress(Unfit):
+                    return self._both(left, right, reading, assumed, letters, kind, seed, dict.fromkeys(units, size))
+            raise Unfit("a unit matrix of no size fits here")
 
     def _both(
-        self, left: Node, right: Node, reading: Reading, assumed: Mapping[str, str], letters: Mapping[str, int], kind: str, seed: int
+        self, left: Node, right: Node, reading: Reading, assumed: Mapping[str, str], letters: Mapping[str, int], kind: str, seed: int,
+        units: Mapping[str, int]
     ) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], set[str]]:
-        """The same, whatever floats give no value."""
+        """The same, whatever floats give no value, with unit matrices of some size."""
         point = self.point(seed, kind, assumed)
         meaning = self.meaning(point, left, right, reading, letters)
+        meaning.sizes |= units
         first = self._left(meaning, left, reading, letters, kind, seed, assumed)
         meaning.notes.discard(LAID_OUT)
         second = meaning.evaluate(right)
@@ -351,6 +376,7 @@ class Formulas(Layers, Elsewhere):
             sizes=dict(self.fixed),
             batch=self._batch(point),
             families=self._families(left, right),
+            constants=constants(left, right, self.names.axes),
         )
         made.prepare(left, right)
         return made
@@ -420,7 +446,7 @@ class Formulas(Layers, Elsewhere):
     def derived(self, formula: str) -> str:
         """The derived formula of what stands on the left, a derivative of the loss or a step of the optimiser, as LaTeX; else ""."""
         try:
-            left = self.read(formula).sides[0]
+            left = self.read(self._decisive.get(formula, formula)).sides[0]
             key = self._key_of(left)
             if key is None or key[1][0] != "of":
                 moved = self.updates.moved(left.factors[1] if is_change(left) else left, self.names, {})
@@ -440,7 +466,7 @@ class Formulas(Layers, Elsewhere):
     def subject(self, formula: str) -> tuple[str, str] | None:
         """The derivative (of, by) that a formula is about: the one on its left, or that of the loss by what it updates; else None."""
         try:
-            read = self.read(formula)
+            read = self.read(self._decisive.get(formula, formula))
             key = self._key_of(read.sides[0])
             if key is not None:
                 return (key[1][1], key[2]) if key[1][0] == "of" else None
@@ -475,6 +501,7 @@ class Formulas(Layers, Elsewhere):
         """The slips that would explain why the last relation of a formula is wrong, in words."""
         from symbp.verify.slips import explained
 
+        formula = self._decisive.get(formula, formula)
         if formula in self._hidden:
             return self._hidden[formula].slips(formula, pairs)
         if (formula, pairs) not in self._slips:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from symbp.verify.brackets import TRANSPOSES
-from symbp.verify.naming import Unknown, said, whole
+from symbp.verify.naming import ALL, Unknown, said, whole
 from symbp.verify.nodes import Lowered, Node, Norm, Number, Script, Sym, below, is_letter
 from symbp.verify.shapes import Unfit, Value, aligned
 
@@ -31,6 +31,7 @@ class Elements:
 
     def taken(self, array: np.ndarray, indices: Sequence[tuple[Node, bool] | None]) -> tuple[np.ndarray, tuple[str, ...]]:
         """An array at index expressions, one for each axis or None: the axes of the letters, sorted, and then those that stay."""
+        indices = [None if index is None or index[0] == ALL else index for index in indices]
         if len(indices) > array.ndim:
             shown = ", ".join(said(i[0]) for i in indices if i)
             raise Unfit(f"{len(indices)} indices ({shown}) stand at an array with {array.ndim} axes")

@@ -6,7 +6,9 @@ Stage: text → tokens → syntax tree → nodes.  What symbols mean is the busi
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     import lark
 
 LONGEST, DEEPEST, MOST_WORDS = 4_000, 60, 1_500
+BETWEEN = re.compile(r",?\s*(?:\\text\{,?\s*and\s*\}|\\mbox\{,?\s*and\s*\}|\\qquad|\\quad)")
+STATES = re.compile(r"=|\\leftarrow|\\gets|←|≔")
+CONDITION = re.compile(r"\s*(?:\\text|\\mbox|\\mathrm|\(|\[|\\left|if\b|for\b|where\b|\\forall)")
+LIES_IN = re.compile(r"\s*(?:\\in|∈)\s*(?:\\mathbb\s*\{?R\}?|ℝ)(?:\s*\^\s*(?:\{[^{}]*\}|\w))?\s*$")
 OPENING, CLOSING = (
     ("LP", "LB", "LS", "LG", "LI", "LBAR", "LNORM", "LCASES", "LMAT"),
     ("RP", "RB", "RS", "RG", "RBAR", "RNORM", "RCASES", "RMAT"),
@@ -53,12 +59,12 @@ SHOWN = {
 
 
 def read_formula(text: str, names: Iterable[str] = (), functions: Iterable[str] = (), numbers: Iterable[str] = (),
-                 timed: Iterable[str] = (), applied: list[tuple[Sym, Node]] | None = None) -> Formula:
+                 timed: Iterable[str] = (), applied: list[tuple[Sym, Node]] | None = None, far: bool = False) -> Formula:
     r"""The nodes of a formula with at least two sides.
 
     names: what is known, words of several letters among it.  functions: symbols that call a function.  numbers: names whose
     arguments may be written behind them, such as the J of J(θ).  timed: names behind which (t) may stand.
-    applied: takes the names with brackets behind them, J(θ), and what these hold.
+    applied: takes the names with brackets behind them, J(θ), and what these hold.  far: log a b is log(a b), and not log(a) b.
     Raises `SymbpError` with the place and what could stand there.
 
     >>> read_formula("x + = y")
@@ -68,7 +74,7 @@ def read_formula(text: str, names: Iterable[str] = (), functions: Iterable[str] 
     ('=',)
     """
     names = tuple(names)
-    structure = Structure(names, tuple(functions), tuple(numbers), tuple(timed))
+    structure = Structure(names, tuple(functions), tuple(numbers), tuple(timed), far)
     formula = _whole(text, names, structure)
     if applied is not None:
         applied += structure.applied
@@ -77,12 +83,22 @@ def read_formula(text: str, names: Iterable[str] = (), functions: Iterable[str] 
     return formula
 
 
+def statements(text: str) -> list[str]:
+    r"""The formulas of which a text consists: those between which an "and" or wide space stands, without what says where a side lies.
+
+    >>> statements(r"\frac{\partial J}{\partial L} = 1 \; \text{and} \; a = b \in \mathbb{R}^q")
+    ['\\frac{\\partial J}{\\partial L} = 1 \\;', '\\; a = b']
+    """
+    parts = [LIES_IN.sub("", part).strip() for part in BETWEEN.split(text)]
+    return parts if len(parts) > 1 and all(STATES.search(part) and not CONDITION.match(part) for part in parts) else [LIES_IN.sub("", text)]
+
+
 def _whole(text: str, names: tuple[str, ...], structure: Structure) -> Formula:
     import lark
 
     if len(text) > LONGEST:
         raise SymbpError(f"the formula has {len(text)} characters; {LONGEST} are the most")
-    found = words(text, names)
+    found = _assigned(words(text, names))
     if len(found) > MOST_WORDS:
         raise SymbpError(f"the formula has {len(found)} symbols; {MOST_WORDS} are the most")
     depth = max(itertools.accumulate((w.kind in OPENING) - (w.kind in CLOSING) for w in found), default=0)
@@ -92,6 +108,16 @@ def _whole(text: str, names: tuple[str, ...], structure: Structure) -> Formula:
     for word in found:
         _feed(parser, lark.Token(word.kind, word.value, start_pos=word.start, end_pos=word.end), text, word)
     return structure.formula(_feed(parser, lark.Token("$END", ""), text, None))
+
+
+def _assigned(found: list[Word]) -> list[Word]:
+    """w → w' = …, and w → …, as an update of w."""
+    depth = list(itertools.accumulate((w.kind in OPENING) - (w.kind in CLOSING) for w in found))
+    outside = [k for k, w in enumerate(found) if not depth[k] and w.kind in ("TO", "EQ", "DEFINED", "BECOMES")]
+    if not outside or found[outside[0]].kind != "TO" or any(found[k].kind == "TO" for k in outside[1:]):
+        return found
+    sign, behind = found[outside[0]], outside[1] if len(outside) > 1 else outside[0]
+    return [*found[: outside[0]], replace(sign, kind="BECOMES"), *found[behind + 1 :]]
 
 
 def _feed(

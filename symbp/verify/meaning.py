@@ -6,7 +6,7 @@ calculated at once, one axis for each letter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ import sympy as sp
 from symbp.verify.calls import Calls
 from symbp.verify.indexing import Elements, plain
 from symbp.verify.linear import Linear
-from symbp.verify.naming import Named, Names, Unknown
+from symbp.verify.naming import ALL, Named, Names, Unknown
 from symbp.verify.nodes import Big, Lowered, Node, Norm, Number, Product, Relation, Row, Sym, below, is_letter
 from symbp.verify.points import Key, Point
 from symbp.verify.shapes import Unfit, Value, divided, matrix, number, outer, plus, product, stacked, times
@@ -26,8 +26,9 @@ from symbp.verify.wording import QUOTIENT
 
 LAID_OUT, MATRICES = "derivatives with a layout", "products of matrices"
 """What an evaluation notes: that it met a derivative that has a layout; that more was multiplied than numbers and vectors of one shape."""
+UNITS = ("I", "E")
+"""Letters of the unit matrix, where nothing else is called so."""
 SAMPLES = ("N", "m", "n", "M", "B")
-RATES = {"eta": "alpha", "lr": "alpha", "epsilon": "epsilon", "gamma": "alpha", "lambda": "alpha", "mu": "alpha", "rho": "alpha"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Reading:
 
     rows: vectors are rows.  elementwise: vectors side by side are multiplied element by element.  transposed: derivatives by matrices,
     and of vectors by vectors, are laid out transposed.  base: from what indices count.  power: x^2 is a power also where there is an x2.
+    lengths: |x| of a vector is its length, and not the sizes of its elements.
     """
 
     rows: bool = False
@@ -43,6 +45,7 @@ class Reading:
     transposed: bool = False
     base: int = 1
     power: bool = False
+    lengths: bool = False
 
 
 READINGS: tuple[tuple[Reading, str], ...] = (
@@ -57,12 +60,22 @@ READINGS: tuple[tuple[Reading, str], ...] = (
 )
 
 
+def readings(*nodes: Node) -> Iterator[tuple[Reading, str]]:
+    """The readings of some nodes, the plainest first, and the convention that each is, or ""."""
+    bars = any(isinstance(n, Norm) and not n.order for node in nodes for n in below(node))
+    for reading, note in READINGS:
+        yield reading, note
+        if bars:
+            yield replace(reading, lengths=True), note
+
+
 @dataclass
 class Meaning(Calls, Sums, Slopes, Elements):
     """The values that a formula's nodes have at a point.
 
     aliases: names that stand for a quantity.  functions: what a letter calls.  letters: values of the letters that count names.
     extents: how far indices run; sizes: what letters such as N are.  notes: under which conventions something was read.
+    constants: what letters such as η mean in an update, where no name of the text is theirs.
     """
 
     point: Point
@@ -76,6 +89,7 @@ class Meaning(Calls, Sums, Slopes, Elements):
     notes: set[str] = field(default_factory=set)
     batch: int | None = None
     families: frozenset[str] = frozenset()
+    constants: Mapping[str, str] = field(default_factory=dict)
 
     # before evaluation
 
@@ -91,6 +105,9 @@ class Meaning(Calls, Sums, Slopes, Elements):
         for n in found:
             if isinstance(n, Big):
                 self.learn_bounds(n)
+        for letter in (c for n in found if isinstance(n, Big) for c in n.letters if c not in self.extents and c.endswith("′")):
+            if letter.rstrip("′") in self.extents:
+                self.learn(letter, self.extents[letter.rstrip("′")])
 
     def _learn_from(self, sym: Sym) -> None:
         found = self.find(sym)
@@ -98,7 +115,7 @@ class Meaning(Calls, Sums, Slopes, Elements):
             return
         shape = self._shape(found.name)
         for (index, _), extent in zip(found.indices, shape):
-            if is_letter(index) and index.base not in self.letters:
+            if is_letter(index) and index != ALL and index.base not in self.letters:
                 self.learn(index.base, extent)
 
     def _learn_from_value(self, node: Lowered) -> None:
@@ -199,12 +216,14 @@ class Meaning(Calls, Sums, Slopes, Elements):
             return self._raise_all(self.number(sp.pi), node.sups)
         if node.base == "delta" and len(node.subs) == 2 and not node.sups:
             return self.bracket(Relation("=", node.subs[0].body, node.subs[1].body))
-        if node.base in ("I", "E") and not node.subs and not node.sups:
+        if is_letter(bare, *UNITS) and node.base in self.sizes:
+            return Value(self.point.numbers.convert(np.eye(self.sizes[node.base], dtype=int).astype(object)))
+        if is_letter(bare, *UNITS):
             raise Unknown("the size of a unit matrix is not told; write δ_{ij} with indices")
         if is_letter(bare) and (size := self._size(node.base)) is not None:
             return self._raise_all(self.number(size), node.sups)
-        if is_letter(bare) and node.base in RATES and RATES[node.base] in self.names.axes:
-            return self._raise_all(self.value(Sym(RATES[node.base])), node.sups)
+        if is_letter(bare) and node.base in self.constants:
+            return self._raise_all(self.value(Sym(self.constants[node.base])), node.sups)
         raise self.names.unknown(node)
 
     def _size(self, letter: str) -> int | None:
@@ -273,6 +292,8 @@ class Meaning(Calls, Sums, Slopes, Elements):
                 total = times(total, factor)
             elif sign == "otimes":
                 total = outer(total, factor)
+            elif ones[k - 1] and total.is_number and factor.is_vector and factor.shape[0] == 1 and not node.factors[k - 1].sups:
+                total = times(total, factor)  # a column of ones: every row is the factor
             elif ones[k - 1] and total.is_number and not factor.is_number:
                 axis = -2 if node.factors[k - 1].sups else -1
                 total = times(total, Value(factor.array.sum(axis=axis, keepdims=True), factor.letters))

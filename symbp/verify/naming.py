@@ -16,6 +16,8 @@ from symbp.suggest import nearest
 from symbp.verify.brackets import TRANSPOSES
 from symbp.verify.nodes import Big, Negative, Node, Number, Script, Sum, Sym, below, is_letter
 
+ALL = Sym(":")
+"""Stands for the index of an axis that stays whole before one that has an index."""
 COUNTING = ("l", "t", "tau", "k")
 LAST = ("L", "T", "H", "D")
 
@@ -35,12 +37,16 @@ class Named:
 
 @dataclass
 class Names:
-    """The names that a formula may use, by how they are written, and how many axes each has."""
+    """The names that a formula may use, by how they are written, and how many axes each has.
+
+    broken: names that cannot be calculated, and why.  columns: whether samples, the (i) of x^{(i)}, are the last axis, and not the first.
+    """
 
     axes: Mapping[str, int]
     transposes: bool = True
     plain: dict[str, str] = field(default_factory=dict)
     broken: Mapping[str, str] = field(default_factory=dict)
+    columns: bool = False
     depth: int = 0
     _found: dict[tuple, Named | None] = field(default_factory=dict, repr=False)
     _last: dict[Node, dict[str, int]] = field(default_factory=dict, repr=False)
@@ -84,7 +90,7 @@ class Names:
     def _rest(self, name: str, sym: Sym, pieces: Sequence[tuple[str, Script]], letters: Mapping[str, int]) -> Named | None:
         """What the scripts that are no part of the name are; None where they can be nothing."""
         indices: list[tuple[Node, bool]] = [(i, True) for i in sym.at]
-        sups = []
+        sups, above = [], []
         for kind, script in pieces:
             transposed = is_letter(script.body, *TRANSPOSES)
             if kind == "_":
@@ -92,13 +98,15 @@ class Names:
             elif kind == "^" and script.shape and not transposed:
                 if not (is_letter(script.body) or isinstance(script.body, Number)) or is_letter(script.body, "l", *LAST):
                     return None
-                indices.insert(0, (script.body, False))
+                above.append((script.body, False))
             elif kind == "^":
                 if is_letter(script.body, "l") and not transposed and "l" not in letters:
                     return None
                 sups.append(script)
-        if len(indices) > self.axes[name]:
+        if len(indices) + len(above) > self.axes[name]:
             return None
+        gap = [(ALL, False)] * (self.axes[name] - len(indices) - len(above)) if above else []
+        indices = [*indices, *gap, *above] if self.columns else [*above[::-1], *indices]
         return Named(name, tuple(indices), tuple(sups))
 
     def _text(self, script: Script, letters: Mapping[str, int], kind: str) -> str | None:
@@ -117,9 +125,10 @@ class Names:
 
     def unknown(self, sym: Sym) -> Unknown:
         """The error for a symbol without meaning, with the nearest names."""
-        why = next((why for name, why in self.broken.items() if _bare(name) == _bare(sym.base)), None)
-        if why is not None:
-            return Unknown(f"{sym.base} cannot be calculated: {why}")
+        written = {_bare(sym.base), _bare(said(replace(sym, sups=tuple(s for s in sym.sups if not is_letter(s.body, *TRANSPOSES)))))}
+        name, why = next(((name, why) for name, why in self.broken.items() if _bare(name) in written), ("", ""))
+        if why:
+            return Unknown(f"{name} cannot be calculated: {why}")
         shown = said(replace(sym, sups=tuple(s for s in sym.sups if not is_letter(s.body, *TRANSPOSES))))
         return Unknown(f"nothing is called {shown} here{nearest(shown, [n for n in self.axes if ' ' not in n])}")
 

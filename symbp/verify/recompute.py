@@ -27,7 +27,8 @@ from symbp.verify.wording import IllPosed, Quantity
 
 FEW_STEPS, MOST_TYPOS, MOST_DERIVED = 30, 6, 12
 
-NO_VALUE = "it has no finite value: a division by zero, a logarithm of no positive number, or numbers beyond all bounds"
+NO_VALUE = ("it has no finite value: a division by zero, a logarithm of no positive number, numbers beyond all bounds, "
+            "or a function of which only the name is given")
 
 
 @dataclass

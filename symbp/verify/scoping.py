@@ -19,10 +19,29 @@ def apart(formula: Formula) -> Formula:
     >>> sorted(n.letters[0] for _, n in walk(found) if isinstance(n, Big))
     ['k', 'k#1']
     """
+    formula = _unprimed(formula, _primed(formula))
     counts = Counter(letter for _, n in walk(formula) if isinstance(n, Big) for letter in n.letters)
     free = _free(formula, frozenset())
     twice = {letter for letter, count in counts.items() if count > 1 or letter in free}
     return _renamed(formula, twice, set(counts) - twice | free, itertools.count(1)) if twice else formula
+
+
+def _primed(formula: Formula) -> set[str]:
+    """The index letters with primes, as in Σ_{j'} u_{j'}."""
+    below_ = {n.base + "'" * n.primes for _, s in walk(formula) if isinstance(s, Sym) for script in s.subs for _, n in walk(script.body)
+              if isinstance(n, Sym) and n.primes and not (n.subs or n.sups or n.at)}
+    return below_ | {letter for _, n in walk(formula) if isinstance(n, Big) for letter in n.letters if letter.endswith("'")}
+
+
+def _unprimed(node: Node, letters: set[str]) -> Node:
+    """The node with each of these letters as a letter of its own, j′."""
+    if not letters:
+        return node
+    if isinstance(node, Sym) and not (node.subs or node.sups or node.at) and node.base + "'" * node.primes in letters:
+        return Sym(node.base + "′" * node.primes)
+    if isinstance(node, Big):
+        node = replace(node, letters=tuple(k.replace("'", "′") if k in letters else k for k in node.letters))
+    return mapped(node, lambda n: _unprimed(n, letters))
 
 
 def _free(node: Node, inside: frozenset[str]) -> set[str]:

@@ -20,7 +20,7 @@ from symbp.verify.changes import Change, Scope, changes
 from symbp.verify.composite import missing
 from symbp.verify.deciding import NEAR, difference
 from symbp.verify.linear import Linear
-from symbp.verify.meaning import READINGS, Meaning, Reading
+from symbp.verify.meaning import Meaning, Reading, readings
 from symbp.verify.naming import bound
 from symbp.verify.nodes import (
     Big,
@@ -80,7 +80,7 @@ class _Search:
     def _different_readings(self) -> tuple[Reading, ...]:
         """The readings under which both sides have values, one for each pair of values; at most three."""
         found: list[tuple[Reading, list]] = []
-        for reading, _ in READINGS:
+        for reading, _ in readings(self.left, self.right):
             try:
                 sides = self._sides(self.right, reading)
             except (SymbpError, ArithmeticError, ValueError, TypeError, IndexError):

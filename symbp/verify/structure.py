@@ -58,8 +58,10 @@ if TYPE_CHECKING:
 class Structure:
     """Makes nodes of a syntax tree; it knows names and functions, not values."""
 
-    def __init__(self, names: Sequence[str], functions: Sequence[str], numbers: Sequence[str], timed: Sequence[str] = ()) -> None:
+    def __init__(self, names: Sequence[str], functions: Sequence[str], numbers: Sequence[str], timed: Sequence[str] = (),
+                 far: bool = False) -> None:
         self.names, self.functions, self.numbers, self.timed = frozenset(names), frozenset(functions), frozenset(numbers), frozenset(timed)
+        self.far = far  # whether log a b is log(a b)
         self.applied: list[tuple[Sym, Node]] = []  # names with brackets behind them, J(θ), which fall away
 
     def formula(self, tree: Tree) -> Formula:

@@ -15,6 +15,7 @@ from pydantic import Field
 from symbp.errors import SymbpError
 from symbp.language.conventions import Conventions
 from symbp.language.equation import Equation
+from symbp.language.functions import Defined, define
 from symbp.language.program import Program
 from symbp.language.scope import CONSTANTS, Scope, learn
 from symbp.language.syntax import read_tree
@@ -24,6 +25,7 @@ from symbp.netfile import network as network_of
 from symbp.optim import OPTIMIZERS, Optimizer
 from symbp.settings import Count, Identifier, NetworkError, Settings, place, quoted, read_typed
 from symbp.suggest import nearest
+from symbp.verify.calls import called
 from symbp.verify.claims import floats
 
 if TYPE_CHECKING:
@@ -136,6 +138,7 @@ def _of_equations(tables: Mapping[str, Any], values: Mapping[str, np.ndarray]) -
     with place("[network]"):
         written = Equations(**tables["network"])
         reader = _TextReader(written.indices, written.parameters)
+        reader.scope.functions = {**reader.scope.functions, **_functions(written.functions)}
         trees = [read_tree(text, "equation") for text in written.equations]
         integers = {*written.integers} | {name for tree in trees for name in _positions(tree)}
         shapes = _shapes(written, values)
@@ -150,6 +153,12 @@ def _of_equations(tables: Mapping[str, Any], values: Mapping[str, np.ndarray]) -
         loss, program = _loss(written, program, reader)
     return TextNet(program, loss, _optimizer(tables), {}, written.names, written.functions, reader.broken,
                    tuple(written.samples), written.batch or 0)
+
+
+def _functions(given: Mapping[str, str]) -> dict[str, type[Defined]]:
+    """What the letters of a text call in its equations."""
+    found = {letter.lstrip("\\"): called(letter.lstrip("\\"), what) for letter, what in given.items()}
+    return {letter: f if isinstance(f, type) and issubclass(f, Defined) else define(letter, f) for letter, f in found.items()}
 
 
 def _shapes(written: Equations, values: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:

@@ -45,6 +45,10 @@ class Word:
     end: int
 
 
+EATEN = re.compile("[\x07\x08\x0b\x0c\x1b]|\t(?:heta|au|imes|anh|ext|op|ilde|o )|\n(?:abla|eq|u[ _^]|ot)|\r(?:ho|ight)")
+"""What is left of a command whose backslash and first letter were read as a control character."""
+
+
 def words(text: str, names: Iterable[str] = ()) -> list[Word]:
     r"""The tokens of a formula.
 
@@ -53,10 +57,13 @@ def words(text: str, names: Iterable[str] = ()) -> list[Word]:
     >>> [w.value for w in words(r"\mathbf{W}^{\top}\!\left(\hat{y}\right)", ["yhat"])]
     ['W', '^', '{', '⊤', '}', '(', 'yhat', ')']
     """
+    if eaten := EATEN.search(text):
+        raise SymbpError(f"the formula has a control character {place(text, eaten.start())}: in double quotes TOML takes \\f, \\t, \\n and "
+                         "the like for such; write LaTeX in single quotes")
     found = list(_Reader(text, names).read())
     while found and found[-1].kind in ("COMMA", "DOTS", "POINT"):
         found.pop()
-    return list(_placed([w for w in _bars(_digits(found)) if w.kind not in ("POINT", "DOTS")]))
+    return list(_placed([w for w in _bars([*_digits(found)]) if w.kind not in ("POINT", "DOTS")]))
 
 
 class _Reader:
@@ -338,49 +345,43 @@ def _pattern(longer: tuple[str, ...]) -> re.Pattern:
     return re.compile("(?:" + "|".join(map(re.escape, longer)) + r")(?![A-Za-z0-9])") if longer else None
 
 
+BEFORE_A_VALUE = frozenset({
+    "PLUS", "MINUS", "LP", "LB", "LG", "LS", "EQ", "CMP", "COMMA", "DOT", "CROSS", "ODOT", "STAR", "OVER", "BECOMES", "DEFINED", "UP",
+    "DOWN", "AMP", "NL", "FRAC", "LCASES", "LMAT", "GROWS",
+})
+"""Kinds of tokens behind which a bar can only open."""
+GROUPS = {"LP": 1, "LB": 1, "LS": 1, "LG": 1, "RP": -1, "RB": -1, "RS": -1, "RG": -1}
+
+
 def _bars(found: list[Word]) -> Iterator[Word]:
-    """| and ‖ as opening or closing, by what stands before."""
+    """| and ‖ as opening or closing, by what stands before; | as "given" where it has no partner."""
     open_: list[str] = []
     before = "PLUS"
-    for w in found:
+    for k, w in enumerate(found):
         kind = w.kind
         if kind in ("BAR", "NORM"):
-            starts = before in (
-                "PLUS",
-                "MINUS",
-                "LP",
-                "LB",
-                "LG",
-                "LS",
-                "EQ",
-                "CMP",
-                "COMMA",
-                "DOT",
-                "CROSS",
-                "ODOT",
-                "STAR",
-                "OVER",
-                "BECOMES",
-                "DEFINED",
-                "UP",
-                "DOWN",
-                "AMP",
-                "NL",
-                "FRAC",
-                "LCASES",
-                "LMAT",
-                "GROWS",
-            )
+            starts = before in BEFORE_A_VALUE
             left, right = ("LBAR", "RBAR") if kind == "BAR" else ("LNORM", "RNORM")
             if open_ and open_[-1] == right and not starts:
                 kind = open_.pop()
-            elif starts or kind == "NORM":
+            elif starts or kind == "NORM" or _has_partner(found, k):
                 open_.append(right)
                 kind = left
             else:
                 kind = "MID"
         before = kind
         yield Word(kind, w.value, w.start, w.end)
+
+
+def _has_partner(found: list[Word], k: int) -> bool:
+    """Whether an odd number of bars follows before the group ends in which this one stands."""
+    depth = bars = 0
+    for w in found[k + 1 :]:
+        depth += GROUPS.get(w.kind, 0)
+        if depth < 0:
+            break
+        bars += w.kind == "BAR" and not depth
+    return bars % 2 == 1
 
 
 def place(text: str, at: int) -> str:

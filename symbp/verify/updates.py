@@ -4,7 +4,7 @@ Stage: nodes with marks of old and new → nodes in which "new w" is a name of i
 """
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from symbp.calculus.differentiate import adjoint
@@ -139,7 +139,7 @@ class Updates:
         if name in self.moving and steps_apart(own, marked) < -1:
             return self._earlier(bare)
         is_new = own == "new" or own in ("+1", "0", "-1") and own == marked or \
-            not own and states == "new" and name != target and not self.moving.get(name, True)
+            (not own or not marked and own in ("0", "+1")) and states == "new" and name != target and not self.moving.get(name, True)
         if not is_new or f"new {name}" not in self.names:
             return bare
         return replace(bare, base=f"new {bare.base}")
@@ -149,6 +149,24 @@ class Updates:
         if isinstance(self.text.optimizer, Momentum):
             raise SymbpError(f"{bare.base} of two steps before is no part of the optimiser's state here; write the step with the velocity")
         return Sym(f"{bare.base} of two steps before")
+
+
+def constants(left: Node, right: Node, names: Collection[str]) -> dict[str, str]:
+    r"""What the letters of an update that are no names of the text mean: η, or γ beside no other rate, is α; γ beside one is β.
+
+    >>> w, new = Sym("w"), Sym("new w")
+    >>> constants(new, Product((Sym("eta"), w), ("",)), {"w", "alpha"})
+    {'eta': 'alpha'}
+    >>> constants(new, Sum((Product((Sym("gamma"), w), ("",)), Sym("eta"))), {"w", "alpha", "beta"})
+    {'eta': 'alpha', 'gamma': 'beta'}
+    """
+    if not any(isinstance(n, Sym) and n.base.startswith("new ") for n in below(left)):
+        return {}
+    letters = sorted({n.base for n in below(right) if isinstance(n, Sym) and n.base not in names})
+    rated = any(n.base in ("alpha", "eta", "lr") for n in below(right) if isinstance(n, Sym))
+    means = {"eta": "alpha", "lr": "alpha", "lambda": "weight_decay", "mu": "beta", "rho": "beta",
+             **({"gamma": "beta"} if rated else {"gamma": "alpha", "epsilon": "alpha"})}
+    return {letter: means[letter] for letter in letters if means.get(letter) in names}
 
 
 def steps_apart(own: str, marked: str) -> int:

@@ -93,6 +93,7 @@ WORDS = (
     "LeakyReLU", "sin", "cos", "max", "min", "mean", "sqrt", "softplus", "sign", "sgn", "erf", "abs", "trace", "Tr", "tr", "otherwise",
     "if", "else", "for", "and", "sum", "step", "silu", "gelu", "swish", "elu", "leaky_relu", "Softmax", "Sigmoid", "Tanh", "rot180",
     "vec", "var", "Var", "logsumexp", "argmax", "argmin", "sigm", "identity", "BatchNorm", "concat", "maximum", "minimum", "flip",
+    "ELU", "GELU", "SiLU", "Swish", "Softplus", "SoftPlus", "prod",
     "when", "where", "dot", "outer", "transpose", "power", "square", "multiply", "np", "Diag",
 )
 """Words that are one symbol."""

@@ -1,0 +1,185 @@
+r"""Ways of writing that further books and courses have: w → w', Σ_{j'}, |a| for a length, I, ∇², "and", dZ for m ∂J/∂Z, log without brackets."""
+from __future__ import annotations
+
+import pytest
+
+from symbp.errors import SymbpError
+from symbp.settings import NetworkError
+from symbp.verify.claimfile import parse
+from symbp.verify.formulas import Formulas
+from symbp.verify.verdict import verdicts
+
+TEXTS = {
+    "ridge": """[network]
+equations = ["p[n] = sum(d, X[n,d]*w[d])", "J = sum(n, (y[n] - p[n])^2) + lam*sum(d, w[d]^2)"]
+loss = "J"
+parameters = ["w"]
+[values]
+X = [[1, 2], [0.5, 1], [3, -1]]
+y = [1, 2, 0.3]
+w = [0.5, -0.5]
+lam = 0.1
+""",
+    "softmax": """[network]
+equations = ["p[k] = softmax(k, z[k])", "L = -sum(k, t[k]*log(p[k]))"]
+loss = "L"
+facts = ["sum(k, t[k]) == 1"]
+[values]
+z = [1, 2, 3, 1]
+t = [0, 0, 1, 0]
+""",
+    "cosine": """[network]
+equations = ["na = sqrt(sum(i, a[i]^2))", "nb = sqrt(sum(i, b[i]^2))", "c = sum(i, a[i]*b[i])/(na*nb)", "s = abs(u)"]
+loss = "c"
+[values]
+u = 0.4
+a = [1, 2, 3]
+b = [0.5, -1, 2]
+""",
+    "gauss": """[network]
+equations = ["l = log(2*pi)/2 + log(s) + (u - m)^2/(2*s^2)", "q[j] = tanh(sum(i, W[j,i]*x[i]))"]
+loss = "l"
+facts = ["s > 0"]
+[values]
+W = [[1, 2], [0.5, 1], [3, -1]]
+x = [1, 2]
+u = 1.2
+m = 0.5
+s = 0.8
+""",
+    "columns": """[network]
+convention = "column"
+equations = ["Z1[h,i] = sum(k, W1[h,k]*X[k,i]) + b1[h]", "A1[h,i] = tanh(Z1[h,i])", "Z2[o,i] = sum(h, W2[o,h]*A1[h,i]) + b2[o]",
+             "A2[o,i] = sigmoid(Z2[o,i])", "J = -sum(o, i, Y[o,i]*log(A2[o,i]) + (1 - Y[o,i])*log(1 - A2[o,i]))/m"]
+loss = "J"
+parameters = ["W1", "b1", "W2", "b2"]
+names = { dW2 = "dJ/dW2", dW1 = "dJ/dW1", db2 = "dJ/db2", dZ2 = "m*dJ/dZ2", dZ1 = "m*dJ/dZ1", odd = "dJ/dQ" }
+functions = { g = "tanh" }
+[values]
+X = [[1, 2, 3], [0.5, -1, 1]]
+Y = [[1, 0, 1]]
+m = 3
+W1 = [[0.1, 0.2], [0.3, 0.4], [0.5, 0.6], [0.2, 0.1]]
+b1 = [0, 0.1, 0.2, 0.3]
+W2 = [[0.1, 0.2, 0.3, 0.4]]
+b2 = [0.1]
+""",
+    "generic": """[network]
+equations = ["z[j] = sum(i, W[j,i]*x[i])", "h[j] = phi(z[j])", "L = sum(j, (h[j] - y[j])^2)/2", "s = lam*sum(j, i, W[j,i]^2)/2", "J = L + s"]
+loss = "J"
+parameters = ["W"]
+functions = { phi = "generic" }
+[values]
+x = [1, 0.2]
+W = [[0.5, 0.1], [1, 1], [0.3, 0.2]]
+y = [1, 0, 2]
+lam = 0.1
+""",
+}
+CLAIMS = [
+    ("ridge", r"w \rightarrow w' = w - 2 \eta (lam w - X^T (y - X w))", "right"),
+    ("ridge", r"w \to w - \eta \nabla_w J", "right"),
+    ("ridge", r"w \rightarrow w' = w + \eta \nabla_w J", "wrong"),
+    ("ridge", r"J = \|y - X w\|^2 + \lambda \|w\|^2", "ill-posed"),  # λ is no name of the text, and no learning rate either
+    ("ridge", r"w := w - \gamma \nabla_w J", "right"),
+    ("ridge", r"\nabla_w J = 2 (X^T X + lam I) w - 2 X^T y", "right"),
+    ("ridge", r"\nabla_w J = 2 (X^T X - lam I) w - 2 X^T y", "wrong"),
+    ("ridge", r"\nabla_w^2 J = 2 (X^T X + lam I)", "right"),
+    ("ridge", r"\nabla^2_w J = 2 X^T X", "wrong"),
+    ("softmax", r"p_k = \frac{e^{z_k}}{\sum_{k'=1}^{K} e^{z_{k'}}}", "right"),
+    ("softmax", r"p_k = \frac{e^{z_k}}{\sum_{k'} e^{z_k}}", "wrong"),
+    ("softmax", r"\frac{\partial p_k}{\partial z_{k'}} = p_k (\delta_{kk'} - p_{k'})", "right"),
+    ("softmax", r"\frac{\partial p_k}{\partial z_{k'}} = p_k (\delta_{kk'} - p_k)", "wrong"),
+    ("softmax", r"\frac{\partial p}{\partial z} = \mathrm{diag}(p)(I - \mathbf{1} p^T)", "right"),
+    ("cosine", r"\frac{\partial c}{\partial a_i} = \frac{b_i}{|a||b|} - c \cdot \frac{a_i}{|a|^2}", "right"),
+    ("cosine", r"\frac{\partial c}{\partial a_i} = \frac{b_i}{|a||b|} - c \cdot \frac{a_i}{|a|}", "wrong"),
+    ("cosine", r"c = \frac{a^T b}{|a| |b|}", "right"),
+    ("cosine", r"\log|u| = \log s", "right"),
+    ("cosine", r"\frac{d}{du} |u| = \mathrm{sign}(u)", "right"),
+    ("gauss", r"l = -\ln \frac{1}{\sqrt{2\pi} s} e^{-\frac{(u-m)^2}{2 s^2}}", "right-if"),
+    ("gauss", r"l = -\ln \frac{1}{\sqrt{2\pi} s} e^{\frac{(u-m)^2}{2 s^2}}", "wrong"),
+    ("gauss", r"q = \tanh W x", "right-if"),
+    ("gauss", r"\tanh(a) = \frac{e^a - e^{-a}}{e^a + e^{-a}}", "right"),  # a is no name of the text: a number, whichever
+    ("gauss", r"\tanh(a) = \frac{e^a + e^{-a}}{e^a - e^{-a}}", "wrong"),
+    ("gauss", r"\mathrm{GELU}(v) = \frac{v}{2} (1 + \mathrm{erf}(v / \sqrt{2}))", "right"),
+    ("columns", r"dZ^{[2]} = A^{[2]} - Y", "right"),
+    ("columns", r"dZ^{[2]} = \frac{1}{m}(A^{[2]} - Y)", "wrong"),
+    ("columns", r"dZ^{[1]} = W^{[2]T} dZ^{[2]} * g'(Z^{[1]})", "right"),
+    ("columns", r"dW^{[1]} = \frac{1}{m} dZ^{[1]} X^T", "right"),
+    ("columns", r"db^{[2]} = \frac{1}{m} \sum_{i=1}^{m} dZ^{[2](i)}", "right"),
+    ("columns", r"db^{[2]} = \sum_{i=1}^{m} dZ^{[2](i)}", "wrong"),
+    ("columns", r"odd = 1", "undecided"),
+    ("generic", r"\frac{\partial J}{\partial L} = 1 \; \text{and} \; \frac{\partial J}{\partial s} = 1", "right"),
+    ("generic", r"\frac{\partial J}{\partial L} = 1 \; \text{and} \; \frac{\partial J}{\partial s} = 2", "wrong"),
+    ("generic", r"\frac{\partial J}{\partial h} = h - y \in \mathbb{R}^q", "right"),
+    ("generic", r"\frac{\partial J}{\partial W} = \text{prod}(\frac{\partial J}{\partial h}, \frac{\partial h}{\partial W}) + \text{prod}("
+                r"\frac{\partial J}{\partial s}, \frac{\partial s}{\partial W}) = ((h - y) \odot \phi'(z)) x^\top + lam W", "right"),
+    ("generic", r"\frac{\partial J}{\partial W} = ((h - y) \odot \phi(z)) x^\top + lam W", "wrong"),
+]
+
+
+@pytest.fixture(scope="module")
+def texts() -> dict[str, Formulas]:
+    return {name: Formulas(parse(text + '[[claims]]\nformula = "J = J"\n')) for name, text in TEXTS.items()}
+
+
+@pytest.mark.parametrize(("text", "formula", "verdict"), CLAIMS)
+def test_a_formula_as_books_write_it(text: str, formula: str, verdict: str, texts: dict[str, Formulas]) -> None:
+    found = texts[text].judge(formula)
+    assert found.verdict == verdict, found.note
+
+
+def test_a_name_that_means_nothing_says_why(texts: dict[str, Formulas]) -> None:
+    assert "odd cannot be calculated" in texts["columns"].judge("odd = 1").note and "Q" in texts["columns"].judge("odd = 1").note
+
+
+MOMENTUM = """[network]
+equations = ["a[n] = sum(d, X[n,d]*w[d])", "J = sum(n, (a[n] - y[n])^2)/2"]
+loss = "J"
+parameters = ["w"]
+[optimizer]
+type = "momentum"
+learning_rate = 0.1
+beta = 0.9
+[values]
+X = [[1, 2], [0.5, 1], [3, -1]]
+y = [1, 2, 0.3]
+w = [0.5, -0.5]
+"""
+
+
+@pytest.mark.parametrize(("claims", "expected"), [
+    ([r"v := \mu v - \eta \nabla_w J", "w := w + v"], ["right-if", "right-if"]),
+    ([r"v_t = \gamma v_{t-1} + \eta \nabla_w J", "w = w - v_t"], ["right", "right"]),
+    ([r"v_t = \gamma v_{t-1} + \eta \nabla_w J", "w = w + v_t"], ["right", "wrong"]),
+    ([r"v_{t+1} = \beta v_t - \alpha \nabla_w J", "w_{t+1} = w_t + v_{t+1}"], ["right-if", "right-if"]),
+    ([r"v := \beta v - \alpha \nabla_w J", "w := w - v"], ["wrong", "right"]),  # one of the two has the wrong sign
+])
+def test_the_velocity_of_momentum_in_both_signs(claims: list[str], expected: list[str]) -> None:
+    formulas = Formulas(parse(MOMENTUM + "".join(f"[[claims]]\nformula = '{c}'\n" for c in claims)))
+    assert [formulas.judge(c).verdict for c in claims] == expected
+
+
+def test_numbers_before_a_function_of_which_only_the_name_is_given() -> None:
+    """By hand: z0 = 0.5 + 0.1 * 0.2 = 0.52; of h0 = φ(z0) nothing is known."""
+    text = parse(TEXTS["generic"] + '[[claims]]\nof = "z[0]"\nvalue = "0.52"\n[[claims]]\nof = "h[0]"\nvalue = "0.52"\n')
+    found = verdicts(text)
+    assert [v.verdict for v in found] == ["right", "undecided"] and "only the name is given" in found[1].note
+
+
+def test_a_function_that_there_is_not_is_refused() -> None:
+    with pytest.raises(NetworkError, match='functions: phi = "tahn" is no function of one number; did you mean "tanh"?'):
+        parse(TEXTS["generic"].replace('"generic"', '"tahn"') + '[[claims]]\nof = "L"\nvalue = "1"\n')
+
+
+def test_latex_whose_backslashes_toml_took_is_refused() -> None:
+    formulas = Formulas(parse(TEXTS["ridge"] + '[[claims]]\nformula = "J = J"\n'))
+    for eaten in ("\frac{\\partial J}{\\partial w} = 1", "\nabla_w J = 1", "\theta = 1", "\beta = 1"):
+        assert formulas.judge(eaten).verdict == "undecided" and "single quotes" in formulas.judge(eaten).note
+    with pytest.raises(SymbpError, match="text with backslashes in single ones"):
+        parse('[[claims]]\nformula = "\\delta = 1"\n')
+
+
+def test_a_doubled_quote_in_single_quotes_is_one() -> None:
+    text = parse(TEXTS["generic"] + "[[claims]]\nformula = '\\frac{\\partial L}{\\partial z} = (h - y) \\odot \\phi''(z)'\n")
+    assert text.claims[0].formula.endswith(r"\phi'(z)") and [v.verdict for v in verdicts(text)] == ["right"]
