@@ -183,3 +183,38 @@ def test_latex_whose_backslashes_toml_took_is_refused() -> None:
 def test_a_doubled_quote_in_single_quotes_is_one() -> None:
     text = parse(TEXTS["generic"] + "[[claims]]\nformula = '\\frac{\\partial L}{\\partial z} = (h - y) \\odot \\phi''(z)'\n")
     assert text.claims[0].formula.endswith(r"\phi'(z)") and [v.verdict for v in verdicts(text)] == ["right"]
+
+
+LAYERS = """[network]
+convention = "column"
+input = { shape = [2] }
+layers = [{ type = "dense", units = 3, activation = "sigmoid" }, { type = "dense", units = 1, activation = "sigmoid" }]
+loss = { type = "squared_error" }
+[values]
+x = [0.5, 0.8]
+y = [1]
+W1 = [[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]
+b1 = [0.1, 0.2, 0.3]
+W2 = [[0.7, 0.8, 0.9]]
+b2 = [0.1]
+"""
+
+
+@pytest.mark.parametrize("claim", [
+    'of = "z^{(1)}_2"\nvalue = "0.67"', 'of = "z[1]"\nvalue = "[0.31, 0.67, 1.03]"', 'of = "z1"\nvalue = "[0.31 0.67 1.03]"',
+    "of = '\\mathbf{z}^{(1)}'\nvalue = ['0.31', '0.67', '1.03']", 'of = "z1[1]"\nvalue = 0.67', 'of = "z1"\nvalue = [0.31, 0.67, 1.03]',
+    "of = '\\delta^{(2)}'\nvalue = '-0.0203'", 'of = "delta[2]"\nvalue = "-0.0203"', 'of = "loss"\nvalue = "0.0120"',
+    'of = "dL/dW1[0][1]"\nvalue = "-0.0028"', "of = '\\partial L/\\partial W^{(1)}_{12}'\nvalue = '-0.0028'",
+    "of = '\\frac{\\partial L}{\\partial W^{(2)}}'\nvalue = '[[-0.0117 -0.0134 -0.0150]]'", 'of = "a1[0] * 2"\nvalue = 1.154',
+])
+def test_numbers_and_what_they_are_of_as_people_write_them(claim: str) -> None:
+    """By hand: z1 = (0.05 + 0.16 + 0.1, 0.15 + 0.32 + 0.2, 0.25 + 0.48 + 0.3) = (0.31, 0.67, 1.03); σ(0.31) = 0.5769."""
+    found = verdicts(parse(f"{LAYERS}[[claims]]\n{claim}\n"))
+    assert {v.verdict for v in found} == {"right"}, [(v.claim.id, v.verdict, v.value, v.note) for v in found]
+
+
+def test_a_number_of_toml_keeps_its_digits() -> None:
+    """0.670 claims a digit more than 0.67; true and a date claim none."""
+    found = verdicts(parse(LAYERS + "".join(f'[[claims]]\nof = "z1[1]"\nvalue = {v}\n' for v in ("0.670", "0.671", "true", "2020-01-01"))))
+    assert [(v.verdict, v.claim.printed.text if v.claim.printed else "") for v in found] == \
+        [("right", "0.670"), ("last digit off", "0.671"), ("undecided", ""), ("undecided", "")]

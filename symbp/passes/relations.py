@@ -62,10 +62,11 @@ def relations(program: Program) -> tuple[Relation, ...]:
 def _solve(target: Access, body: sp.Expr) -> list[Relation]:
     """Solve target = body for each exponential and each access that determines all indices of the target."""
     body = expand_definitions(body)
-    if len(accesses(body)) > 4:
+    outside = accesses(powers(body).replace(lambda e: isinstance(e, hidden), lambda _: sp.Dummy()))
+    if len(outside) > 4:
         return []
     indices = {i for e in target.indices for i in indices_of(e)}
-    same_element = [a for a in accesses(body) if set(a.indices) == set(target.indices)]
+    same_element = [a for a in outside if set(a.indices) == set(target.indices)]
     sources = [exponential(arguments)[0] for arguments in _exponents(body)] + same_element
     root = is_root(body) and indices <= body.base.atoms(Index)
     solved = [Relation(body.base, body.exp, target, target.name)] if root else []

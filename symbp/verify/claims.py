@@ -7,6 +7,7 @@ A claim that cannot be read is judged all the same: as one that nothing can be s
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -120,6 +121,7 @@ def _claim(number: int, table: dict[str, Any]) -> Iterator[Claim]:
     if {"python", "code"} & {*table}:
         yield _code(name if "id" in table else f"code {number}", where, table)
         return
+    table = {**table, "value": listed(table["value"])} if "value" in table else table
     if problem := _problem(table):
         yield Claim(name, of if isinstance(of, str) else "", None, where=where, problem=problem)
         return
@@ -210,9 +212,34 @@ def _shape(value: Any, depth: int = 0) -> tuple[int, ...] | None:
 
 
 def _printed(entry: Any) -> Printed:
+    """A printed number; of a TOML number the digits are kept, too."""
+    if isinstance(entry, (int, Decimal)) and not isinstance(entry, bool):
+        return read(str(entry).lower())
     if not isinstance(entry, str):
-        raise SymbpError('the value must be text in quotes, so that its last digits count: value = "0.50"')
+        raise SymbpError('the value must be a number as it is printed, in quotes: value = "0.50"')
     return read(entry)
+
+
+def listed(value: Any) -> Any:
+    """A vector or matrix that is written as one text, [0.1, 0.2] or NumPy's [[0.1 0.2] [0.3 0.4]], as nested lists of its numbers.
+
+    >>> listed("[[0.1 0.20]\\n [3. -4e-05]]")
+    [['0.1', '0.20'], ['3.', '-4e-05']]
+    """
+    if not isinstance(value, str) or not re.match(r"\s*\[", value):
+        return value
+    stack: list[list] = [[]]
+    for token in re.findall(r"[\[\]]|[^\s,;\[\]]+", value):
+        if token == "[":
+            stack.append([])
+        elif token == "]" and len(stack) > 1:
+            made = stack.pop()
+            stack[-1].append(made)
+        elif token == "]":
+            return value
+        else:
+            stack[-1].append(token)
+    return stack[0][0] if len(stack) == 1 and len(stack[0]) == 1 else value
 
 
 def floats(value: Any) -> Any:

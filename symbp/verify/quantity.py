@@ -23,6 +23,7 @@ from symbp.optim.base import Update
 from symbp.suggest import nearest
 from symbp.verify.claimfile import Text
 from symbp.verify.expressions import expression
+from symbp.verify.latex_quantity import in_words
 from symbp.verify.wording import ELEMENT, LONGEST, QUOTIENT, WITHIN, IllPosed, Quantity
 
 MOST_ALIASES = 20
@@ -122,7 +123,11 @@ class Quantities:
             raise LanguageError(f"the quantity has {len(text)} characters; {LONGEST} are the most")
         if aliases > MOST_ALIASES:
             raise LanguageError(f"the name {text!r} of [network] is defined by itself")
+        text = self._plain(text)
         element, quotient = ELEMENT.fullmatch(text), QUOTIENT.fullmatch(text)
+        if element and element["at"] and element["name"] not in self.known and self._layer(element) in self.text.names:
+            rest = element["at"].partition(",")[2]
+            return self._find(self._layer(element) + (f"[{rest}]" if rest else ""), whole, aliases + 1)
         if element and element["name"] in self.text.names and element["name"] not in self.program:
             meaning = self.text.names[element["name"]]
             return self._find(meaning + (f"[{element['at']}]" if element["at"] is not None else ""), whole, aliases + 1)
@@ -131,6 +136,22 @@ class Quantities:
         if quotient and self.is_derivative(quotient):
             return self._derivative(quotient, whole)
         return expression(self, text, whole)
+
+    @staticmethod
+    def _layer(element: re.Match) -> str:
+        """The name of layer l: delta2 for delta[2]."""
+        return element["name"] + element["at"].partition(",")[0].strip()
+
+    def _plain(self, text: str) -> str:
+        """The words of a quantity: of LaTeX, of W[0][1], and of the loss where it has another name."""
+        text = re.sub(r"\]\s*\[", ",", text)
+        axes = {t.name: len(t.shape) for t in self.program.tensors if not t.auxiliary}
+        for name, meaning in self.text.names.items():
+            match = QUOTIENT.fullmatch(meaning)
+            by = ELEMENT.fullmatch(match["by"] if match else meaning)
+            axes.setdefault(name, axes.get(by["name"], 0) if by else 0)
+        text = in_words(text, axes)
+        return re.sub(r"^\s*(?:loss|cost)\s*$", self.text.loss, text) if self.text.loss and not {"loss", "cost"} & {*axes} else text
 
     def _element(self, match: re.Match, whole: bool) -> Quantity:
         tensor, at = self._tensor(match["name"], match["at"])
