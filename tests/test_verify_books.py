@@ -75,8 +75,44 @@ W = [[0.5, 0.1], [1, 1], [0.3, 0.2]]
 y = [1, 0, 2]
 lam = 0.1
 """,
+    "cookbook": """[network]
+equations = ["f = sum(i, j, a[i]*X[i,j]*b[j])", "q = sum(i, j, u[i]*A[i,j]*u[j])"]
+loss = "f"
+[values]
+a = [1, 2, 3]
+b = [0.5, 1]
+X = [[1, 2], [3, 4], [5, 6]]
+B = [[1, 0, 2], [0.3, 1, 1]]
+A = [[1, 2, 3, 1], [0, 1, 1, 2], [2, 0, 1, 1], [1, 1, 0, 3]]
+u = [1, 2, 3, 0.5]
+""",
+    "layers of three widths": """[network]
+equations = ["z1[j] = sum(i, W1[j,i]*x[i]) + b1[j]", "a1[j] = sigmoid(z1[j])", "z2[j] = sum(i, W2[j,i]*a1[i]) + b2[j]", "a2[j] = sigmoid(z2[j])",
+             "C = sum(j, (a2[j] - y[j])^2)/2"]
+loss = "C"
+parameters = ["W1", "b1", "W2", "b2"]
+[values]
+x = [0.1, 0.2]
+y = [1, 0, 1, 0.5]
+W1 = [[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]
+b1 = [0.1, 0.2, 0.3]
+W2 = [[0.1, 0.2, 0.3], [0.3, 0.4, 0.1], [0.5, 0.6, 0.2], [1, 0, 1]]
+b2 = [0.1, 0.2, 0.3, 0.4]
+""",
 }
 CLAIMS = [
+    ("cookbook", r"\frac{\partial a^T X b}{\partial X} = a b^T", "right"),
+    ("cookbook", r"\frac{\partial a^T X b}{\partial X} = b a^T", "right-if"),
+    ("cookbook", r"\frac{\partial u^T A u}{\partial u} = (A + A^T) u", "right"),
+    ("cookbook", r"\frac{\partial u^T A u}{\partial u} = 2 A u", "wrong"),
+    ("cookbook", r"\frac{\partial \mathrm{tr}(B X)}{\partial X} = B^T", "right"),
+    ("cookbook", r"\frac{\partial}{\partial X} \mathrm{tr}(X^T X) = X", "wrong"),
+    ("cookbook", r"\frac{\partial^2 q}{\partial u \partial u^T} = A + A^T", "right"),
+    ("layers of three widths", r"\delta^L = (a^L - y) \odot \sigma'(z^L)", "right"),
+    ("layers of three widths", r"\delta^l = ((W^{l+1})^T \delta^{l+1}) \odot \sigma'(z^l)", "right"),
+    ("layers of three widths", r"\delta^l = ((W^{l+1})^T \delta^{l+1}) \odot \sigma(z^l)", "wrong"),
+    ("layers of three widths", r"\frac{\partial C}{\partial W^l_{jk}} = a^{l-1}_k \delta^l_j", "right"),
+    ("layers of three widths", r"\frac{\partial C}{\partial a^{(1)}} = W^{(2)T} \left( \delta^{(2)} \right)", "right"),
     ("ridge", r"w \rightarrow w' = w - 2 \eta (lam w - X^T (y - X w))", "right"),
     ("ridge", r"w \to w - \eta \nabla_w J", "right"),
     ("ridge", r"w \rightarrow w' = w + \eta \nabla_w J", "wrong"),

@@ -149,7 +149,7 @@ class Calls:
 
     def _call_trace(self, argument: Node) -> Value:
         value = self.value(argument)
-        return Value(np.trace(value.array, axis1=-2, axis2=-1)[..., None, None], value.letters)
+        return Value(np.diagonal(value.array, axis1=-2, axis2=-1).sum(axis=-1, keepdims=True)[..., None], value.letters)
 
     def _call_sum(self, argument: Node, *_more: Node) -> Value:
         return self.total(self.value(argument))

@@ -133,7 +133,7 @@ class Formulas(Layers, Elsewhere):
             scalars = [n for n, axes in self.names.axes.items() if not axes]
             functions = [letter.lstrip("\\") for letter in self.text.functions]
             applied: list[tuple[Sym, Node]] = []
-            read = apart(read_formula(formula, self.known, functions, scalars, self.updates.timed, applied, far))
+            read = apart(read_formula(formula, self.known, functions, scalars, self.updates.timed, applied, far, self.names.matrices))
             for name, body in applied:
                 self._check_arguments(name, body)
             self._read[formula, far] = read

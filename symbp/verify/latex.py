@@ -59,12 +59,14 @@ SHOWN = {
 
 
 def read_formula(text: str, names: Iterable[str] = (), functions: Iterable[str] = (), numbers: Iterable[str] = (),
-                 timed: Iterable[str] = (), applied: list[tuple[Sym, Node]] | None = None, far: bool = False) -> Formula:
+                 timed: Iterable[str] = (), applied: list[tuple[Sym, Node]] | None = None, far: bool = False,
+                 matrices: Iterable[str] = ()) -> Formula:
     r"""The nodes of a formula with at least two sides.
 
     names: what is known, words of several letters among it.  functions: symbols that call a function.  numbers: names whose
     arguments may be written behind them, such as the J of J(θ).  timed: names behind which (t) may stand.
     applied: takes the names with brackets behind them, J(θ), and what these hold.  far: log a b is log(a b), and not log(a) b.
+    matrices: letters of matrices, so that a right side W (x) is a product.
     Raises `SymbpError` with the place and what could stand there.
 
     >>> read_formula("x + = y")
@@ -74,7 +76,7 @@ def read_formula(text: str, names: Iterable[str] = (), functions: Iterable[str] 
     ('=',)
     """
     names = tuple(names)
-    structure = Structure(names, tuple(functions), tuple(numbers), tuple(timed), far)
+    structure = Structure(names, tuple(functions), tuple(numbers), tuple(timed), far, tuple(matrices))
     formula = _whole(text, names, structure)
     if applied is not None:
         applied += structure.applied

@@ -56,6 +56,12 @@ class Names:
             self.plain.setdefault(_bare(name), name)
         self.depth = max((int(m[1]) for name in self.axes if (m := re.fullmatch(r"\D*?(\d{1,3})", _bare(name)))), default=0)
 
+    @property
+    def matrices(self) -> set[str]:
+        """The letters of names that all have two axes or more, without numbers of layers."""
+        letters = {name: re.sub(r"[_\d]+$", "", name) for name in self.axes}
+        return {*letters.values()} - {letter for name, letter in letters.items() if self.axes[name] < 2}
+
     def find(self, sym: Sym, letters: Mapping[str, int]) -> Named | None:
         """The name of a symbol where some letters have values; None where there is none.
 

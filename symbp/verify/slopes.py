@@ -11,6 +11,7 @@ import sympy as sp
 
 from symbp.calculus.local import differentiate
 from symbp.numbers import Symbolic
+from symbp.verify.brackets import TRANSPOSES
 from symbp.verify.linear import Linear
 from symbp.verify.naming import Named, Unknown
 from symbp.verify.nodes import Node, Sym, is_letter
@@ -61,6 +62,8 @@ class Slopes:
         found = self.find(node) if isinstance(node, Sym) else None
         if found is None:
             raise self.names.unknown(node) if isinstance(node, Sym) else Unknown("a derivative is taken by a name of the text")
+        if len(found.sups) == 1 and is_letter(found.sups[0].body, *TRANSPOSES) and self.array(found.name).ndim == 1:
+            return replace(found, sups=())  # ∂²J/∂x ∂xᵀ
         if found.sups:
             raise Unknown(f"a derivative by a power or transpose of {found.name}")
         return found

@@ -59,8 +59,9 @@ class Structure:
     """Makes nodes of a syntax tree; it knows names and functions, not values."""
 
     def __init__(self, names: Sequence[str], functions: Sequence[str], numbers: Sequence[str], timed: Sequence[str] = (),
-                 far: bool = False) -> None:
+                 far: bool = False, matrices: Sequence[str] = ()) -> None:
         self.names, self.functions, self.numbers, self.timed = frozenset(names), frozenset(functions), frozenset(numbers), frozenset(timed)
+        self.matrices = frozenset(matrices)
         self.far = far  # whether log a b is log(a b)
         self.applied: list[tuple[Sym, Node]] = []  # names with brackets behind them, J(θ), which fall away
 
@@ -80,6 +81,7 @@ class Structure:
             name, behind = side.factors
             if (
                 isinstance(name, Sym)
+                and (first or name.base not in self.matrices)
                 and isinstance(behind, Paren)
                 and behind.shape == "("
                 and (only_names(behind.body) or first and is_event(behind.body))
@@ -217,6 +219,9 @@ class Structure:
         node = node.body if isinstance(node, Paren) and node.shape == "" else node
         if isinstance(node, Partials):
             return node
+        if isinstance(node, Product) and isinstance(node.factors[0], Partials) and node.factors[0].items and "over" not in node.signs:
+            top, rest = node.factors[0], node.factors[1:]  # ∂ a^T X b is of the whole product
+            return Partials(top.order, (Product((*top.items, *rest), ("",) * (len(top.items) - 1) + node.signs),))
         if is_letter(node, "d", "∂"):
             return Partials(1, ())
         if isinstance(node, Sym) and node.base == "∂" and not node.subs:

@@ -16,6 +16,7 @@ from symbp.errors import SymbpError
 from symbp.language.conventions import Conventions
 from symbp.language.equation import Equation
 from symbp.language.functions import Defined, define
+from symbp.language.index import Index
 from symbp.language.program import Program
 from symbp.language.scope import CONSTANTS, Scope, learn
 from symbp.language.syntax import read_tree
@@ -31,6 +32,8 @@ from symbp.verify.claims import floats
 if TYPE_CHECKING:
     from lark import Tree
 
+WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?![\w.])")
+"""A word of an equation: a name, an index or a function."""
 LAYERED = ("input", "target", "layers", "loss", "optimizer", "conventions", "notation")
 
 
@@ -214,7 +217,7 @@ class _TextReader(Reader):
 
     def __init__(self, indices: Mapping[str, int | str], parameters: Collection[str] = ()) -> None:
         super().__init__(indices)
-        self.parameters = parameters
+        self.parameters, self.declared = parameters, frozenset(indices)
         self.broken: dict[str, str] = {}
         self.used: list[Tree] = []
 
@@ -226,7 +229,9 @@ class _TextReader(Reader):
             except SymbpError:
                 continue
         targets = [str(tree.children[0].children[0]) for tree in trees]
+        taken = {*WORD.findall(" ".join(texts))}
         for k, (text, tree) in enumerate(zip(texts, trees)):
+            text, tree = self._apart(text, tree, taken)
             later = {*targets[k:]} - {*self.scope.tensors, *self.scope.indices}
             reads = [str(a.children[0]) for a in tree.children[1].find_data("access")]
             bad = next((name for name in reads if name in self.broken), None)
@@ -238,6 +243,31 @@ class _TextReader(Reader):
                 self.used.append(tree)
             except SymbpError as error:
                 self.broken.setdefault(targets[k], str(error))
+
+    def _apart(self, text: str, tree: Tree, taken: set[str]) -> tuple[str, Tree]:
+        """An equation whose index letters are no other equation's of another extent: each j of a text is that of its own line."""
+        own = Scope(dict(self.scope.tensors), {n: i for n, i in self.scope.indices.items() if n in self.declared}, dict(self.scope.sizes))
+        try:
+            learn(tree, own, text)
+        except SymbpError:
+            return text, tree
+        new = {}
+        for letter, index in own.indices.items():
+            known = self.scope.indices.get(letter, index)
+            if (known.extent, known.start) != (index.extent, index.start):
+                new[letter] = self._letter(letter, index, {*WORD.findall(text)} | {*new.values()}, taken)
+                self.scope.indices[new[letter]] = Index(new[letter], index.extent, index.start)
+        if not new:
+            return text, tree
+        text = WORD.sub(lambda m: new.get(m[0], m[0]), text)
+        return text, read_tree(text, "equation")
+
+    def _letter(self, letter: str, index: Index, here: set[str], taken: set[str]) -> str:
+        """A letter for an index: one of the same extent that the equation does not use, or one that no equation uses."""
+        same = [n for n, i in self.scope.indices.items() if (i.extent, i.start) == (index.extent, index.start)]
+        gone = {*here, *taken, *self.scope.indices, *self.scope.sizes}
+        unused = (c for c in (*"ijklmnpqrsuv", *(f"{letter}_{k}" for k in range(2, 1200))) if c not in gone)
+        return next((n for n in same if n not in {*here, *self.declared}), None) or next(unused)
 
     def _read(self, text: str, later: set[str]) -> None:
         """One equation; what a later one assigns cannot be read yet."""
