@@ -196,6 +196,17 @@ def test_the_velocity_of_momentum_in_both_signs(claims: list[str], expected: lis
     assert [formulas.judge(c).verdict for c in claims] == expected
 
 
+@pytest.mark.parametrize(("formula", "verdict"), [
+    (r"w := w - 0.1 X^T (a - y)", "right"), (r"w := w - 0.2 X^T (a - y)", "wrong"), (r"w^{new} = w + 0.1 X^T (y - a)", "right"),
+    (r"w := w - \alpha X^T (a - y)", "right"), (r"\Delta w = 0.1 X^T (a - y)", "wrong"), (r"\Delta w = -0.1 X^T (a - y)", "right"),
+])
+def test_an_update_with_the_number_of_the_rate(formula: str, verdict: str) -> None:
+    """The file's rate is 0.1."""
+    text = MOMENTUM.replace('"momentum"', '"gd"').replace("beta = 0.9", "")
+    formulas = Formulas(parse(text + "[[claims]]\nformula = 'w := w + \\alpha X^T (y - a)'\n"))
+    assert formulas.judge(formula).verdict == verdict
+
+
 def test_numbers_before_a_function_of_which_only_the_name_is_given() -> None:
     """By hand: z0 = 0.5 + 0.1 * 0.2 = 0.52; of h0 = φ(z0) nothing is known."""
     text = parse(TEXTS["generic"] + '[[claims]]\nof = "z[0]"\nvalue = "0.52"\n[[claims]]\nof = "h[0]"\nvalue = "0.52"\n')

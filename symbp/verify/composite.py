@@ -69,7 +69,8 @@ def _at(meaning: Meaning, node: Node, wanted: Value, piece_of: Callable[[Value |
         yield Change("missing factor", f"the factor {told(piece)} is missing", Product((piece, node), ("odot",)))
     if (piece := piece_of(_tried(divided, value, wanted))) is not None:
         yield Change("missing factor", f"the divisor {told(piece)} is missing", Quotient(node, piece))
-    if isinstance(node, (Call, Raised, Root)) and (piece := piece_of(wanted)) is not None:
+    decimal = isinstance(node, Number) and node.value.denominator > 2
+    if (decimal or isinstance(node, (Call, Raised, Root))) and (piece := piece_of(wanted)) is not None:
         yield Change("name", f"{told(node)} stands where {told(piece)} belongs", piece)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -34,7 +35,7 @@ from symbp.verify.points import FLOAT, Key, Point
 from symbp.verify.quantity import Quantities
 from symbp.verify.scoping import apart
 from symbp.verify.shapes import Unfit, Value
-from symbp.verify.updates import Updates, constants, is_change
+from symbp.verify.updates import Updates, constants, has_decimals, is_change
 
 RIGHT, RIGHT_IF, WRONG, ILL_POSED, UNDECIDED = "right", "right-if", "wrong", "ill-posed", "undecided"
 ORDER = (WRONG, ILL_POSED, UNDECIDED, RIGHT_IF, RIGHT)
@@ -55,7 +56,10 @@ class Judgement:
 
 
 class Formulas(Layers, Elsewhere):
-    """Judges the formulas of a text.  separate: also where axes that are of one length by chance have lengths of their own.
+    """Judges the formulas of a text.
+
+    separate: also where axes that are of one length by chance have lengths of their own.  valued: the optimiser's constants have the
+    file's numbers, and not any.
 
     >>> from symbp.verify.claimfile import parse
     >>> text = parse('''[network]
@@ -74,7 +78,7 @@ class Formulas(Layers, Elsewhere):
     ['right', 'right-if', 'wrong']
     """
 
-    def __init__(self, text: Text, separate: bool = True) -> None:
+    def __init__(self, text: Text, separate: bool = True, valued: bool = False) -> None:
         self.text, self.separate = text, separate
         self.quantities = Quantities(text)
         broken = dict(text.broken)
@@ -94,6 +98,7 @@ class Formulas(Layers, Elsewhere):
             for t in text.program.inputs
             if t.name in COUNTS and t.name in text.values and _counts(text.values[t.name])
         }
+        self.numbers = {name: Fraction(repr(value)) for name, value in self.updates.values.items()} if valued else {}
         self._points: dict[tuple, Point] = {}
         self._noted: set[str] = set()
         self._read: dict[tuple[str, bool], Formula] = {}
@@ -230,6 +235,8 @@ class Formulas(Layers, Elsewhere):
             return min((self.relation(*sides, sign) for sides in generic), key=lambda j: ORDER.index(j.verdict))
         found = [self.equality(*sides) for sides in self.stated(left, right, sign)]
         best = max(found, key=lambda j: ORDER.index(j.verdict)) if any(j.verdict in (RIGHT, RIGHT_IF) for j in found) else found[0]
+        if best.verdict == WRONG and not self.numbers and self.updates.values and has_decimals(right):
+            best = max(best, Formulas(self.text, valued=True).relation(left, right, sign), key=lambda j: ORDER.index(j.verdict))
         if best.verdict == WRONG and len(found) > 1:
             for text, said in self.updates.variants:
                 formulas = Formulas(text)
@@ -429,7 +436,8 @@ class Formulas(Layers, Elsewhere):
         """A point, each drawn once."""
         key = seed, kind, tuple(assumed.items())
         if key not in self._points:
-            self._points[key] = Point(self.program, seed, kind, assumed, self.text.program, self.fixed, self.updates.full)
+            fixed = {**self.fixed, **self.numbers}
+            self._points[key] = Point(self.program, seed, kind, assumed, self.text.program, fixed, self.updates.full)
         return self._points[key]
 
     def _batch(self, point: Point) -> int | None:
@@ -507,7 +515,10 @@ class Formulas(Layers, Elsewhere):
         if (formula, pairs) not in self._slips:
             self._slips[formula, pairs] = []
             with contextlib.suppress(SymbpError):
-                self._slips[formula, pairs] = [slip.said for slip in explained(self, self.read(formula), pairs)]
+                read = self.read(formula)
+                valued = self.updates.values and any(map(has_decimals, read.sides))
+                formulas = Formulas(self.text, valued=True) if valued and not self.numbers else self
+                self._slips[formula, pairs] = [slip.said for slip in explained(formulas, read, pairs)]
         return list(self._slips[formula, pairs])
 
 

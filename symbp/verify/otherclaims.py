@@ -34,7 +34,8 @@ def agrees(formulas: Formulas, other: Formulas) -> bool:
 
 def subtracted(formulas: Formulas, left: Node, right: Node, sign: str) -> str:
     """The convention under which Δw is right but for its sign: the text states w = w − …, and that is right; else ""."""
-    own = [name for name, target, step, _ in steps(formulas) if target == left.factors[1] and isinstance(step, Sum)]
+    own = [name for name, target, step, _ in steps(formulas)
+           if target == left.factors[1] and isinstance(step, Sum) and any(isinstance(t, Negative) for t in step.terms)]
     if own and formulas.stated_relation(left, Negative(right), sign).verdict == RIGHT:
         return f"Δ{left.factors[1].base} is what is subtracted, as in {own[0]}"
     return ""

@@ -7,6 +7,7 @@ symbol for each free input element (to decide exactly), and numbers of 60 digits
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
@@ -97,7 +98,7 @@ class Point:
         kind: str = FLOAT,
         assumed: Mapping[str, str] | None = None,
         text: Program | None = None,
-        fixed: Mapping[str, int] | None = None,
+        fixed: Mapping[str, int | Fraction] | None = None,
         full: Program | None = None,
     ) -> None:
         self.program, self.seed, self.kind = program, seed, kind
@@ -139,7 +140,9 @@ class Point:
             exact = np.empty(value.shape, dtype=object)
             for at in np.ndindex(value.shape):
                 exact[at] = sp.Rational(round(float(value[at]) * 1000), 1000)
-            if rule.simplex and not rule.binary or assumed.get(tensor.name) == "simplex":
+            if tensor.name in self.fixed:
+                exact[...] = sp.Rational(Fraction(self.fixed[tensor.name]))
+            elif rule.simplex and not rule.binary or assumed.get(tensor.name) == "simplex":
                 exact[..., -1] = 1 - exact[..., :-1].sum(axis=-1)
             elif self.kind == SYMBOL and not fixed:
                 total += value.size

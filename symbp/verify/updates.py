@@ -31,6 +31,7 @@ class Updates:
     """The text's program with one step of its optimiser behind it; gradient descent where the file names none.
 
     full: that program; program: without the step, but with the optimiser's constants and states as inputs.
+    values: the numbers of the optimiser's constants.
     names: for each name that has a next value, and for short names of states and gradients, the quantities that they are.
     """
 
@@ -39,6 +40,7 @@ class Updates:
         self.parameters = [t.name for t in text.program.parameters]
         self.names: dict[str, Key] = {}
         self.moving: dict[str, bool] = {}
+        self.values: dict[str, float] = {}
         if text.loss and self.parameters:
             try:
                 self._step(program)
@@ -50,6 +52,7 @@ class Updates:
         gradients = {p: made.names[p] for p in self.parameters if p in made.names}
         update = (self.text.optimizer or GradientDescent(type="gd")).update(made.program, gradients)
         self.full = update.extended()
+        self.values = {t.name: update.values[t.name] for t in update.tensors if t.role == "constant" and t.name in update.values}
         self.program = program.extended([t for t in update.tensors if t.role in ("constant", "state") and t.name not in program], [])
         for tensor in update.tensors:
             if tensor.next_of:
@@ -167,6 +170,11 @@ def constants(left: Node, right: Node, names: Collection[str]) -> dict[str, str]
     means = {"eta": "alpha", "lr": "alpha", "lambda": "weight_decay", "mu": "beta", "rho": "beta",
              **({"gamma": "beta"} if rated else {"gamma": "alpha", "epsilon": "alpha"})}
     return {letter: means[letter] for letter in letters if means.get(letter) in names}
+
+
+def has_decimals(side: Node) -> bool:
+    """Whether a side has numbers that are not whole, such as a rate of 0.1 or (1 - 0.9)."""
+    return any(isinstance(n, Number) and n.value.denominator not in (1, 2) for n in below(side))
 
 
 def steps_apart(own: str, marked: str) -> int:
