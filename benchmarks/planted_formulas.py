@@ -118,7 +118,8 @@ def before(index: Node) -> Node:
     """An index less 1: t for t + 1, t - 2 for t - 1."""
     if isinstance(index, Sum) and len(index.terms) == 2:
         letter, step = index.terms
-        count = step.value if isinstance(step, Number) else -step.body.value if isinstance(step, Negative) else None
+        number = step.body if isinstance(step, Negative) else step
+        count = None if not isinstance(number, Number) else number.value if number is step else -number.value
         if count == 1:
             return letter
         if count is not None:

@@ -79,7 +79,7 @@ def test_what_there_is_not(of: str, verdict: str, says: str):
 @pytest.mark.parametrize(("keys", "says"), [
     ('value = "6"\nafter = -1', "whole number"), ('value = "6"\nafter = "1"', "whole number"), ('value = "6"\nafter = 10000000', "whole number"),
     ('value = "6"\nepochs = 1', "samples"), ('value = "6"\nmean = "samples"', "samples"), ('value = "6"\nmean = "all"', "samples or epoch"),
-    ('value = "6"\nsample = 1', "samples"), ('value = "6"\nafter = 1\nepochs = 1', "one of them"), ('value = 6', "quotes"),
+    ('value = "6"\nsample = 1', "samples"), ('value = "6"\nafter = 1\nepochs = 1', "one of them"), ('value = true', "quotes"),
     ('value = [["6"], ["6", "7"]]', "different lengths"), ('value = []', "different lengths"), ('valu = "6"', 'did you mean "value"'),
     ('value = ["6"]\nafter = [0, 1]', "entries"), ('value = [["6", "7"]]', "shape")])
 def test_keys_that_do_not_fit(keys: str, says: str):

@@ -12,7 +12,7 @@ GOOD = '[[claims]]\nof = "f"\nvalue = "-12"\n'
 
 @pytest.mark.parametrize("claim, says", [('of = "ff"\nvalue = "1"', "ff"), ('of = "q"\nvalue = "1,234.5"', "comma"),
                                          ('of = "q"\nvalue = "' + "1" * 1_000_000 + '"', "characters"),
-                                         ('of = "q"\nvalue = 3', "quotes"), ('of = "q[0]"\nvalue = "3"', "shape"),
+                                         ('of = "q"\nvalue = true', "quotes"), ('of = "q[0]"\nvalue = "3"', "shape"),
                                          ('of = "' + "(" * 400 + '"\nvalue = "3"', "("), ('of = "q"', "value")])
 def test_a_claim_that_cannot_be_read_is_undecided_and_the_others_are_judged(claim, says):
     bad, good = verdicts(parse(f"{HEAD}[[claims]]\n{claim}\n{GOOD}"))

@@ -105,9 +105,20 @@ class Meaning(Calls, Sums, Slopes, Elements):
         for n in found:
             if isinstance(n, Big):
                 self.learn_bounds(n)
-        for letter in (c for n in found if isinstance(n, Big) for c in n.letters if c not in self.extents and c.endswith("′")):
-            if letter.rstrip("′") in self.extents:
-                self.learn(letter, self.extents[letter.rstrip("′")])
+        for big in (n for n in found if isinstance(n, Big)):
+            for letter in (c for c in big.letters if c not in self.extents and c not in self.families):
+                self._learn_elsewhere(letter, big)
+
+    def _learn_elsewhere(self, letter: str, big: Big) -> None:
+        """How far the j′ of a sum runs: as j does; and the i of x_{i+u}: as in the text's own equations."""
+        if letter.rstrip("′") in self.extents:
+            self.extents[letter] = self.extents[letter.rstrip("′")]
+            return
+        indexed = any(is_letter(k, letter) for n in below(big.body) if isinstance(n, Sym) for s in n.subs for k in below(s.body))
+        own = next((i.extent for i in self.point.program.indices if i.name == plain(letter)), None)
+        extent = self.point.sample.sizes.get(str(own), own if own is not None and own.is_Integer else None)
+        if indexed and extent is not None:
+            self.extents[letter] = int(extent)
 
     def _learn_from(self, sym: Sym) -> None:
         found = self.find(sym)
