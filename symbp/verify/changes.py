@@ -37,6 +37,7 @@ from symbp.verify.nodes import (
 
 ONE, TWO = Number(Fraction(1)), Number(Fraction(2))
 TURN = Script("", Sym("⊤"))
+EARLIER = " of two steps before"
 SIGMA = {"sigma": "σ"}
 VALUED = (Sym, Sum, Call, Raised, Negative, Product, Quotient, Derivative, Big)
 
@@ -68,6 +69,12 @@ class Scope:
             return None
         found = self.names.find(sym, {**self.names.last(sym), **(self.values or {})})
         return found.name if found else None
+
+
+    def whole(self, sym: Sym) -> bool:
+        """Whether a symbol is an array of which an axis has no index."""
+        found = self.names.find(sym, {**self.names.last(sym), **(self.values or {})})
+        return found is not None and len(found.indices) < self.names.axes[found.name]
 
 
 Rule = Callable[[Node, Scope], Iterator[Change]]
@@ -209,7 +216,7 @@ def _turns(node: Node, scope: Scope) -> Iterator[Change]:
     elif isinstance(node, Sym) and any(is_letter(s.body, *TRANSPOSES) for s in node.sups):
         bare = replace(node, sups=tuple(s for s in node.sups if not is_letter(s.body, *TRANSPOSES)))
         yield Change("transpose", f"{said(bare)} should be transposed, or not be", bare)
-    elif isinstance(node, Sym) and (name := scope.name(node)) and scope.names.axes[name] and len(node.subs) < scope.names.axes[name]:
+    elif isinstance(node, Sym) and scope.whole(node):
         yield Change("transpose", f"{said(node)} should be transposed, or not be", Raised(node, TURN))
     elif isinstance(node, (Sum, Derivative)):
         yield Change("transpose", "a bracket should be transposed, or not be", Raised(node, TURN))
@@ -293,6 +300,9 @@ def _marks(node: Node, _scope: Scope) -> Iterator[Change]:
     if isinstance(node, Sym) and node.base.startswith("new "):
         old = node.base.removeprefix("new ")
         yield Change("updated", f"the updated {old} stands where the old one belongs", replace(node, base=old))
+    if isinstance(node, Sym) and node.base.endswith(EARLIER):
+        one = node.base.removesuffix(EARLIER)
+        yield Change("time", f"{one} of two steps before stands where that of one step before belongs", replace(node, base=one))
 
 
 def _numbers(node: Node, scope: Scope) -> Iterator[Change]:
@@ -400,6 +410,9 @@ def _terms(node: Node, scope: Scope) -> Iterator[Change]:
         return
     terms = node.terms if isinstance(node, Sum) else (node,)
     extra: list[tuple[str, Node]] = [("1", ONE), *((said(atom), atom) for atom, _ in atoms(scope))]
+    free = [k for k in scope.letters if "#" not in k][:3]
+    pairs = itertools.combinations(free, 2)
+    extra += [(f"δ_{{{a}{b}}}", Sym("delta", (Script("", Sym(a)), Script("", Sym(b))))) for a, b in pairs]
     for term in terms if isinstance(node, (Sum, Product)) else ():
         for path, inner in walk(term):
             if scope.name(inner) and not _in_script(term, path):

@@ -110,7 +110,8 @@ def product(a: Value, b: Value, elementwise: bool = False) -> Value:
     if a.shape == b.shape and a.shape[0] == 1:
         return Value(_matmul(x, np.swapaxes(y, -1, -2)), letters)
     columns, rows = (f"{n} {what}{'s' * (n != 1)}" for n, what in ((a.shape[1], "column"), (b.shape[0], "row")))
-    raise Unfit(f"a product of {_said(a)} by {_said(b)}: {columns} meet {rows}")
+    meet = "meets" if a.shape[1] == 1 else "meet"
+    raise Unfit(f"a product of {_said(a)} by {_said(b)}: {columns} {meet} {rows}")
 
 
 def _matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
