@@ -137,6 +137,7 @@ CLAIMS = [
     ("gauss", r"q = \tanh W x", "right-if"),
     ("gauss", r"\tanh(a) = \frac{e^a - e^{-a}}{e^a + e^{-a}}", "right"),  # a is no name of the text: a number, whichever
     ("gauss", r"\tanh(a) = \frac{e^a + e^{-a}}{e^a - e^{-a}}", "wrong"),
+    ("gauss", r"r = \tanh(v)", "ill-posed"),  # neither is a name of the text, and r is no function of v
     ("gauss", r"\mathrm{GELU}(v) = \frac{v}{2} (1 + \mathrm{erf}(v / \sqrt{2}))", "right"),
     ("columns", r"dZ^{[2]} = A^{[2]} - Y", "right"),
     ("columns", r"dZ^{[2]} = \frac{1}{m}(A^{[2]} - Y)", "wrong"),

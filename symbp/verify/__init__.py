@@ -4,7 +4,7 @@ Stage: claim file → verdicts → report.
 
     claimfile.py   TOML → values (draws.py: from a seed), program (textnet.py) and claims (claims.py)
     printed.py     the digits of a text, and the numbers that they stand for
-    quantity.py    what a claim is of: an element, a derivative, an expression (wording.py, expressions.py)
+    quantity.py    what a claim is of: an element, a derivative, an expression (wording.py, expressions.py), in LaTeX (latex_quantity.py)
     recompute.py   its value, exactly and from the digits printed before: when (visits.py), and in which ways a text calculates (ways.py)
     enclosures.py  numbers with error bounds, and labels, for the oracle; longrun.py: many steps in floating point
     numbers.py     printed digits beside recomputed ones → verdict (outcome.py)
@@ -15,14 +15,14 @@ Stage: claim file → verdicts → report.
                    linear.py
     points.py      arrays of tensors and derivatives at a random point, as floats, expressions or to 60 digits
     formulas.py    the verdict on a formula: forms.py (how sides are compared), deciding.py (equality), otherclaims.py (updates),
-                   elsewhere.py and extents.py (where axes of one length by chance have lengths of their own)
+                   elsewhere.py and extents.py (where axes of one length by chance have lengths of their own), identities.py
     definitions.py a definition beside the standard one that it names, standards.py
     code.py        a person's function beside what is derived: listing.py (read), binding.py (names), layouts.py, known.py (right values)
     sandbox.py     calls it in a process with limits, guarded.py
     mistakes.py    programs with one slip, by places.py and elements.py; trial.py: what they would give
     explain.py     the slips that give a wrong number's digits; lines.py: an element's line written out; typos.py: slips of the pen
     submission.py  code's verdict and score; explain_code.py: the slips that explain it
-    slips.py       changes that make a wrong formula right: changes.py (all of one place)
+    slips.py       changes that make a wrong formula right: changes.py (all of one place), composite.py (more than a name)
     verdict.py     the verdicts on all claims, each behind what it was calculated from
     report.py      the verdicts on one file; audit.py: on several
     terminal.py    as a table; document.py: as a document, with what shows it (proof.py) and formulas as they stand (quoting.py)

@@ -22,7 +22,7 @@ from symbp.verify.deciding import FAR, SEEDS, difference, exactly
 from symbp.verify.elsewhere import Elsewhere
 from symbp.verify.expressions import expression
 from symbp.verify.forms import pairs
-from symbp.verify.identities import text_of_letters
+from symbp.verify.identities import is_identity, text_of_letters
 from symbp.verify.latex import read_formula, statements
 from symbp.verify.layers import Layers
 from symbp.verify.linear import Linear
@@ -190,8 +190,11 @@ class Formulas(Layers, Elsewhere):
         try:
             found = self.judged(self.read(formula))
             if found.verdict == ILL_POSED and (text := text_of_letters(self.text, self.names, self.read(formula))) is not None:
-                self._hidden[formula] = Formulas(text)
-                return self._hidden[formula].judge(formula)
+                other = Formulas(text)
+                again = other.judge(formula)
+                if again.verdict in (RIGHT, RIGHT_IF) or again.verdict == WRONG and is_identity(self.read(formula)):
+                    self._hidden[formula] = other
+                    return again
             return self._read_on(formula, found) if found.verdict in (WRONG, ILL_POSED) else found
         except Unfit as error:
             return Judgement(ILL_POSED, str(error))

@@ -17,6 +17,12 @@ CONSTANTS = ("e", "pi", "∂", "∇", "𝟏", "?", "⊤", "T")
 MOST = 6
 
 
+def is_identity(formula: Formula) -> bool:
+    """Whether each side has the same letters, so that the sides may be equal whatever these are; a = σ(z) defines a."""
+    found = [{n.base for n in below(side) if isinstance(n, Sym) and n.base not in CONSTANTS} for side in formula.sides]
+    return all(letters == found[0] for letters in found)
+
+
 def text_of_letters(text: Text, names: Names, formula: Formula) -> Text | None:
     """The text in which a formula's letters are numbers; None where it uses a name of the text, an index or a name of its own.
 
