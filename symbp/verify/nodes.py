@@ -203,13 +203,14 @@ def children(node: Node) -> Iterator[tuple[tuple[str, int], Node]]:
             yield from (((name, k), v) for k, v in enumerate(flat) if isinstance(v, Node))
 
 
-def below(node: Node) -> Iterator[Node]:
-    """A node and all below it."""
-    todo = [node]
-    while todo:
-        node = todo.pop()
-        yield node
-        todo += [child for _, child in children(node)]
+def below(node: Node) -> tuple[Node, ...]:
+    """A node and all below it; found once, since nodes never change."""
+    found = node.__dict__.get("_below")
+    if found is None:
+        inner = [child for _, child in children(node)]
+        found = (node, *(n for child in reversed(inner) for n in below(child)))
+        object.__setattr__(node, "_below", found)
+    return found
 
 
 def walk(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
