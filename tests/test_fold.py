@@ -192,6 +192,18 @@ def test_an_argument_that_is_a_sum_folds_too():
     assert shown == r"\frac{\partial L}{\partial w_{i}} = \frac{1}{N} \sum_{n} x_{ni} \left(a_{n} - y_{n}\right)"
 
 
+def test_an_argument_of_many_parts_folds_too():
+    """A recurrence with a bias: tanh'(U x + W g + b + c) is 1 - h², however many tensors the argument reads."""
+    from symbp.derivation import derive
+    from symbp.network import Network
+    tensors = {"x": {"axes": ["j"]}, "g": {"axes": ["k"]}, "y": {"axes": ["i"]}, "c": {"axes": ["i"]},
+               "U": {"axes": ["i", "j"], "role": "parameter"}, "W": {"axes": ["i", "k"], "role": "parameter"}, "b": {"axes": ["i"], "role": "parameter"}}
+    net = Network.of_equations("cell", ["h[i] = tanh(sum(j, U[i,j]*x[j]) + sum(k, W[i,k]*g[k]) + b[i] + c[i])", "L = sum(i, (h[i] - y[i])^2)/2"],
+                               loss="L", indices={"i": 3, "j": 2, "k": 3}, tensors=tensors)
+    shown = derive(net)["b"].latex()
+    assert shown == r"\frac{\partial L}{\partial b_{i}} = \left(1 - h_{i}^{2}\right) \left(h_{i} - y_{i}\right)"
+
+
 def test_opening_leaves_what_stays_transcendental():
     from symbp.calculus.local import prime
     assert open_definitions(prime(gelu)(z[n, k]), relations(squared(gelu))) == prime(gelu)(z[n, k])
