@@ -1,6 +1,7 @@
 r"""Ways of writing that further books and courses have: w → w', Σ_{j'}, |a| for a length, I, ∇², "and", dZ for m ∂J/∂Z, log without brackets."""
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from symbp.errors import SymbpError
@@ -266,3 +267,32 @@ def test_a_number_of_toml_keeps_its_digits() -> None:
     found = verdicts(parse(LAYERS + "".join(f'[[claims]]\nof = "z1[1]"\nvalue = {v}\n' for v in ("0.670", "0.671", "true", "2020-01-01"))))
     assert [(v.verdict, v.claim.printed.text if v.claim.printed else "") for v in found] == \
         [("right", "0.670"), ("last digit off", "0.671"), ("undecided", ""), ("undecided", "")]
+
+
+SOFTMAX = """[network]
+convention = "column"
+input = { shape = [2] }
+layers = [{ type = "dense", units = 3, activation = "sigmoid" }, { type = "dense", units = 2, activation = "softmax" }]
+loss = { type = "cross_entropy" }
+[values]
+x = [0.5, 0.8]
+y = [1, 0]
+W1 = [[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]
+b1 = [0.1, 0.2, 0.3]
+W2 = [[0.7, 0.8, 0.9], [0.1, 0.2, 0.3]]
+b2 = [0.1, 0.2]
+"""
+
+
+def test_a_network_of_layers_goes_by_the_usual_names() -> None:
+    """The output is ŷ or a2, the target y, the loss J.  By NumPy: softmax(W2 σ(W1 x + b1) + b2) = (0.7475, 0.2525), -ln 0.7475 = 0.2910…"""
+    x, W1, b1 = np.array([0.5, 0.8]), np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]), np.array([0.1, 0.2, 0.3])
+    z2 = np.array([[0.7, 0.8, 0.9], [0.1, 0.2, 0.3]]) @ (1 / (1 + np.exp(-(W1 @ x + b1)))) + np.array([0.1, 0.2])
+    p = np.exp(z2) / np.exp(z2).sum()
+    assert p.round(4).tolist() == [0.7475, 0.2525] and abs(-np.log(p[0]) - 0.2910) < 1e-4
+    claims = ['of = "a[2]"\nvalue = ["0.7475", "0.2525"]', 'of = "yhat"\nvalue = ["0.7475", "0.2525"]', 'of = "dJ/dz2"\nvalue = ["-0.2525", "0.2525"]',
+              r"formula = '\delta^{(2)} = \hat{y} - y'", r"formula = '\frac{\partial J}{\partial W^{(2)}} = (\hat{y} - y) a^{(1)T}'",
+              r"formula = 'J = -\sum_k y_k \log \hat{y}_k'"]
+    found = verdicts(parse(SOFTMAX + "".join(f"[[claims]]\n{c}\n" for c in claims)))
+    assert {v.verdict for v in found} == {"right"}, [(v.claim.id, v.verdict, v.note) for v in found]
+    assert Formulas(parse(SOFTMAX + '[[claims]]\nformula = "J = J"\n')).judge(r"\delta^{(2)} = y - \hat{y}").verdict == "wrong"

@@ -128,6 +128,8 @@ def _text(tables: Mapping[str, Any], cases: tuple[Text, ...]) -> Text:
         raise NetworkError(f"unknown key {quoted(unknown)}{nearest(unknown, TOP)}")
     values = _values(_table(tables, "values"))
     net = text_net({key: value for key, value in tables.items() if key not in OWN}, values)
+    inputs = {t.name for t in net.program.inputs}
+    values = {net.names[k] if k not in net.program and net.names.get(k) in inputs - {*values} else k: v for k, v in values.items()}
     heads = {key: str(tables.get(key, ""))[:300] for key in ("title", "source")}
     return Text(**heads, **vars(net), values=values, claims=claims(tables.get("claims", [])), cases=cases,
                 not_judged=not_judged(tables.get("not_judged", [])))

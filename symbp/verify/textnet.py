@@ -32,6 +32,8 @@ from symbp.verify.claims import floats
 if TYPE_CHECKING:
     from lark import Tree
 
+    from symbp.network import Network
+
 WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?![\w.])")
 """A word of an equation: a name, an index or a function."""
 LAYERED = ("input", "target", "layers", "loss", "optimizer", "conventions", "notation")
@@ -122,7 +124,20 @@ def _of_layers(tables: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> T
             return _of_layers({**tables, "conventions": {**_table(tables, "conventions"), "samples": "column"}}, values)
         if values[first.name].ndim:
             sizes = {first.shape[0].name: len(values[first.name])}
-    return TextNet(network.program, network.loss, network.optimizer, sizes)
+    return TextNet(network.program, network.loss, network.optimizer, sizes, _usual_names(network))
+
+
+def _usual_names(network: Network) -> dict[str, str]:
+    """What texts call the output, the target and the loss of a network of layers, where these are no other tensor's names."""
+    program, known = network.program, {t.name for t in network.program.tensors}
+    computed = [t.name for t in program.tensors if program.definition(t.name) and t.shape and not t.auxiliary and t.name != network.loss]
+    inputs = [t.name for t in program.inputs if t.role == "input"]
+    output, depth = computed[-1] if computed else "", sum(re.fullmatch(r"z\d+", name) is not None for name in known)
+    found = {**dict.fromkeys(("yhat", f"a{depth}", "p"), output), **dict.fromkeys(("J", "C", "E"), network.loss)}
+    if len(inputs) == 2:
+        counted = network.optimizer is not None and network.optimizer.type not in ("gd", "momentum", "nesterov")
+        found |= dict.fromkeys(("y",) if counted else ("y", "t"), inputs[1])  # t counts the steps of Adam and the like
+    return {name: what for name, what in found.items() if name not in known and what}
 
 
 def _with_deltas(net: TextNet) -> dict[str, str]:
