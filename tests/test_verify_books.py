@@ -296,3 +296,31 @@ def test_a_network_of_layers_goes_by_the_usual_names() -> None:
     found = verdicts(parse(SOFTMAX + "".join(f"[[claims]]\n{c}\n" for c in claims)))
     assert {v.verdict for v in found} == {"right"}, [(v.claim.id, v.verdict, v.note) for v in found]
     assert Formulas(parse(SOFTMAX + '[[claims]]\nformula = "J = J"\n')).judge(r"\delta^{(2)} = y - \hat{y}").verdict == "wrong"
+
+
+ROWS = """[network]
+convention = "rows"
+input = { shape = [2] }
+layers = [{ type = "dense", units = 3, activation = "relu" }, { type = "dense", units = 2, activation = "softmax" }]
+loss = { type = "cross_entropy" }
+[values]
+X = [[0.5, 0.8],[1,-1],[0.2,0.3],[1,1]]
+y = [[1, 0],[0,1],[1,0],[0,1]]
+W1 = [[0.1, 0.3, 0.5], [0.2, 0.4, 0.6]]
+b1 = [0.1, 0.2, 0.3]
+W2 = [[0.7, 0.1],[0.8,0.2],[0.9,0.3]]
+b2 = [0.1,0.2]
+"""
+
+
+def test_a_batch_in_rows_with_a_column_of_weights_for_each_unit() -> None:
+    """X W + b, as most code has it: the shapes of the weights say so.  By hand: 0.5 * 0.1 + 0.8 * 0.2 + 0.1 = 0.31."""
+    claims = ['of = "z1[0,0]"\nvalue = "0.31"', r"formula = '\delta^{(2)} = \frac{1}{N} (\hat{y} - y)'",
+              r"formula = '\frac{\partial L}{\partial W^{(2)}} = \frac{1}{N} a^{(1)T} (\hat{y} - y)'",
+              r"formula = '\frac{\partial L}{\partial W^{(1)}} = X^T \delta^{(1)}'", "formula = 'z^{(1)} = X W^{(1)} + b^{(1)}'",
+              r"formula = '\delta^{(1)} = \delta^{(2)} W^{(2)T} \odot \mathbb{1}[z^{(1)} > 0]'"]
+    found = verdicts(parse(ROWS + "".join(f"[[claims]]\n{c}\n" for c in claims)))
+    assert {v.verdict for v in found} == {"right"}, [(v.claim.id, v.verdict, v.note) for v in found]
+    stored = ROWS.replace("[network]", '[network]\nconventions = { storage = "out_in" }')
+    with pytest.raises(NetworkError, match=r"W1 has the shape \[2, 3\], but the layers make it \[3, 2\]"):  # what the file states is not overruled
+        parse(stored + f"[[claims]]\n{claims[0]}\n")

@@ -130,9 +130,17 @@ def _text(tables: Mapping[str, Any], cases: tuple[Text, ...]) -> Text:
     net = text_net({key: value for key, value in tables.items() if key not in OWN}, values)
     inputs = {t.name for t in net.program.inputs}
     values = {net.names[k] if k not in net.program and net.names.get(k) in inputs - {*values} else k: v for k, v in values.items()}
+    values |= {k: v.reshape(tuple(map(int, net.program.tensor(k).shape))) for k, v in values.items() if _is_alike(net.program, k, v)}
     heads = {key: str(tables.get(key, ""))[:300] for key in ("title", "source")}
     return Text(**heads, **vars(net), values=values, claims=claims(tables.get("claims", [])), cases=cases,
                 not_judged=not_judged(tables.get("not_judged", [])))
+
+
+def _is_alike(program: Program, name: str, value: np.ndarray) -> bool:
+    """Whether a value has the shape of a tensor but for axes of extent 1: y = 1 where y has one element."""
+    shape = program.tensor(name).shape if name in program else ()
+    own = tuple(int(e) for e in shape) if all(e.is_Integer for e in shape) else value.shape
+    return own != value.shape and [e for e in own if e != 1] == [e for e in value.shape if e != 1]
 
 
 def _table(tables: Mapping[str, Any], key: str) -> dict[str, Any]:

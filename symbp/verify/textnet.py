@@ -119,21 +119,44 @@ def _of_layers(tables: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> T
     network = network_of(tables)
     first = next((t for t in network.program.inputs if t.role == "input" and t.shape), None)
     sizes = {}
+    if first is not None and first.name not in values and first.name.upper() in values:
+        values = {**values, first.name: values[first.name.upper()]}  # a batch is often called X
+    if _is_turned(network, values) and "storage" not in _table(tables, "conventions"):
+        return _of_layers({**tables, "conventions": {**_table(tables, "conventions"), "storage": "in_out"}}, values)
     if first is not None and first.name in values and first.shape[0].is_Symbol:
         if values[first.name].ndim == len(first.shape) - 1 and "samples" not in _table(tables, "conventions"):
             return _of_layers({**tables, "conventions": {**_table(tables, "conventions"), "samples": "column"}}, values)
         if values[first.name].ndim:
             sizes = {first.shape[0].name: len(values[first.name])}
-    return TextNet(network.program, network.loss, network.optimizer, sizes, _usual_names(network))
+    names = _usual_names(network)
+    _check_shapes(network, {names.get(name, name): value for name, value in values.items()}, sizes)
+    return TextNet(network.program, network.loss, network.optimizer, sizes, names)
+
+
+def _check_shapes(network: Network, values: Mapping[str, np.ndarray], sizes: Mapping[str, int]) -> None:
+    """Raise where a value has another shape than the layers make it, axes of extent 1 left out."""
+    for tensor in network.program.inputs:
+        own = [sizes.get(str(extent), extent) for extent in tensor.shape]
+        given = list(values[tensor.name].shape) if tensor.name in values else own
+        if all(str(e).isdigit() for e in own) and [e for e in given if e != 1] != [int(e) for e in own if e != 1]:
+            raise NetworkError(f"[values]: {tensor.name} has the shape {given}, but the layers make it {own}")
+
+
+def _is_turned(network: Network, values: Mapping[str, np.ndarray]) -> bool:
+    """Whether the text's weights are all stored the other way round: with a column, and not a row, for each unit."""
+    shapes = {t.name: tuple(map(str, t.shape)) for t in network.program.parameters if len(t.shape) == 2}
+    given = [(tuple(map(str, values[name].shape)), shape) for name, shape in shapes.items() if name in values]
+    return any(own != shape for own, shape in given) and all(own == shape[::-1] for own, shape in given)
 
 
 def _usual_names(network: Network) -> dict[str, str]:
-    """What texts call the output, the target and the loss of a network of layers, where these are no other tensor's names."""
+    """What texts call the batch, the output, the target and the loss of a network of layers, where these are no other tensor's names."""
     program, known = network.program, {t.name for t in network.program.tensors}
     computed = [t.name for t in program.tensors if program.definition(t.name) and t.shape and not t.auxiliary and t.name != network.loss]
     inputs = [t.name for t in program.inputs if t.role == "input"]
     output, depth = computed[-1] if computed else "", sum(re.fullmatch(r"z\d+", name) is not None for name in known)
     found = {**dict.fromkeys(("yhat", f"a{depth}", "p"), output), **dict.fromkeys(("J", "C", "E"), network.loss)}
+    found |= {"X": inputs[0]} if inputs else {}
     if len(inputs) == 2:
         counted = network.optimizer is not None and network.optimizer.type not in ("gd", "momentum", "nesterov")
         found |= dict.fromkeys(("y",) if counted else ("y", "t"), inputs[1])  # t counts the steps of Adam and the like
