@@ -22,7 +22,6 @@ from symbp.language.scope import CONSTANTS, Scope, learn
 from symbp.language.syntax import read_tree
 from symbp.language.tensor import Tensor
 from symbp.layers.equations import Extent, Reader
-from symbp.netfile import network as network_of
 from symbp.optim import OPTIMIZERS, Optimizer
 from symbp.settings import Count, Identifier, NetworkError, Settings, place, quoted, read_typed
 from symbp.suggest import nearest
@@ -115,6 +114,8 @@ def _at_top(tables: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_layers(tables: Mapping[str, Any], values: Mapping[str, np.ndarray]) -> TextNet:
     """The program of layers; N is the number of rows of the input.  Where the values are those of one sample, so is the program."""
+    from symbp.netfile import network as network_of
+
     tables = {"name": "text", **floats(tables)}
     network = network_of(tables)
     first = next((t for t in network.program.inputs if t.role == "input" and t.shape), None)

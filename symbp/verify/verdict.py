@@ -3,10 +3,8 @@ from __future__ import annotations
 
 from symbp.verify.chains import judge_numbers
 from symbp.verify.claimfile import Claim, Text
-from symbp.verify.definitions import Definition
 from symbp.verify.formulas import Formulas
 from symbp.verify.outcome import ILL_POSED, INHERITED, LAST_DIGIT, RIGHT, RIGHT_IF, UNDECIDED, WRONG, Verdict
-from symbp.verify.submission import judge_code
 
 
 def verdicts(text: Text, run_code: bool = False) -> list[Verdict]:
@@ -47,6 +45,8 @@ def _verdicts(text: Text, run_code: bool) -> list[Verdict]:
 
 def _of_formula(claim: Claim, formulas: Formulas) -> Verdict:
     if claim.defines:
+        from symbp.verify.definitions import Definition
+
         definition = Definition(claim.defines, claim.formula)
         judged = definition.judgement
         wrong = judged.verdict in (WRONG, ILL_POSED)
@@ -59,6 +59,8 @@ def _of_formula(claim: Claim, formulas: Formulas) -> Verdict:
 
 
 def _of_code(claim: Claim, text: Text, run_code: bool) -> Verdict:
+    from symbp.verify.submission import judge_code
+
     found = judge_code(claim.code, text, run_code)
     roots = (claim.id,) if found.verdict in (WRONG, ILL_POSED) else ()
     return Verdict(claim, found.verdict, note=found.note, roots=roots, slips=found.slips)
