@@ -126,3 +126,80 @@ def test_the_readable_gradients_of_generated_modules_pass(check, tmp_path, name)
     source = re.sub(r"\bstate=None\b", "state=None", generate(network))
     code, found = check(source, name="loss_and_grads", net=str(ROOT / "examples" / f"{name}.toml"))
     assert code == 0 and found["verdict"] in ("right", "right-if") and found["of"] >= 1 + len(network.parameters), found
+
+
+STUDENTS = """import numpy as np
+class Net:
+    def __init__(self, W1, b1, W2, b2):
+        self.W1, self.b1, self.W2, self.b2 = W1, b1, W2, b2
+    def forward(self, x):
+        self.x = x
+        self.z1 = x @ self.W1 + self.b1
+        self.a1 = np.maximum(self.z1, 0)
+        self.z2 = self.a1 @ self.W2 + self.b2
+        e = np.exp(self.z2 - self.z2.max(axis=1, keepdims=True))
+        self.p = e / e.sum(axis=1, keepdims=True)
+        return self.p
+    def backward(self, x, y):
+        p = self.forward(x)
+        n = x.shape[0]
+        t = np.eye(3)[y]
+        dz2 = (p - t) / n
+        self.dW2 = self.a1.T @ dz2
+        self.db2 = dz2.sum(axis=0)
+        da1 = dz2 @ self.W2.T
+        dz1 = da1 * (self.a1 > 0)
+        self.dW1 = self.x.T @ dz1
+        self.db1 = dz1.sum(axis=0)
+def loop(x, y, W1, b1, W2, b2):
+    dW1 = np.zeros_like(W1); db1 = np.zeros_like(b1); dW2 = np.zeros_like(W2); db2 = np.zeros_like(b2)
+    for i in range(len(x)):
+        z1 = W1 @ x[i] + b1
+        a1 = z1 * (z1 > 0)
+        z2 = W2 @ a1 + b2
+        p = np.exp(z2) / np.exp(z2).sum()
+        d2 = p.copy(); d2[y[i]] -= 1
+        dW2 += np.outer(d2, a1); db2 += d2
+        d1 = W2.T @ d2 * (z1 > 0)
+        dW1 += np.outer(d1, x[i]); db1 += d1
+    return dW1 / len(x), db1 / len(x), dW2 / len(x), db2 / len(x)
+def step(x, y, W1, b1, W2, b2, lr):
+    z1 = x @ W1 + b1; a1 = np.maximum(0, z1); z2 = a1 @ W2 + b2
+    e = np.exp(z2); p = e / e.sum(1, keepdims=True)
+    p[range(len(x)), y] -= 1
+    p /= len(x)
+    d1 = (p @ W2.T) * (z1 > 0)
+    W2 -= lr * a1.T @ p; b2 -= lr * p.sum(0)
+    W1 -= lr * x.T @ d1; b1 -= lr * d1.sum(0)
+def nan(x, y, W1, b1, W2, b2):
+    return W1 * np.nan, b1, W2, b2
+"""
+TWO_LAYERS = """
+name = "two"
+[input]
+shape = [4]
+[target]
+classes = 3
+[[layers]]
+type = "dense"
+units = 5
+[[layers]]
+type = "relu"
+[[layers]]
+type = "dense"
+units = 3
+[loss]
+type = "softmax_cross_entropy"
+"""
+
+
+@pytest.mark.parametrize(("function", "verdict", "right"), [
+    ("Net.backward", "right-if", 4),  # it calls forward, which reads the weights; __init__ is not run
+    ("loop", "right-if", 4),  # the results are expressions of one name, dW1 / len(x)
+    ("step", "right-if", 4),  # updates in place, beside a network without an optimiser
+    ("nan", "undecided", 0),  # parameters that are given back as they came are no gradients
+])
+def test_backward_passes_as_students_write_them(function: str, verdict: str, right: int, check, tmp_path: Path) -> None:
+    (tmp_path / "net.toml").write_text(TWO_LAYERS, encoding="utf-8")
+    _, found = check(STUDENTS, name=function, net=str(tmp_path / "net.toml"))
+    assert (found["verdict"], found["right"], found["of"]) == (verdict, right, 4), found

@@ -147,6 +147,8 @@ def entries(value: Any, function: Function, returns: Any, names: Names, updates:
 def _named(name: str, value: Any, names: Names, updates: bool) -> Iterator[tuple[str, Any, str]]:
     """What one returned name is; the entries of a dictionary by their keys, those of a list by the numbers of layers."""
     quantity = names.result(name, updates) if name else None
+    if quantity in names.parameters:
+        return  # given back as it came: it says nothing
     if isinstance(value, Mapping):
         yield from ((key, part, found) for key, part in value.items() if (found := names.key(key, updates)))
     elif quantity is not None:

@@ -105,9 +105,21 @@ class Check:
         from symbp.verify.listing import functions
         return {f.name for f in functions(self.source).values() if f.owner == owner}
 
+    def _called(self, chain: Sequence[Function]) -> list[Function]:
+        """The methods among these functions, and those of the same class that they call."""
+        found = {f.title: f for f in chain if f.owner}
+        todo = list(found.values())
+        while todo:
+            f = todo.pop()
+            for title in (f"{f.owner}.{name}" for name in f.attributes if name in self._methods(f.owner)):
+                if title not in found:
+                    found[title] = function(self.source, title, self.file)
+                    todo.append(found[title])
+        return list(found.values())
+
     def _attributes(self, chain: Sequence[Function]) -> dict[str, Any]:
         """Attributes of the object that the text has a name for; values of the forward pass only where no function is called before."""
-        wanted = {name: self.names.tensor(name) for f in chain if f.owner for name in f.attributes}
+        wanted = {name: self.names.tensor(name) for f in self._called(chain) for name in f.attributes}
         given = {t.name for t in self.text.program.inputs}
         return {name: found for name, found in wanted.items() if found and (found in given or not self.earlier)}
 

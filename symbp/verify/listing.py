@@ -156,7 +156,18 @@ def _returned(node: ast.FunctionDef) -> tuple[str, ...]:
     if isinstance(value, ast.Dict):
         return tuple(k.value if isinstance(k, ast.Constant) and isinstance(k.value, str) else "" for k in value.keys)
     entries = value.elts if isinstance(value, (ast.Tuple, ast.List)) else [value]
-    return tuple(_name(e) for e in entries)
+    given = {a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
+    return tuple(_name(e) if isinstance(e, ast.Name) else _label(e, given) for e in entries)
+
+
+def _label(node: ast.AST, given: set[str]) -> str:
+    """What an expression is called: `self.dW`, or the only name in it that is no argument, as in `dW / len(x)`, `-dW` or `dW.T`."""
+    if isinstance(node, ast.Attribute) and node.attr != "T":
+        return node.attr
+    called = {n.func.value.id if isinstance(n.func, ast.Attribute) and isinstance(n.func.value, ast.Name) else _name(n.func)
+              for n in ast.walk(node) if isinstance(n, ast.Call)}
+    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} - given - called
+    return names.pop() if len(names) == 1 else ""
 
 
 def _name(node: ast.AST) -> str:

@@ -14,6 +14,7 @@ from symbp.certify.smaller import smaller
 from symbp.errors import SymbpError
 from symbp.network import Network
 from symbp.numbers import TooLarge
+from symbp.optim import GradientDescent
 from symbp.report.text import visible
 from symbp.verify.claimfile import Text
 from symbp.verify.code import Check, Checked, Item, said
@@ -147,7 +148,8 @@ def _small(network: Network) -> list[Network]:
 
 def _text(network: Network) -> Text:
     """A network as a text without claims."""
-    return Text(network.title or network.name, "", network.program.given(), network.loss, network.optimizer, {}, {})
+    optimizer = network.optimizer or GradientDescent(type="gd")
+    return Text(network.title or network.name, "", network.program.given(), network.loss, optimizer, {}, {})
 
 
 def _graded(check: Check, checked: Checked, network: Network) -> Graded:
