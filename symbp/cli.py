@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a check failed, 2 the input is at fault (one paragraph on 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import shlex
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(arguments)
         code = options.run(options)
         sys.stdout.flush()
+        if arguments is None:
+            gc.freeze()  # the process ends: no last search for garbage among all expressions
         return code
     except DivergedError as error:
         return _fail(str(error), 1)
