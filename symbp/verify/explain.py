@@ -269,8 +269,9 @@ def _read(trial: Trial, access: Access) -> float:
 
 def _agrees(printed: Printed, value: float) -> bool:
     """Whether the digits stand for a number."""
-    if not np.isfinite(value):
-        return False
+    near, unit = float(printed.value), float(printed.unit)
+    if not np.isfinite(value) or abs(value - near) > 2 * unit + 1e-6 * abs(near):
+        return False  # far off, which most are
     exact = Fraction(float(value))
     return bool(agrees(printed, (exact, exact)))
 
