@@ -167,6 +167,16 @@ def test_a_formula_as_books_write_it(text: str, formula: str, verdict: str, text
     assert found.verdict == verdict, found.note
 
 
+def test_what_is_left_out_is_said(texts: dict[str, Formulas]) -> None:
+    assert texts["generic"].judge(r"\frac{\partial J}{\partial h} = h - y \in \mathbb{R}^q").note == "where a side lies was not judged"
+    assert texts["generic"].judge(r"\frac{\partial J}{\partial h} = h - y").note == ""
+
+
+def test_a_list_whose_commas_may_stand_for_thousands_is_refused() -> None:
+    found = verdicts(parse(LAYERS + '[[claims]]\nof = "z1"\nvalue = "[1,234, 0.67, 1.03]"\n'))
+    assert {v.verdict for v in found} == {"undecided"} and "comma" in found[0].note
+
+
 def test_a_name_that_means_nothing_says_why(texts: dict[str, Formulas]) -> None:
     assert "odd cannot be calculated" in texts["columns"].judge("odd = 1").note and "Q" in texts["columns"].judge("odd = 1").note
 

@@ -14,8 +14,9 @@ Stage: claim file → verdicts → report.
     meaning.py     what nodes mean over arrays: shapes.py (matrices as books mean them), indexing.py, calls.py, sums.py, slopes.py,
                    linear.py
     points.py      arrays of tensors and derivatives at a random point, as floats, expressions or to 60 digits
-    formulas.py    the verdict on a formula: forms.py (how sides are compared), deciding.py (equality), otherclaims.py (updates),
-                   elsewhere.py and extents.py (where axes of one length by chance have lengths of their own), identities.py
+    formulas.py    the verdict on a formula: equalities.py (two sides), forms.py (how they are compared), deciding.py (whether equal),
+                   otherclaims.py (updates), identities.py (functions alone), elsewhere.py and extents.py (where axes of one length by
+                   chance have lengths of their own)
     definitions.py a definition beside the standard one that it names, standards.py
     code.py        a person's function beside what is derived: listing.py (read), binding.py (names), layouts.py, known.py (right values)
     sandbox.py     calls it in a process with limits, guarded.py

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from symbp.verify.brackets import TRANSPOSES, WHOLE, mapped
-from symbp.verify.naming import ALL, Names, said
+from symbp.verify.naming import ALL, EARLIER, Named, Names, said
 from symbp.verify.nodes import (
     Big,
     Call,
@@ -37,7 +37,6 @@ from symbp.verify.nodes import (
 
 ONE, TWO = Number(Fraction(1)), Number(Fraction(2))
 TURN = Script("", Sym("⊤"))
-EARLIER = " of two steps before"
 SIGMA = {"sigma": "σ"}
 VALUED = (Sym, Sum, Call, Raised, Negative, Product, Quotient, Derivative, Big)
 
@@ -63,17 +62,18 @@ class Scope:
     forms: tuple[Sym, ...] = ()
     loss: str = ""
 
+    def find(self, sym: Node) -> Named | None:
+        """The name of a symbol, with its indices."""
+        return self.names.find(sym, {**self.names.last(sym), **(self.values or {})}) if isinstance(sym, Sym) else None
+
     def name(self, sym: Node) -> str | None:
         """The name of a symbol."""
-        if not isinstance(sym, Sym):
-            return None
-        found = self.names.find(sym, {**self.names.last(sym), **(self.values or {})})
+        found = self.find(sym)
         return found.name if found else None
-
 
     def whole(self, sym: Sym) -> bool:
         """Whether a symbol is an array of which an axis has no index."""
-        found = self.names.find(sym, {**self.names.last(sym), **(self.values or {})})
+        found = self.find(sym)
         return found is not None and len(found.indices) < self.names.axes[found.name]
 
 
@@ -276,7 +276,7 @@ def _renames(node: Node, scope: Scope) -> Iterator[Change]:
     name = scope.name(node)
     if name is None or not isinstance(node, Sym):
         return
-    found = scope.names.find(node, {**scope.names.last(node), **(scope.values or {})})
+    found = scope.find(node)
     for other, axes in scope.names.axes.items():
         if other != name and len(found.indices) <= axes and (ALL, False) not in found.indices:
             new = Sym(
@@ -302,7 +302,7 @@ def _marks(node: Node, _scope: Scope) -> Iterator[Change]:
         yield Change("updated", f"the updated {old} stands where the old one belongs", replace(node, base=old))
     if isinstance(node, Sym) and node.base.endswith(EARLIER):
         one = node.base.removesuffix(EARLIER)
-        yield Change("time", f"{one} of two steps before stands where that of one step before belongs", replace(node, base=one))
+        yield Change("time", f"{one}{EARLIER} stands where that of one step before belongs", replace(node, base=one))
 
 
 def _numbers(node: Node, scope: Scope) -> Iterator[Change]:

@@ -220,13 +220,19 @@ def _printed(entry: Any) -> Printed:
     return read(entry)
 
 
+THOUSANDS = re.compile(r"\d,\d{3}(?!\d)")
+"""A comma that may stand for thousands, or between two numbers."""
+
+
 def listed(value: Any) -> Any:
     """A vector or matrix that is written as one text, [0.1, 0.2] or NumPy's [[0.1 0.2] [0.3 0.4]], as nested lists of its numbers.
 
     >>> listed("[[0.1 0.20]\\n [3. -4e-05]]")
     [['0.1', '0.20'], ['3.', '-4e-05']]
+    >>> listed("[1,234.5]")
+    '[1,234.5]'
     """
-    if not isinstance(value, str) or not re.match(r"\s*\[", value):
+    if not isinstance(value, str) or not re.match(r"\s*\[", value) or THOUSANDS.search(value):
         return value
     stack: list[list] = [[]]
     for token in re.findall(r"[\[\]]|[^\s,;\[\]]+", value):

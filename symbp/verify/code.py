@@ -13,10 +13,10 @@ import numpy as np
 
 from symbp.verify.binding import PARAMETERS, RATE, Names, arguments_of, changes_of, entries
 from symbp.verify.claimfile import Text
-from symbp.verify.formulas import ILL_POSED, RIGHT, RIGHT_IF, UNDECIDED, WRONG
 from symbp.verify.known import SEEDS, Known
 from symbp.verify.layouts import Fit, Way, fit, ways
 from symbp.verify.listing import Code, CodeError, Function, function, read
+from symbp.verify.outcome import ILL_POSED, RIGHT, RIGHT_IF, UNDECIDED, WRONG
 from symbp.verify.sandbox import SECONDS, UNKNOWN, Call, Failure, Outcome, Result, run
 
 MOST_SWAPS = 8

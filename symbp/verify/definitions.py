@@ -12,10 +12,12 @@ from dataclasses import replace
 
 from symbp.errors import SymbpError
 from symbp.verify.claimfile import Text
-from symbp.verify.formulas import ILL_POSED, ORDER, RIGHT, RIGHT_IF, UNDECIDED, Formulas, Judgement
+from symbp.verify.equalities import ORDER, Judgement
+from symbp.verify.formulas import Formulas
 from symbp.verify.latex import read_formula
 from symbp.verify.naming import bound
 from symbp.verify.nodes import Big, Call, Lowered, Node, Sym, below, is_letter
+from symbp.verify.outcome import ILL_POSED, RIGHT, RIGHT_IF, UNDECIDED
 from symbp.verify.standards import Standard, standards
 
 CONSTANTS = ("e", "pi", "T", "⊤", "𝟏", "d", "∂", "∇", "∞", "Delta")

@@ -17,11 +17,11 @@ from symbp.report.model import Report as Document
 from symbp.report.text import visible
 from symbp.verify.audit import Audit
 from symbp.verify.claimfile import Text
-from symbp.verify.formulas import RIGHT_IF, SEEDS
+from symbp.verify.deciding import SEEDS
 from symbp.verify.proof import Proof, prove, subjects
 from symbp.verify.quoting import quoted, source_of
 from symbp.verify.report import GOOD, MISTAKES, Report, corrected
-from symbp.verify.verdict import INHERITED, UNDECIDED, Verdict
+from symbp.verify.verdict import INHERITED, RIGHT_IF, UNDECIDED, Verdict
 
 MOST_SLIPS, MOST_DIGITS, MOST_VALUES = 6, 60, 40
 MEANING = {

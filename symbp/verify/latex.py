@@ -95,6 +95,11 @@ def statements(text: str) -> list[str]:
     return parts if len(parts) > 1 and all(STATES.search(part) and not CONDITION.match(part) for part in parts) else [LIES_IN.sub("", text)]
 
 
+def lies_somewhere(text: str) -> bool:
+    """Whether a formula says where a side lies: … ∈ ℝⁿ."""
+    return any(map(LIES_IN.search, BETWEEN.split(text)))
+
+
 def _whole(text: str, names: tuple[str, ...], structure: Structure) -> Formula:
     import lark
 

@@ -16,6 +16,8 @@ from symbp.suggest import nearest
 from symbp.verify.brackets import TRANSPOSES
 from symbp.verify.nodes import Big, Negative, Node, Number, Script, Sum, Sym, below, is_letter
 
+EARLIER = " of two steps before"
+"""What follows a name for its value of two steps before, which no update knows."""
 ALL = Sym(":")
 """Stands for the index of an axis that stays whole before one that has an index."""
 COUNTING = ("l", "t", "tau", "k")

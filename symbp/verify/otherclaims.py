@@ -14,7 +14,8 @@ from symbp.verify.outcome import RIGHT
 from symbp.verify.updates import without_marks
 
 if TYPE_CHECKING:
-    from symbp.verify.formulas import Formulas, Judgement
+    from symbp.verify.equalities import Judgement
+    from symbp.verify.formulas import Formulas
 
 
 def steps(formulas: Formulas) -> Iterator[tuple[str, Node, Node, str]]:

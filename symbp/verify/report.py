@@ -8,8 +8,7 @@ from typing import Any
 
 from symbp.report.text import visible
 from symbp.verify.claimfile import Text, Unjudged, load
-from symbp.verify.formulas import ILL_POSED, RIGHT_IF
-from symbp.verify.verdict import INHERITED, RIGHT, WRONG, Verdict, verdicts
+from symbp.verify.verdict import ILL_POSED, INHERITED, RIGHT, RIGHT_IF, WRONG, Verdict, verdicts
 
 GOOD, MISTAKES = (RIGHT, RIGHT_IF), (WRONG, ILL_POSED)
 MOST_SLIPS = 4

@@ -16,7 +16,7 @@ from symbp.passes.matrix_form import matrix_form
 from symbp.printing.latex import Writer
 from symbp.verify.brackets import mapped
 from symbp.verify.claimfile import Text
-from symbp.verify.naming import Names
+from symbp.verify.naming import EARLIER, Names
 from symbp.verify.nodes import Negative, Node, Number, Product, Script, Sum, Sym, below, is_letter
 from symbp.verify.points import Key
 
@@ -150,8 +150,8 @@ class Updates:
     def _earlier(self, bare: Sym) -> Sym:
         """What was two steps before, which no rule knows; of momentum it could be told from the velocity, which is left undecided."""
         if isinstance(self.text.optimizer, Momentum):
-            raise SymbpError(f"{bare.base} of two steps before is no part of the optimiser's state here; write the step with the velocity")
-        return Sym(f"{bare.base} of two steps before")
+            raise SymbpError(f"{bare.base}{EARLIER} is no part of the optimiser's state here; write the step with the velocity")
+        return Sym(bare.base + EARLIER)
 
 
 def constants(left: Node, right: Node, names: Collection[str]) -> dict[str, str]:
