@@ -272,6 +272,12 @@ def test_numbers_and_what_they_are_of_as_people_write_them(claim: str) -> None:
     assert {v.verdict for v in found} == {"right"}, [(v.claim.id, v.verdict, v.value, v.note) for v in found]
 
 
+def test_a_power_is_no_name() -> None:
+    """a^2 is a square also where something is called a2."""
+    text = '[network]\nequations = ["a2 = a + 1", "L = a2"]\n[values]\na = 3\n[[claims]]\nof = "a^2"\nvalue = "9"\n[[claims]]\nof = "a^{2}"\nvalue = "4"\n'
+    assert [v.verdict for v in verdicts(parse(text))] == ["right", "undecided"]  # in LaTeX it may be either
+
+
 def test_a_number_of_toml_keeps_its_digits() -> None:
     """0.670 claims a digit more than 0.67; true and a date claim none."""
     found = verdicts(parse(LAYERS + "".join(f'[[claims]]\nof = "z1[1]"\nvalue = {v}\n' for v in ("0.670", "0.671", "true", "2020-01-01"))))

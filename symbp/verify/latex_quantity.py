@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from symbp.errors import SymbpError
 from symbp.verify.latex import read_formula
 from symbp.verify.naming import ALL, Names, whole
 from symbp.verify.nodes import Derivative, Node, Number, Sym
 
-FORMAL = re.compile(r"[\\^{}ᵀ⁰-⁹₀-₉]|_\{|[α-ωΔ]")
+FORMAL = re.compile(r"[\\{}ᵀ⁰-⁹₀-₉α-ωΔ]")
+"""What LaTeX has and the expression language has not; x^2 is a power in both, and never the name x2."""
 SUFFIX = re.compile(r"(.*?)\s*(\[[\d,\s]*\])?\s*", re.S)
 
 
@@ -23,12 +25,12 @@ def in_words(text: str, axes: Mapping[str, int]) -> str:
 
     >>> in_words(r"\frac{\partial L}{\partial W^{(2)}_{13}}", {"L": 0, "W2": 2})
     'dL/dW2[0,2]'
-    >>> in_words(r"z^{(1)}[0]", {"z1": 1}), in_words("2*x^2", {"x": 0})
-    ('z1[0]', '2*x^2')
+    >>> in_words(r"z^{(1)}[0]", {"z1": 1}), in_words("x^2", {"x": 0, "x2": 0})
+    ('z1[0]', 'x^2')
     """
-    written, suffix = SUFFIX.fullmatch(text).groups()
-    if not FORMAL.search(written):
+    if not FORMAL.search(text):
         return text
+    written, suffix = SUFFIX.fullmatch(text).groups()
     try:
         side = read_formula(f"{written} = 0", list(axes), (), [n for n, a in axes.items() if not a]).sides[0]
     except SymbpError:
@@ -40,10 +42,16 @@ def in_words(text: str, axes: Mapping[str, int]) -> str:
     return (word + (suffix or "")) if (word := _word(side, names)) else text
 
 
+def _may_be_power(node: Sym, names: Names) -> bool:
+    """Whether a^{2} may be a square as well as the name a2, so that it is neither."""
+    raised = any(not s.shape and isinstance(s.body, Number) for s in node.sups)
+    return raised and names.find(replace(node, sups=()), {}) is not None
+
+
 def _word(node: Node, names: Names) -> str:
     """A name with its indices; "" for anything else."""
     found = names.find(node, names.last(node)) if isinstance(node, Sym) else None
-    if found is None or found.sups or any(index == ALL for index, _ in found.indices):
+    if found is None or found.sups or any(index == ALL for index, _ in found.indices) or _may_be_power(node, names):
         return ""
     indices = found.indices
     if len(indices) == 1 < names.axes[found.name] and isinstance(indices[0][0], Number) and not indices[0][1]:

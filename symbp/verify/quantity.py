@@ -23,7 +23,7 @@ from symbp.optim.base import Update
 from symbp.suggest import nearest
 from symbp.verify.claimfile import Text
 from symbp.verify.expressions import expression
-from symbp.verify.latex_quantity import in_words
+from symbp.verify.latex_quantity import FORMAL, in_words
 from symbp.verify.wording import ELEMENT, LONGEST, QUOTIENT, WITHIN, IllPosed, Quantity
 
 MOST_ALIASES = 20
@@ -145,13 +145,18 @@ class Quantities:
     def _plain(self, text: str) -> str:
         """The words of a quantity: of LaTeX, of W[0][1], and of the loss where it has another name."""
         text = re.sub(r"\]\s*\[", ",", text)
+        if FORMAL.search(text):
+            text = in_words(text, self._axes())
+        return self.text.loss or text if text.strip() in ("loss", "cost") and text.strip() not in self.known else text
+
+    def _axes(self) -> dict[str, int]:
+        """How many axes each name has, those of the text's own among them."""
         axes = {t.name: len(t.shape) for t in self.program.tensors if not t.auxiliary}
         for name, meaning in self.text.names.items():
             match = QUOTIENT.fullmatch(meaning)
             by = ELEMENT.fullmatch(match["by"] if match else meaning)
             axes.setdefault(name, axes.get(by["name"], 0) if by else 0)
-        text = in_words(text, axes)
-        return re.sub(r"^\s*(?:loss|cost)\s*$", self.text.loss, text) if self.text.loss and not {"loss", "cost"} & {*axes} else text
+        return axes
 
     def _element(self, match: re.Match, whole: bool) -> Quantity:
         tensor, at = self._tensor(match["name"], match["at"])

@@ -146,7 +146,7 @@ def _check_shapes(network: Network, values: Mapping[str, np.ndarray], sizes: Map
 def _is_turned(network: Network, values: Mapping[str, np.ndarray]) -> bool:
     """Whether the text's weights are all stored the other way round: with a column, and not a row, for each unit."""
     shapes = {t.name: tuple(map(str, t.shape)) for t in network.program.parameters if len(t.shape) == 2}
-    given = [(tuple(map(str, values[name].shape)), shape) for name, shape in shapes.items() if name in values]
+    given = [(tuple(map(str, values[name].shape)), shape) for name, shape in shapes.items() if name in values and values[name].ndim == 2]
     return any(own != shape for own, shape in given) and all(own == shape[::-1] for own, shape in given)
 
 
