@@ -64,7 +64,7 @@ Facts: sum(u, t[n, u]) == 1; t[n, u]**2 == t[n, u].
 Conventions: relu′(0) = 0; the cotangent of a tied maximum goes to the first hit; the loss is the mean over the batch;
 weight matrices are stored out × in; samples are rows of a batch.
 Random flips and crops are the work of `symbp train`; `main` trains on the images as they are.
-Floating-point operations for N samples: forward 21,328,650 N, forward and backward 62,413,050 N + 2.
+Floating-point operations for N samples: forward 21,328,650 N, forward and backward 62,324,986 N + 2.
 """
 from __future__ import annotations
 
@@ -138,23 +138,21 @@ def forward(params, x, state=None):
     dtype = K1.dtype
     x = np.asarray(x, dtype)
     N = len(x)
-    z1 = ((K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0),
-        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(27,
-        1024*N)).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 32, 32, 32)
+    x_patches = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(27, 1024*N)
+    z1 = ((K1.reshape(32, 27) @ x_patches).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 32, 32, 32)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 32, 32, 32)
     m = np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]),
         a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2])   # (3)  (N, 32, 16, 16)
-    z2 = ((K2.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0),
-        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
-        3).reshape(288, 256*N)).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1,
-        0, 2, 3)                                              # (4)  (N, 64, 16, 16)
+    m_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
+    z2 = ((K2.reshape(64, 288) @ m_patches).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1, 0, 2, 3)  # (4)  (N, 64, 16, 16)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 64, 16, 16)
     m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]),
         a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2])   # (6)  (N, 64, 8, 8)
-    z3 = ((K3.reshape(128, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0,
-        0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
-        3).reshape(576, 64*N)).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1,
-        0, 2, 3)                                              # (7)  (N, 128, 8, 8)
+    m_2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)
+    z3 = ((K3.reshape(128, 576) @ m_2_patches).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1, 0, 2, 3)  # (7)  (N, 128, 8, 8)
     a3 = np.maximum(z3, 0)                                    # (8)  (N, 128, 8, 8)
     m_3 = np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]), a3[:,
         :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2])             # (9)  (N, 128, 4, 4)
@@ -215,14 +213,13 @@ def loss_and_grads(params, x, y, state=None):
             da3[:, :, r_5:r_5 + 7:2, s_5:s_5 + 7:2] = dm_3 * m_3_hit  # (32)
     delta3 = da3 * (z3 > 0)                                   # (33)  (N, 128, 8, 8)
     db3 = delta3.sum(axis=(0, 2, 3))                          # (34)  (128,)
-    delta3_matrix = delta3.transpose(1, 0, 2, 3).reshape(128, 64*N)
-    dK3 = (delta3_matrix @ m_2_patches.T).reshape(128, 64, 3, 3)  # (35)  (128, 64, 3, 3)
-    dm_2_taps = (K3.transpose(2, 3, 1, 0).reshape(576, 128) @ delta3_matrix).reshape(3, 3, 64, N, 8, 8)
-    dm_2_padded = np.zeros((64, N, 10, 10), dtype)
-    for r_4 in range(3):
-        for s_4 in range(3):
-            dm_2_padded[:, :, r_4:r_4 + 8, s_4:s_4 + 8] += dm_2_taps[r_4, s_4]
-    dm_2 = dm_2_padded[:, :, 1:9, 1:9].transpose(1, 0, 2, 3).copy()  # (36)  (N, 64, 8, 8)
+    dK3 = (delta3.transpose(1, 0, 2, 3).reshape(128, 64*N) @ m_2_patches.T).reshape(128, 64, 3, 3)  # (35)  (128, 64, 3, 3)
+    delta3_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta3, ((0, 0), (0, 0), (1, 1), (0, 0))), 3,
+        axis=2).transpose(1, 4, 0, 2, 3).reshape(384, 64*N)
+    dm_2_rows = (K3[:, :, ::-1].transpose(3, 1, 0, 2).reshape(192, 384) @ delta3_patches).reshape(3, 64, N, 8, 8)
+    dm_2 = dm_2_rows[1].transpose(1, 0, 2, 3).copy()          # (36)  (N, 64, 8, 8)
+    dm_2[:, :, :, :7] += dm_2_rows[0, :, :, :, 1:8].transpose(1, 0, 2, 3)  # (36)
+    dm_2[:, :, :, 1:8] += dm_2_rows[2, :, :, :, :7].transpose(1, 0, 2, 3)  # (36)
     m_2_taken = np.zeros((N, 64, 8, 8), bool)
     da2 = np.empty((N, 64, 16, 16), dtype)
     for r_3 in range(2):
@@ -232,14 +229,13 @@ def loss_and_grads(params, x, y, state=None):
             da2[:, :, r_3:r_3 + 15:2, s_3:s_3 + 15:2] = dm_2 * m_2_hit  # (37)
     delta2 = da2 * (z2 > 0)                                   # (38)  (N, 64, 16, 16)
     db2 = delta2.sum(axis=(0, 2, 3))                          # (39)  (64,)
-    delta2_matrix = delta2.transpose(1, 0, 2, 3).reshape(64, 256*N)
-    dK2 = (delta2_matrix @ m_patches.T).reshape(64, 32, 3, 3)  # (40)  (64, 32, 3, 3)
-    dm_taps = (K2.transpose(2, 3, 1, 0).reshape(288, 64) @ delta2_matrix).reshape(3, 3, 32, N, 16, 16)
-    dm_padded = np.zeros((32, N, 18, 18), dtype)
-    for r_2 in range(3):
-        for s_2 in range(3):
-            dm_padded[:, :, r_2:r_2 + 16, s_2:s_2 + 16] += dm_taps[r_2, s_2]
-    dm = dm_padded[:, :, 1:17, 1:17].transpose(1, 0, 2, 3).copy()  # (41)  (N, 32, 16, 16)
+    dK2 = (delta2.transpose(1, 0, 2, 3).reshape(64, 256*N) @ m_patches.T).reshape(64, 32, 3, 3)  # (40)  (64, 32, 3, 3)
+    delta2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta2, ((0, 0), (0, 0), (1, 1), (0, 0))), 3,
+        axis=2).transpose(1, 4, 0, 2, 3).reshape(192, 256*N)
+    dm_rows = (K2[:, :, ::-1].transpose(3, 1, 0, 2).reshape(96, 192) @ delta2_patches).reshape(3, 32, N, 16, 16)
+    dm = dm_rows[1].transpose(1, 0, 2, 3).copy()              # (41)  (N, 32, 16, 16)
+    dm[:, :, :, :15] += dm_rows[0, :, :, :, 1:16].transpose(1, 0, 2, 3)  # (41)
+    dm[:, :, :, 1:16] += dm_rows[2, :, :, :, :15].transpose(1, 0, 2, 3)  # (41)
     m_taken = np.zeros((N, 32, 16, 16), bool)
     da1 = np.empty((N, 32, 32, 32), dtype)
     for r_1 in range(2):
@@ -262,20 +258,20 @@ def train_step(params, state, x, y):
     N = len(x)
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
-    (x_patches, margined_N_3_34_34, z1, scratch_32_N_32_32, a1, m, m_patches,
-     margined_N_32_18_18, z2, scratch_64_N_16_16, a2, m_2, m_2_patches, margined_N_64_10_10,
-     z3, scratch_128_N_8_8, a3, m_3, z4, a4, z5, M, e, S, p, scratch_N_10, scratch_N, delta5,
-     db5, dW5, delta4, mask_N_128, db4, dW4, dm_3, m_3_taken, da3, m_3_hit, mask_N_128_4_4,
-     delta3, mask_N_128_8_8, db3, delta3_matrix, dK3, dm_2_taps, scratch_3_3_64_128,
-     dm_2_padded, dm_2, m_2_taken, da2, m_2_hit, mask_N_64_8_8, delta2, mask_N_64_16_16, db2,
-     delta2_matrix, dK2, dm_taps, scratch_3_3_32_64, dm_padded, dm, m_taken, da1, m_hit,
-     mask_N_32_16_16, delta1, mask_N_32_32_32, db1, dK1) = state["workspaces"][N]
+    (x_patches, margined_N_3_34_34, z1, scratch_32_x, a1, m, m_patches, margined_N_32_18_18,
+     z2, scratch_64_x, a2, m_2, m_2_patches, margined_N_64_10_10, z3, scratch_128_x, a3, m_3,
+     z4, a4, z5, M, e, S, p, scratch_N_10, scratch_N, delta5, db5, dW5, delta4, mask_N_128,
+     db4, dW4, dm_3, m_3_taken, da3, m_3_hit, mask_N_128_4_4, delta3, mask_N_128_8_8, db3,
+     dK3, scratch_128_N_8_8, delta3_patches, margined_N_128_10_8, dm_2_rows,
+     scratch_3_64_128_3, dm_2, m_2_taken, da2, m_2_hit, mask_N_64_8_8, delta2,
+     mask_N_64_16_16, db2, dK2, scratch_64_N_16_16, delta2_patches, margined_N_64_18_16,
+     dm_rows, scratch_3_32_64_3, dm, m_taken, da1, m_hit, mask_N_32_16_16, delta1,
+     mask_N_32_32_32, db1, dK1, scratch_32_N_32_32) = state["workspaces"][N]
     np.copyto(margined_N_3_34_34[:, :, 1:33, 1:33], x)
     np.copyto(x_patches.reshape(3, 3, 3, N, 32, 32), np.lib.stride_tricks.sliding_window_view(margined_N_3_34_34, (3, 3),
         axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
-    np.matmul(K1.reshape(32, 27), x_patches, out=scratch_32_N_32_32.reshape(32, 1024*N))
-    np.add(scratch_32_N_32_32, b1[:, None, None, None], out=scratch_32_N_32_32)
-    np.copyto(z1, scratch_32_N_32_32.transpose(1, 0, 2, 3))
+    np.matmul(K1.reshape(32, 27), x_patches, out=scratch_32_x)
+    np.add(scratch_32_x.reshape(32, N, 32, 32), b1[:, None, None, None], out=z1.transpose(1, 0, 2, 3))
     np.maximum(z1, 0, out=a1)
     np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2], out=m)
     np.maximum(m, a1[:, :, 1:32:2, :31:2], out=m)
@@ -283,9 +279,8 @@ def train_step(params, state, x, y):
     np.copyto(margined_N_32_18_18[:, :, 1:17, 1:17], m)
     np.copyto(m_patches.reshape(32, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_32_18_18, (3, 3),
         axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
-    np.matmul(K2.reshape(64, 288), m_patches, out=scratch_64_N_16_16.reshape(64, 256*N))
-    np.add(scratch_64_N_16_16, b2[:, None, None, None], out=scratch_64_N_16_16)
-    np.copyto(z2, scratch_64_N_16_16.transpose(1, 0, 2, 3))
+    np.matmul(K2.reshape(64, 288), m_patches, out=scratch_64_x)
+    np.add(scratch_64_x.reshape(64, N, 16, 16), b2[:, None, None, None], out=z2.transpose(1, 0, 2, 3))
     np.maximum(z2, 0, out=a2)
     np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2], out=m_2)
     np.maximum(m_2, a2[:, :, 1:16:2, :15:2], out=m_2)
@@ -293,9 +288,8 @@ def train_step(params, state, x, y):
     np.copyto(margined_N_64_10_10[:, :, 1:9, 1:9], m_2)
     np.copyto(m_2_patches.reshape(64, 3, 3, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_64_10_10, (3, 3),
         axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
-    np.matmul(K3.reshape(128, 576), m_2_patches, out=scratch_128_N_8_8.reshape(128, 64*N))
-    np.add(scratch_128_N_8_8, b3[:, None, None, None], out=scratch_128_N_8_8)
-    np.copyto(z3, scratch_128_N_8_8.transpose(1, 0, 2, 3))
+    np.matmul(K3.reshape(128, 576), m_2_patches, out=scratch_128_x)
+    np.add(scratch_128_x.reshape(128, N, 8, 8), b3[:, None, None, None], out=z3.transpose(1, 0, 2, 3))
     np.maximum(z3, 0, out=a3)
     np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2], out=m_3)
     np.maximum(m_3, a3[:, :, 1:8:2, :7:2], out=m_3)
@@ -337,15 +331,16 @@ def train_step(params, state, x, y):
     np.greater(z3, 0, out=mask_N_128_8_8)
     np.multiply(da3, mask_N_128_8_8, out=delta3)
     np.add.reduce(delta3, axis=(0, 2, 3), out=db3)
-    np.copyto(delta3_matrix.reshape(128, N, 8, 8), delta3.transpose(1, 0, 2, 3))
-    np.matmul(delta3_matrix, m_2_patches.T, out=dK3.reshape(128, 576))
-    np.copyto(scratch_3_3_64_128, K3.transpose(2, 3, 1, 0))
-    np.matmul(scratch_3_3_64_128.reshape(576, 128), delta3_matrix, out=dm_2_taps.reshape(576, 64*N))
-    dm_2_padded.fill(0)
-    for r_4 in range(3):
-        for s_4 in range(3):
-            dm_2_padded[:, :, r_4:r_4 + 8, s_4:s_4 + 8] += dm_2_taps[r_4, s_4]
-    np.copyto(dm_2, dm_2_padded[:, :, 1:9, 1:9].transpose(1, 0, 2, 3))
+    np.copyto(scratch_128_N_8_8, delta3.transpose(1, 0, 2, 3))
+    np.matmul(scratch_128_N_8_8.reshape(128, 64*N), m_2_patches.T, out=dK3.reshape(128, 576))
+    np.copyto(margined_N_128_10_8[:, :, 1:9], delta3)
+    np.copyto(delta3_patches.reshape(128, 3, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_128_10_8, 3,
+        axis=2).transpose(1, 4, 0, 2, 3))
+    np.copyto(scratch_3_64_128_3, K3[:, :, ::-1].transpose(3, 1, 0, 2))
+    np.matmul(scratch_3_64_128_3.reshape(192, 384), delta3_patches, out=dm_2_rows.reshape(192, 64*N))
+    np.copyto(dm_2, dm_2_rows[1].transpose(1, 0, 2, 3))
+    dm_2[:, :, :, :7] += dm_2_rows[0, :, :, :, 1:8].transpose(1, 0, 2, 3)
+    dm_2[:, :, :, 1:8] += dm_2_rows[2, :, :, :, :7].transpose(1, 0, 2, 3)
     m_2_taken.fill(0)
     for r_3 in range(2):
         for s_3 in range(2):
@@ -357,15 +352,16 @@ def train_step(params, state, x, y):
     np.greater(z2, 0, out=mask_N_64_16_16)
     np.multiply(da2, mask_N_64_16_16, out=delta2)
     np.add.reduce(delta2, axis=(0, 2, 3), out=db2)
-    np.copyto(delta2_matrix.reshape(64, N, 16, 16), delta2.transpose(1, 0, 2, 3))
-    np.matmul(delta2_matrix, m_patches.T, out=dK2.reshape(64, 288))
-    np.copyto(scratch_3_3_32_64, K2.transpose(2, 3, 1, 0))
-    np.matmul(scratch_3_3_32_64.reshape(288, 64), delta2_matrix, out=dm_taps.reshape(288, 256*N))
-    dm_padded.fill(0)
-    for r_2 in range(3):
-        for s_2 in range(3):
-            dm_padded[:, :, r_2:r_2 + 16, s_2:s_2 + 16] += dm_taps[r_2, s_2]
-    np.copyto(dm, dm_padded[:, :, 1:17, 1:17].transpose(1, 0, 2, 3))
+    np.copyto(scratch_64_N_16_16, delta2.transpose(1, 0, 2, 3))
+    np.matmul(scratch_64_N_16_16.reshape(64, 256*N), m_patches.T, out=dK2.reshape(64, 288))
+    np.copyto(margined_N_64_18_16[:, :, 1:17], delta2)
+    np.copyto(delta2_patches.reshape(64, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_64_18_16, 3,
+        axis=2).transpose(1, 4, 0, 2, 3))
+    np.copyto(scratch_3_32_64_3, K2[:, :, ::-1].transpose(3, 1, 0, 2))
+    np.matmul(scratch_3_32_64_3.reshape(96, 192), delta2_patches, out=dm_rows.reshape(96, 256*N))
+    np.copyto(dm, dm_rows[1].transpose(1, 0, 2, 3))
+    dm[:, :, :, :15] += dm_rows[0, :, :, :, 1:16].transpose(1, 0, 2, 3)
+    dm[:, :, :, 1:16] += dm_rows[2, :, :, :, :15].transpose(1, 0, 2, 3)
     m_taken.fill(0)
     for r_1 in range(2):
         for s_1 in range(2):
@@ -416,19 +412,19 @@ def _workspace(N, dtype):
         np.empty((27, 1024*N), dtype),  # x_patches
         np.zeros((N, 3, 34, 34), dtype),  # margined_N_3_34_34
         np.empty((N, 32, 32, 32), dtype),  # z1
-        np.empty((32, N, 32, 32), dtype),  # scratch_32_N_32_32
+        np.empty((32, 1024*N), dtype),  # scratch_32_x
         np.empty((N, 32, 32, 32), dtype),  # a1
         np.empty((N, 32, 16, 16), dtype),  # m
         np.empty((288, 256*N), dtype),  # m_patches
         np.zeros((N, 32, 18, 18), dtype),  # margined_N_32_18_18
         np.empty((N, 64, 16, 16), dtype),  # z2
-        np.empty((64, N, 16, 16), dtype),  # scratch_64_N_16_16
+        np.empty((64, 256*N), dtype),  # scratch_64_x
         np.empty((N, 64, 16, 16), dtype),  # a2
         np.empty((N, 64, 8, 8), dtype),  # m_2
         np.empty((576, 64*N), dtype),  # m_2_patches
         np.zeros((N, 64, 10, 10), dtype),  # margined_N_64_10_10
         np.empty((N, 128, 8, 8), dtype),  # z3
-        np.empty((128, N, 8, 8), dtype),  # scratch_128_N_8_8
+        np.empty((128, 64*N), dtype),  # scratch_128_x
         np.empty((N, 128, 8, 8), dtype),  # a3
         np.empty((N, 128, 4, 4), dtype),  # m_3
         np.empty((N, 128), dtype),  # z4
@@ -455,11 +451,12 @@ def _workspace(N, dtype):
         np.empty((N, 128, 8, 8), dtype),  # delta3
         np.empty((N, 128, 8, 8), bool),  # mask_N_128_8_8
         np.empty((128,), dtype),  # db3
-        np.empty((128, 64*N), dtype),  # delta3_matrix
         np.empty((128, 64, 3, 3), dtype),  # dK3
-        np.empty((3, 3, 64, N, 8, 8), dtype),  # dm_2_taps
-        np.empty((3, 3, 64, 128), dtype),  # scratch_3_3_64_128
-        np.empty((64, N, 10, 10), dtype),  # dm_2_padded
+        np.empty((128, N, 8, 8), dtype),  # scratch_128_N_8_8
+        np.empty((384, 64*N), dtype),  # delta3_patches
+        np.zeros((N, 128, 10, 8), dtype),  # margined_N_128_10_8
+        np.empty((3, 64, N, 8, 8), dtype),  # dm_2_rows
+        np.empty((3, 64, 128, 3), dtype),  # scratch_3_64_128_3
         np.empty((N, 64, 8, 8), dtype),  # dm_2
         np.empty((N, 64, 8, 8), bool),  # m_2_taken
         np.empty((N, 64, 16, 16), dtype),  # da2
@@ -468,11 +465,12 @@ def _workspace(N, dtype):
         np.empty((N, 64, 16, 16), dtype),  # delta2
         np.empty((N, 64, 16, 16), bool),  # mask_N_64_16_16
         np.empty((64,), dtype),  # db2
-        np.empty((64, 256*N), dtype),  # delta2_matrix
         np.empty((64, 32, 3, 3), dtype),  # dK2
-        np.empty((3, 3, 32, N, 16, 16), dtype),  # dm_taps
-        np.empty((3, 3, 32, 64), dtype),  # scratch_3_3_32_64
-        np.empty((32, N, 18, 18), dtype),  # dm_padded
+        np.empty((64, N, 16, 16), dtype),  # scratch_64_N_16_16
+        np.empty((192, 256*N), dtype),  # delta2_patches
+        np.zeros((N, 64, 18, 16), dtype),  # margined_N_64_18_16
+        np.empty((3, 32, N, 16, 16), dtype),  # dm_rows
+        np.empty((3, 32, 64, 3), dtype),  # scratch_3_32_64_3
         np.empty((N, 32, 16, 16), dtype),  # dm
         np.empty((N, 32, 16, 16), bool),  # m_taken
         np.empty((N, 32, 32, 32), dtype),  # da1
@@ -482,6 +480,7 @@ def _workspace(N, dtype):
         np.empty((N, 32, 32, 32), bool),  # mask_N_32_32_32
         np.empty((32,), dtype),  # db1
         np.empty((32, 3, 3, 3), dtype),  # dK1
+        np.empty((32, N, 32, 32), dtype),  # scratch_32_N_32_32
     )
 
 
@@ -492,23 +491,21 @@ def evaluate(params, x, y, state=None):
     x = np.asarray(x, dtype)
     t = np.asarray(y, dtype)
     N = len(x)
-    z1 = ((K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0),
-        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(27,
-        1024*N)).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 32, 32, 32)
+    x_patches = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(27, 1024*N)
+    z1 = ((K1.reshape(32, 27) @ x_patches).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 32, 32, 32)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 32, 32, 32)
     m = np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]),
         a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2])   # (3)  (N, 32, 16, 16)
-    z2 = ((K2.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0),
-        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
-        3).reshape(288, 256*N)).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1,
-        0, 2, 3)                                              # (4)  (N, 64, 16, 16)
+    m_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
+    z2 = ((K2.reshape(64, 288) @ m_patches).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1, 0, 2, 3)  # (4)  (N, 64, 16, 16)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 64, 16, 16)
     m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]),
         a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2])   # (6)  (N, 64, 8, 8)
-    z3 = ((K3.reshape(128, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0,
-        0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
-        3).reshape(576, 64*N)).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1,
-        0, 2, 3)                                              # (7)  (N, 128, 8, 8)
+    m_2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)
+    z3 = ((K3.reshape(128, 576) @ m_2_patches).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1, 0, 2, 3)  # (7)  (N, 128, 8, 8)
     a3 = np.maximum(z3, 0)                                    # (8)  (N, 128, 8, 8)
     m_3 = np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]), a3[:,
         :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2])             # (9)  (N, 128, 4, 4)

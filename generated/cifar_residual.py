@@ -168,7 +168,7 @@ Facts: sum(k, t[n, k]) == 1; t[n, k]**2 == t[n, k].
 Conventions: relu′(0) = 0; the cotangent of a tied maximum goes to the first hit; the loss is the mean over the batch;
 weight matrices are stored out × in; samples are rows of a batch.
 Random flips and crops are the work of `symbp train`; `main` trains on the images as they are.
-Floating-point operations for N samples: forward 17,417,546 N + 576, forward and backward 52,297,658 N + 1,442.
+Floating-point operations for N samples: forward 17,417,546 N + 576, forward and backward 52,136,378 N + 1,442.
 """
 from __future__ import annotations
 
@@ -273,38 +273,38 @@ def forward(params, x, state=None):
     x = np.asarray(x, dtype)
     N = len(x)
     running_mean2, running_var2, running_mean4, running_var4, residual1_running_mean, residual1_running_var, running_mean8, running_var8, residual2_running_mean, residual2_running_var, shortcut2_running_mean, shortcut2_running_var = (state["running"][name] for name, *_ in RUNNING)
-    z1 = (K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0,
-        0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :31:2, :31:2].transpose(1, 4, 5, 0,
-        2, 3).reshape(27, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (1)  (N, 32, 16, 16)
+    x_patches = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2,
+        3))[:, :, :31:2, :31:2].transpose(1, 4, 5, 0, 2, 3).reshape(27, 256*N)
+    z1 = (K1.reshape(32, 27) @ x_patches).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (1)  (N, 32, 16, 16)
     sigma2 = np.sqrt(running_var2 + 1e-05)                    # (123)  (32,)
     xhat2 = (z1 - running_mean2[:, None, None]) / sigma2[:, None, None]  # (124)  (N, 32, 16, 16)
     y2 = gamma2[:, None, None] * xhat2 + beta2[:, None, None]  # (10)  (N, 32, 16, 16)
     a2 = np.maximum(y2, 0)                                    # (11)  (N, 32, 16, 16)
-    z3 = (K3.reshape(32, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a2, ((0, 0),
-        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
-        3).reshape(288, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (12)  (N, 32, 16, 16)
+    a2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
+    z3 = (K3.reshape(32, 288) @ a2_patches).reshape(32, N, 16, 16).transpose(1, 0, 2, 3)  # (12)  (N, 32, 16, 16)
     sigma4 = np.sqrt(running_var4 + 1e-05)                    # (125)  (32,)
     xhat4 = (z3 - running_mean4[:, None, None]) / sigma4[:, None, None]  # (126)  (N, 32, 16, 16)
     y4 = gamma4[:, None, None] * xhat4 + beta4[:, None, None]  # (21)  (N, 32, 16, 16)
     a4 = np.maximum(y4, 0)                                    # (22)  (N, 32, 16, 16)
-    z5 = (K5.reshape(32, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a4, ((0, 0),
-        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
-        3).reshape(288, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (23)  (N, 32, 16, 16)
+    a4_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a4, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
+    z5 = (K5.reshape(32, 288) @ a4_patches).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (23)  (N, 32, 16, 16)
     sigma6 = np.sqrt(residual1_running_var + 1e-05)           # (127)  (32,)
     xhat6 = (z5 - residual1_running_mean[:, None, None]) / sigma6[:, None, None]  # (128)  (N, 32, 16, 16)
     y6 = residual1_gamma[:, None, None] * xhat6 + residual1_beta[:, None, None]  # (32)  (N, 32, 16, 16)
     r_3 = y6 + a2                                             # (33)  (N, 32, 16, 16)
     a6 = np.maximum(r_3, 0)                                   # (34)  (N, 32, 16, 16)
-    z7 = (K7.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a6, ((0, 0),
-        (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :15:2, :15:2].transpose(1, 4, 5,
-        0, 2, 3).reshape(288, 64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (35)  (N, 64, 8, 8)
+    a6_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a6, ((0, 0), (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2,
+        3))[:, :, :15:2, :15:2].transpose(1, 4, 5, 0, 2, 3).reshape(288, 64*N)
+    z7 = (K7.reshape(64, 288) @ a6_patches).reshape(64, N, 8, 8).transpose(1, 0, 2, 3)  # (35)  (N, 64, 8, 8)
     sigma8 = np.sqrt(running_var8 + 1e-05)                    # (129)  (64,)
     xhat8 = (z7 - running_mean8[:, None, None]) / sigma8[:, None, None]  # (130)  (N, 64, 8, 8)
     y8 = gamma8[:, None, None] * xhat8 + beta8[:, None, None]  # (44)  (N, 64, 8, 8)
     a8 = np.maximum(y8, 0)                                    # (45)  (N, 64, 8, 8)
-    z9 = (K9.reshape(64, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(a8, ((0, 0),
-        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
-        3).reshape(576, 64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (46)  (N, 64, 8, 8)
+    a8_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a8, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)
+    z9 = (K9.reshape(64, 576) @ a8_patches).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (46)  (N, 64, 8, 8)
     sigma10 = np.sqrt(residual2_running_var + 1e-05)          # (131)  (64,)
     xhat10 = (z9 - residual2_running_mean[:, None, None]) / sigma10[:, None, None]  # (132)  (N, 64, 8, 8)
     y10 = residual2_gamma[:, None, None] * xhat10 + residual2_beta[:, None, None]  # (55)  (N, 64, 8, 8)
@@ -414,14 +414,13 @@ def loss_and_grads(params, x, y, state=None):
     dc10 = (dxhat10 / sigma10[:, None, None] - np.sum(xhat10 * dxhat10, axis=(0, 2, 3))[:,
         None, None] * xhat10 / sigma10[:, None, None] / (64*N))  # (88)  (N, 64, 8, 8)
     delta9 = dc10 - (dc10.sum(axis=(0, 2, 3)) / (64*N))[:, None, None]  # (89)  (N, 64, 8, 8)
-    delta9_matrix = delta9.transpose(1, 0, 2, 3).reshape(64, 64*N)
-    dK9 = (delta9_matrix @ a8_patches.T).reshape(64, 64, 3, 3)  # (90)  (64, 64, 3, 3)
-    da8_taps = (K9.transpose(2, 3, 1, 0).reshape(576, 64) @ delta9_matrix).reshape(3, 3, 64, N, 8, 8)
-    da8_padded = np.zeros((64, N, 10, 10), dtype)
-    for r_5 in range(3):
-        for s_4 in range(3):
-            da8_padded[:, :, r_5:r_5 + 8, s_4:s_4 + 8] += da8_taps[r_5, s_4]
-    da8 = da8_padded[:, :, 1:9, 1:9].transpose(1, 0, 2, 3).copy()  # (91)  (N, 64, 8, 8)
+    dK9 = (delta9.transpose(1, 0, 2, 3).reshape(64, 64*N) @ a8_patches.T).reshape(64, 64, 3, 3)  # (90)  (64, 64, 3, 3)
+    delta9_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta9, ((0, 0), (0, 0), (1, 1), (0, 0))), 3,
+        axis=2).transpose(1, 4, 0, 2, 3).reshape(192, 64*N)
+    da8_rows = (K9[:, :, ::-1].transpose(3, 1, 0, 2).reshape(192, 192) @ delta9_patches).reshape(3, 64, N, 8, 8)
+    da8 = da8_rows[1].transpose(1, 0, 2, 3).copy()            # (91)  (N, 64, 8, 8)
+    da8[:, :, :, :7] += da8_rows[0, :, :, :, 1:8].transpose(1, 0, 2, 3)  # (91)
+    da8[:, :, :, 1:8] += da8_rows[2, :, :, :, :7].transpose(1, 0, 2, 3)  # (91)
     dy8 = da8 * (y8 > 0)                                      # (92)  (N, 64, 8, 8)
     dgamma8 = np.sum(xhat8 * dy8, axis=(0, 2, 3))             # (93)  (64,)
     dxhat8 = gamma8[:, None, None] * dy8                      # (94)  (N, 64, 8, 8)
@@ -433,12 +432,16 @@ def loss_and_grads(params, x, y, state=None):
     dK7 = (delta7_matrix @ a6_patches.T).reshape(64, 32, 3, 3)  # (98)  (64, 32, 3, 3)
     da6 = np.zeros((N, 32, 16, 16), dtype)
     da6[:, :, :15:2, :15:2] += (K11[:, :, 0, 0].T @ delta11_matrix).reshape(32, N, 8, 8).transpose(1, 0, 2, 3)  # (99)
-    da6_taps = (K7.transpose(2, 3, 1, 0).reshape(288, 64) @ delta7_matrix).reshape(3, 3, 32, N, 8, 8)
-    da6_padded = np.zeros((32, N, 17, 17), dtype)
-    for r_4 in range(3):
-        for s_3 in range(3):
-            da6_padded[:, :, r_4:r_4 + 15:2, s_3:s_3 + 15:2] += da6_taps[r_4, s_3]
-    da6 += da6_padded[:, :, 1:17, 1:17].transpose(1, 0, 2, 3)  # (99)
+    delta7_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta7, ((0, 0), (0, 0), (0, 1), (0, 0))), 2,
+        axis=2).transpose(1, 4, 0, 2, 3).reshape(128, 64*N)
+    da6_rows = (K7[:, :, ::-2].transpose(3, 1, 0, 2).reshape(96, 128) @ delta7_patches).reshape(3, 32, N, 8, 8)
+    da6[:, :, 1:16:2, :15:2] += da6_rows[1].transpose(1, 0, 2, 3)  # (99)
+    da6[:, :, 1:16:2, 1:16:2] += da6_rows[2].transpose(1, 0, 2, 3)  # (99)
+    da6[:, :, 1:16:2, 1:14:2] += da6_rows[0, :, :, :, 1:8].transpose(1, 0, 2, 3)  # (99)
+    da6_rows_2 = (K7[:, :, 1].transpose(2, 1, 0).reshape(96, 64) @ delta7_matrix).reshape(3, 32, N, 8, 8)
+    da6[:, :, :15:2, :15:2] += da6_rows_2[1].transpose(1, 0, 2, 3)  # (99)
+    da6[:, :, :15:2, 1:16:2] += da6_rows_2[2].transpose(1, 0, 2, 3)  # (99)
+    da6[:, :, :15:2, 1:14:2] += da6_rows_2[0, :, :, :, 1:8].transpose(1, 0, 2, 3)  # (99)
     dr_3 = da6 * (r_3 > 0)                                    # (100)  (N, 32, 16, 16)
     dresidual1_gamma = np.sum(dr_3 * xhat6, axis=(0, 2, 3))   # (101)  (32,)
     dxhat6 = residual1_gamma[:, None, None] * dr_3            # (102)  (N, 32, 16, 16)
@@ -446,14 +449,13 @@ def loss_and_grads(params, x, y, state=None):
     dc6 = (dxhat6 / sigma6[:, None, None] - np.sum(xhat6 * dxhat6, axis=(0, 2, 3))[:, None,
         None] * xhat6 / sigma6[:, None, None] / (256*N))      # (104)  (N, 32, 16, 16)
     delta5 = dc6 - (dc6.sum(axis=(0, 2, 3)) / (256*N))[:, None, None]  # (105)  (N, 32, 16, 16)
-    delta5_matrix = delta5.transpose(1, 0, 2, 3).reshape(32, 256*N)
-    dK5 = (delta5_matrix @ a4_patches.T).reshape(32, 32, 3, 3)  # (106)  (32, 32, 3, 3)
-    da4_taps = (K5.transpose(2, 3, 1, 0).reshape(288, 32) @ delta5_matrix).reshape(3, 3, 32, N, 16, 16)
-    da4_padded = np.zeros((32, N, 18, 18), dtype)
-    for r_2 in range(3):
-        for s_2 in range(3):
-            da4_padded[:, :, r_2:r_2 + 16, s_2:s_2 + 16] += da4_taps[r_2, s_2]
-    da4 = da4_padded[:, :, 1:17, 1:17].transpose(1, 0, 2, 3).copy()  # (107)  (N, 32, 16, 16)
+    dK5 = (delta5.transpose(1, 0, 2, 3).reshape(32, 256*N) @ a4_patches.T).reshape(32, 32, 3, 3)  # (106)  (32, 32, 3, 3)
+    delta5_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta5, ((0, 0), (0, 0), (1, 1), (0, 0))), 3,
+        axis=2).transpose(1, 4, 0, 2, 3).reshape(96, 256*N)
+    da4_rows = (K5[:, :, ::-1].transpose(3, 1, 0, 2).reshape(96, 96) @ delta5_patches).reshape(3, 32, N, 16, 16)
+    da4 = da4_rows[1].transpose(1, 0, 2, 3).copy()            # (107)  (N, 32, 16, 16)
+    da4[:, :, :, :15] += da4_rows[0, :, :, :, 1:16].transpose(1, 0, 2, 3)  # (107)
+    da4[:, :, :, 1:16] += da4_rows[2, :, :, :, :15].transpose(1, 0, 2, 3)  # (107)
     dy4 = da4 * (y4 > 0)                                      # (108)  (N, 32, 16, 16)
     dgamma4 = np.sum(xhat4 * dy4, axis=(0, 2, 3))             # (109)  (32,)
     dxhat4 = gamma4[:, None, None] * dy4                      # (110)  (N, 32, 16, 16)
@@ -461,15 +463,14 @@ def loss_and_grads(params, x, y, state=None):
     dc4 = (dxhat4 / sigma4[:, None, None] - np.sum(xhat4 * dxhat4, axis=(0, 2, 3))[:, None,
         None] * xhat4 / sigma4[:, None, None] / (256*N))      # (112)  (N, 32, 16, 16)
     delta3 = dc4 - (dc4.sum(axis=(0, 2, 3)) / (256*N))[:, None, None]  # (113)  (N, 32, 16, 16)
-    delta3_matrix = delta3.transpose(1, 0, 2, 3).reshape(32, 256*N)
-    dK3 = (delta3_matrix @ a2_patches.T).reshape(32, 32, 3, 3)  # (114)  (32, 32, 3, 3)
+    dK3 = (delta3.transpose(1, 0, 2, 3).reshape(32, 256*N) @ a2_patches.T).reshape(32, 32, 3, 3)  # (114)  (32, 32, 3, 3)
     da2 = dr_3.copy()                                         # (115)  (N, 32, 16, 16)
-    da2_taps = (K3.transpose(2, 3, 1, 0).reshape(288, 32) @ delta3_matrix).reshape(3, 3, 32, N, 16, 16)
-    da2_padded = np.zeros((32, N, 18, 18), dtype)
-    for r_1 in range(3):
-        for s_1 in range(3):
-            da2_padded[:, :, r_1:r_1 + 16, s_1:s_1 + 16] += da2_taps[r_1, s_1]
-    da2 += da2_padded[:, :, 1:17, 1:17].transpose(1, 0, 2, 3)  # (115)
+    delta3_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta3, ((0, 0), (0, 0), (1, 1), (0, 0))), 3,
+        axis=2).transpose(1, 4, 0, 2, 3).reshape(96, 256*N)
+    da2_rows = (K3[:, :, ::-1].transpose(3, 1, 0, 2).reshape(96, 96) @ delta3_patches).reshape(3, 32, N, 16, 16)
+    da2 += da2_rows[1].transpose(1, 0, 2, 3)                  # (115)
+    da2[:, :, :, :15] += da2_rows[0, :, :, :, 1:16].transpose(1, 0, 2, 3)  # (115)
+    da2[:, :, :, 1:16] += da2_rows[2, :, :, :, :15].transpose(1, 0, 2, 3)  # (115)
     dy2 = da2 * (y2 > 0)                                      # (116)  (N, 32, 16, 16)
     dgamma2 = np.sum(xhat2 * dy2, axis=(0, 2, 3))             # (117)  (32,)
     dxhat2 = gamma2[:, None, None] * dy2                      # (118)  (N, 32, 16, 16)
@@ -505,13 +506,14 @@ def train_step(params, state, x, y):
      r_7, a12, m, z13, M, e, S, p, scratch_N_10, scratch_N, delta13, db13, dW13, dr_7,
      scratch_N_64, mask_N_64_8_8, dshortcut2_gamma, dxhat12, dshortcut2_beta, dc12,
      scratch_N_64_8_8_2, delta11, delta11_matrix, dK11, scratch_64_32, dresidual2_gamma,
-     dxhat10, dresidual2_beta, dc10, delta9, delta9_matrix, dK9, da8_taps, scratch_3_3_64_64,
-     da8_padded, da8, dy8, dgamma8, dxhat8, dbeta8, dc8, delta7, delta7_matrix, dK7, da6,
-     scratch_32_x_2, da6_taps, scratch_3_3_32_64, da6_padded, dr_3, mask_N_32_16_16,
-     dresidual1_gamma, dxhat6, dresidual1_beta, dc6, scratch_N_32_16_16_2, delta5,
-     delta5_matrix, dK5, da4_taps, scratch_3_3_32_32, da4_padded, da4, dy4, dgamma4, dxhat4,
-     dbeta4, dc4, delta3, delta3_matrix, dK3, da2, da2_taps, da2_padded, dy2, dgamma2, dxhat2,
-     dbeta2, dc2, delta1, dK1, scratch_32_N_16_16) = state["workspaces"][N]
+     dxhat10, dresidual2_beta, dc10, delta9, dK9, scratch_64_N_8_8, delta9_patches,
+     margined_N_64_10_8, da8_rows, scratch_3_64_64_3, da8, dy8, dgamma8, dxhat8, dbeta8, dc8,
+     delta7, delta7_matrix, dK7, da6, scratch_32_x_2, delta7_patches, margined_N_64_9_8,
+     da6_rows, scratch_3_32_64_2, da6_rows_2, scratch_3_32_64, dr_3, mask_N_32_16_16,
+     dresidual1_gamma, dxhat6, dresidual1_beta, dc6, scratch_N_32_16_16_2, delta5, dK5,
+     scratch_32_N_16_16, delta5_patches, margined_N_32_18_16, da4_rows, scratch_3_32_32_3,
+     da4, dy4, dgamma4, dxhat4, dbeta4, dc4, delta3, dK3, da2, delta3_patches, da2_rows, dy2,
+     dgamma2, dxhat2, dbeta2, dc2, delta1, dK1) = state["workspaces"][N]
     running_mean2, running_var2, running_mean4, running_var4, residual1_running_mean, residual1_running_var, running_mean8, running_var8, residual2_running_mean, residual2_running_var, shortcut2_running_mean, shortcut2_running_var = (state["running"][name] for name, *_ in RUNNING)
     np.copyto(margined_N_3_33_33[:, :, 1:33, 1:33], x)
     np.copyto(x_patches.reshape(3, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_3_33_33, (3, 3),
@@ -715,15 +717,16 @@ def train_step(params, state, x, y):
     np.add.reduce(dc10, axis=(0, 2, 3), out=scratch_64)
     np.divide(scratch_64, 64*N, out=scratch_64)
     np.subtract(dc10, scratch_64[:, None, None], out=delta9)
-    np.copyto(delta9_matrix.reshape(64, N, 8, 8), delta9.transpose(1, 0, 2, 3))
-    np.matmul(delta9_matrix, a8_patches.T, out=dK9.reshape(64, 576))
-    np.copyto(scratch_3_3_64_64, K9.transpose(2, 3, 1, 0))
-    np.matmul(scratch_3_3_64_64.reshape(576, 64), delta9_matrix, out=da8_taps.reshape(576, 64*N))
-    da8_padded.fill(0)
-    for r_5 in range(3):
-        for s_4 in range(3):
-            da8_padded[:, :, r_5:r_5 + 8, s_4:s_4 + 8] += da8_taps[r_5, s_4]
-    np.copyto(da8, da8_padded[:, :, 1:9, 1:9].transpose(1, 0, 2, 3))
+    np.copyto(scratch_64_N_8_8, delta9.transpose(1, 0, 2, 3))
+    np.matmul(scratch_64_N_8_8.reshape(64, 64*N), a8_patches.T, out=dK9.reshape(64, 576))
+    np.copyto(margined_N_64_10_8[:, :, 1:9], delta9)
+    np.copyto(delta9_patches.reshape(64, 3, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_64_10_8, 3,
+        axis=2).transpose(1, 4, 0, 2, 3))
+    np.copyto(scratch_3_64_64_3, K9[:, :, ::-1].transpose(3, 1, 0, 2))
+    np.matmul(scratch_3_64_64_3.reshape(192, 192), delta9_patches, out=da8_rows.reshape(192, 64*N))
+    np.copyto(da8, da8_rows[1].transpose(1, 0, 2, 3))
+    da8[:, :, :, :7] += da8_rows[0, :, :, :, 1:8].transpose(1, 0, 2, 3)
+    da8[:, :, :, 1:8] += da8_rows[2, :, :, :, :7].transpose(1, 0, 2, 3)
     np.greater(y8, 0, out=mask_N_64_8_8)
     np.multiply(da8, mask_N_64_8_8, out=dy8)
     np.multiply(xhat8, dy8, out=scratch_N_64_8_8)
@@ -745,13 +748,19 @@ def train_step(params, state, x, y):
     da6.fill(0)
     np.matmul(K11[:, :, 0, 0].T, delta11_matrix, out=scratch_32_x_2)
     da6[:, :, :15:2, :15:2] += scratch_32_x_2.reshape(32, N, 8, 8).transpose(1, 0, 2, 3)
-    np.copyto(scratch_3_3_32_64, K7.transpose(2, 3, 1, 0))
-    np.matmul(scratch_3_3_32_64.reshape(288, 64), delta7_matrix, out=da6_taps.reshape(288, 64*N))
-    da6_padded.fill(0)
-    for r_4 in range(3):
-        for s_3 in range(3):
-            da6_padded[:, :, r_4:r_4 + 15:2, s_3:s_3 + 15:2] += da6_taps[r_4, s_3]
-    da6 += da6_padded[:, :, 1:17, 1:17].transpose(1, 0, 2, 3)
+    np.copyto(margined_N_64_9_8[:, :, :8], delta7)
+    np.copyto(delta7_patches.reshape(64, 2, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_64_9_8, 2,
+        axis=2).transpose(1, 4, 0, 2, 3))
+    np.copyto(scratch_3_32_64_2, K7[:, :, ::-2].transpose(3, 1, 0, 2))
+    np.matmul(scratch_3_32_64_2.reshape(96, 128), delta7_patches, out=da6_rows.reshape(96, 64*N))
+    da6[:, :, 1:16:2, :15:2] += da6_rows[1].transpose(1, 0, 2, 3)
+    da6[:, :, 1:16:2, 1:16:2] += da6_rows[2].transpose(1, 0, 2, 3)
+    da6[:, :, 1:16:2, 1:14:2] += da6_rows[0, :, :, :, 1:8].transpose(1, 0, 2, 3)
+    np.copyto(scratch_3_32_64, K7[:, :, 1].transpose(2, 1, 0))
+    np.matmul(scratch_3_32_64.reshape(96, 64), delta7_matrix, out=da6_rows_2.reshape(96, 64*N))
+    da6[:, :, :15:2, :15:2] += da6_rows_2[1].transpose(1, 0, 2, 3)
+    da6[:, :, :15:2, 1:16:2] += da6_rows_2[2].transpose(1, 0, 2, 3)
+    da6[:, :, :15:2, 1:14:2] += da6_rows_2[0, :, :, :, 1:8].transpose(1, 0, 2, 3)
     np.greater(r_3, 0, out=mask_N_32_16_16)
     np.multiply(da6, mask_N_32_16_16, out=dr_3)
     np.multiply(dr_3, xhat6, out=scratch_N_32_16_16)
@@ -768,15 +777,16 @@ def train_step(params, state, x, y):
     np.add.reduce(dc6, axis=(0, 2, 3), out=scratch_32)
     np.divide(scratch_32, 256*N, out=scratch_32)
     np.subtract(dc6, scratch_32[:, None, None], out=delta5)
-    np.copyto(delta5_matrix.reshape(32, N, 16, 16), delta5.transpose(1, 0, 2, 3))
-    np.matmul(delta5_matrix, a4_patches.T, out=dK5.reshape(32, 288))
-    np.copyto(scratch_3_3_32_32, K5.transpose(2, 3, 1, 0))
-    np.matmul(scratch_3_3_32_32.reshape(288, 32), delta5_matrix, out=da4_taps.reshape(288, 256*N))
-    da4_padded.fill(0)
-    for r_2 in range(3):
-        for s_2 in range(3):
-            da4_padded[:, :, r_2:r_2 + 16, s_2:s_2 + 16] += da4_taps[r_2, s_2]
-    np.copyto(da4, da4_padded[:, :, 1:17, 1:17].transpose(1, 0, 2, 3))
+    np.copyto(scratch_32_N_16_16, delta5.transpose(1, 0, 2, 3))
+    np.matmul(scratch_32_N_16_16.reshape(32, 256*N), a4_patches.T, out=dK5.reshape(32, 288))
+    np.copyto(margined_N_32_18_16[:, :, 1:17], delta5)
+    np.copyto(delta5_patches.reshape(32, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_32_18_16, 3,
+        axis=2).transpose(1, 4, 0, 2, 3))
+    np.copyto(scratch_3_32_32_3, K5[:, :, ::-1].transpose(3, 1, 0, 2))
+    np.matmul(scratch_3_32_32_3.reshape(96, 96), delta5_patches, out=da4_rows.reshape(96, 256*N))
+    np.copyto(da4, da4_rows[1].transpose(1, 0, 2, 3))
+    da4[:, :, :, :15] += da4_rows[0, :, :, :, 1:16].transpose(1, 0, 2, 3)
+    da4[:, :, :, 1:16] += da4_rows[2, :, :, :, :15].transpose(1, 0, 2, 3)
     np.greater(y4, 0, out=mask_N_32_16_16)
     np.multiply(da4, mask_N_32_16_16, out=dy4)
     np.multiply(xhat4, dy4, out=scratch_N_32_16_16)
@@ -793,16 +803,17 @@ def train_step(params, state, x, y):
     np.add.reduce(dc4, axis=(0, 2, 3), out=scratch_32)
     np.divide(scratch_32, 256*N, out=scratch_32)
     np.subtract(dc4, scratch_32[:, None, None], out=delta3)
-    np.copyto(delta3_matrix.reshape(32, N, 16, 16), delta3.transpose(1, 0, 2, 3))
-    np.matmul(delta3_matrix, a2_patches.T, out=dK3.reshape(32, 288))
+    np.copyto(scratch_32_N_16_16, delta3.transpose(1, 0, 2, 3))
+    np.matmul(scratch_32_N_16_16.reshape(32, 256*N), a2_patches.T, out=dK3.reshape(32, 288))
     np.copyto(da2, dr_3)
-    np.copyto(scratch_3_3_32_32, K3.transpose(2, 3, 1, 0))
-    np.matmul(scratch_3_3_32_32.reshape(288, 32), delta3_matrix, out=da2_taps.reshape(288, 256*N))
-    da2_padded.fill(0)
-    for r_1 in range(3):
-        for s_1 in range(3):
-            da2_padded[:, :, r_1:r_1 + 16, s_1:s_1 + 16] += da2_taps[r_1, s_1]
-    da2 += da2_padded[:, :, 1:17, 1:17].transpose(1, 0, 2, 3)
+    np.copyto(margined_N_32_18_16[:, :, 1:17], delta3)
+    np.copyto(delta3_patches.reshape(32, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_32_18_16, 3,
+        axis=2).transpose(1, 4, 0, 2, 3))
+    np.copyto(scratch_3_32_32_3, K3[:, :, ::-1].transpose(3, 1, 0, 2))
+    np.matmul(scratch_3_32_32_3.reshape(96, 96), delta3_patches, out=da2_rows.reshape(96, 256*N))
+    da2 += da2_rows[1].transpose(1, 0, 2, 3)
+    da2[:, :, :, :15] += da2_rows[0, :, :, :, 1:16].transpose(1, 0, 2, 3)
+    da2[:, :, :, 1:16] += da2_rows[2, :, :, :, :15].transpose(1, 0, 2, 3)
     np.greater(y2, 0, out=mask_N_32_16_16)
     np.multiply(da2, mask_N_32_16_16, out=dy2)
     np.multiply(xhat2, dy2, out=scratch_N_32_16_16)
@@ -950,11 +961,12 @@ def _workspace(N, dtype):
         np.empty((64,), dtype),  # dresidual2_beta
         np.empty((N, 64, 8, 8), dtype),  # dc10
         np.empty((N, 64, 8, 8), dtype),  # delta9
-        np.empty((64, 64*N), dtype),  # delta9_matrix
         np.empty((64, 64, 3, 3), dtype),  # dK9
-        np.empty((3, 3, 64, N, 8, 8), dtype),  # da8_taps
-        np.empty((3, 3, 64, 64), dtype),  # scratch_3_3_64_64
-        np.empty((64, N, 10, 10), dtype),  # da8_padded
+        np.empty((64, N, 8, 8), dtype),  # scratch_64_N_8_8
+        np.empty((192, 64*N), dtype),  # delta9_patches
+        np.zeros((N, 64, 10, 8), dtype),  # margined_N_64_10_8
+        np.empty((3, 64, N, 8, 8), dtype),  # da8_rows
+        np.empty((3, 64, 64, 3), dtype),  # scratch_3_64_64_3
         np.empty((N, 64, 8, 8), dtype),  # da8
         np.empty((N, 64, 8, 8), dtype),  # dy8
         np.empty((64,), dtype),  # dgamma8
@@ -966,9 +978,12 @@ def _workspace(N, dtype):
         np.empty((64, 32, 3, 3), dtype),  # dK7
         np.empty((N, 32, 16, 16), dtype),  # da6
         np.empty((32, 64*N), dtype),  # scratch_32_x_2
-        np.empty((3, 3, 32, N, 8, 8), dtype),  # da6_taps
-        np.empty((3, 3, 32, 64), dtype),  # scratch_3_3_32_64
-        np.empty((32, N, 17, 17), dtype),  # da6_padded
+        np.empty((128, 64*N), dtype),  # delta7_patches
+        np.zeros((N, 64, 9, 8), dtype),  # margined_N_64_9_8
+        np.empty((3, 32, N, 8, 8), dtype),  # da6_rows
+        np.empty((3, 32, 64, 2), dtype),  # scratch_3_32_64_2
+        np.empty((3, 32, N, 8, 8), dtype),  # da6_rows_2
+        np.empty((3, 32, 64), dtype),  # scratch_3_32_64
         np.empty((N, 32, 16, 16), dtype),  # dr_3
         np.empty((N, 32, 16, 16), bool),  # mask_N_32_16_16
         np.empty((32,), dtype),  # dresidual1_gamma
@@ -977,11 +992,12 @@ def _workspace(N, dtype):
         np.empty((N, 32, 16, 16), dtype),  # dc6
         np.empty((N, 32, 16, 16), dtype),  # scratch_N_32_16_16_2
         np.empty((N, 32, 16, 16), dtype),  # delta5
-        np.empty((32, 256*N), dtype),  # delta5_matrix
         np.empty((32, 32, 3, 3), dtype),  # dK5
-        np.empty((3, 3, 32, N, 16, 16), dtype),  # da4_taps
-        np.empty((3, 3, 32, 32), dtype),  # scratch_3_3_32_32
-        np.empty((32, N, 18, 18), dtype),  # da4_padded
+        np.empty((32, N, 16, 16), dtype),  # scratch_32_N_16_16
+        np.empty((96, 256*N), dtype),  # delta5_patches
+        np.zeros((N, 32, 18, 16), dtype),  # margined_N_32_18_16
+        np.empty((3, 32, N, 16, 16), dtype),  # da4_rows
+        np.empty((3, 32, 32, 3), dtype),  # scratch_3_32_32_3
         np.empty((N, 32, 16, 16), dtype),  # da4
         np.empty((N, 32, 16, 16), dtype),  # dy4
         np.empty((32,), dtype),  # dgamma4
@@ -989,11 +1005,10 @@ def _workspace(N, dtype):
         np.empty((32,), dtype),  # dbeta4
         np.empty((N, 32, 16, 16), dtype),  # dc4
         np.empty((N, 32, 16, 16), dtype),  # delta3
-        np.empty((32, 256*N), dtype),  # delta3_matrix
         np.empty((32, 32, 3, 3), dtype),  # dK3
         np.empty((N, 32, 16, 16), dtype),  # da2
-        np.empty((3, 3, 32, N, 16, 16), dtype),  # da2_taps
-        np.empty((32, N, 18, 18), dtype),  # da2_padded
+        np.empty((96, 256*N), dtype),  # delta3_patches
+        np.empty((3, 32, N, 16, 16), dtype),  # da2_rows
         np.empty((N, 32, 16, 16), dtype),  # dy2
         np.empty((32,), dtype),  # dgamma2
         np.empty((N, 32, 16, 16), dtype),  # dxhat2
@@ -1001,7 +1016,6 @@ def _workspace(N, dtype):
         np.empty((N, 32, 16, 16), dtype),  # dc2
         np.empty((N, 32, 16, 16), dtype),  # delta1
         np.empty((32, 3, 3, 3), dtype),  # dK1
-        np.empty((32, N, 16, 16), dtype),  # scratch_32_N_16_16
     )
 
 
@@ -1017,38 +1031,38 @@ def evaluate(params, x, y, state=None):
     t = np.asarray(y, dtype)
     N = len(x)
     running_mean2, running_var2, running_mean4, running_var4, residual1_running_mean, residual1_running_var, running_mean8, running_var8, residual2_running_mean, residual2_running_var, shortcut2_running_mean, shortcut2_running_var = (state["running"][name] for name, *_ in RUNNING)
-    z1 = (K1.reshape(32, 27) @ np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0,
-        0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :31:2, :31:2].transpose(1, 4, 5, 0,
-        2, 3).reshape(27, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (1)  (N, 32, 16, 16)
+    x_patches = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2,
+        3))[:, :, :31:2, :31:2].transpose(1, 4, 5, 0, 2, 3).reshape(27, 256*N)
+    z1 = (K1.reshape(32, 27) @ x_patches).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (1)  (N, 32, 16, 16)
     sigma2 = np.sqrt(running_var2 + 1e-05)                    # (123)  (32,)
     xhat2 = (z1 - running_mean2[:, None, None]) / sigma2[:, None, None]  # (124)  (N, 32, 16, 16)
     y2 = gamma2[:, None, None] * xhat2 + beta2[:, None, None]  # (10)  (N, 32, 16, 16)
     a2 = np.maximum(y2, 0)                                    # (11)  (N, 32, 16, 16)
-    z3 = (K3.reshape(32, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a2, ((0, 0),
-        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
-        3).reshape(288, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (12)  (N, 32, 16, 16)
+    a2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
+    z3 = (K3.reshape(32, 288) @ a2_patches).reshape(32, N, 16, 16).transpose(1, 0, 2, 3)  # (12)  (N, 32, 16, 16)
     sigma4 = np.sqrt(running_var4 + 1e-05)                    # (125)  (32,)
     xhat4 = (z3 - running_mean4[:, None, None]) / sigma4[:, None, None]  # (126)  (N, 32, 16, 16)
     y4 = gamma4[:, None, None] * xhat4 + beta4[:, None, None]  # (21)  (N, 32, 16, 16)
     a4 = np.maximum(y4, 0)                                    # (22)  (N, 32, 16, 16)
-    z5 = (K5.reshape(32, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a4, ((0, 0),
-        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
-        3).reshape(288, 256*N)).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (23)  (N, 32, 16, 16)
+    a4_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a4, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
+    z5 = (K5.reshape(32, 288) @ a4_patches).reshape(32, N, 16, 16).transpose(1, 0, 2, 3).copy()  # (23)  (N, 32, 16, 16)
     sigma6 = np.sqrt(residual1_running_var + 1e-05)           # (127)  (32,)
     xhat6 = (z5 - residual1_running_mean[:, None, None]) / sigma6[:, None, None]  # (128)  (N, 32, 16, 16)
     y6 = residual1_gamma[:, None, None] * xhat6 + residual1_beta[:, None, None]  # (32)  (N, 32, 16, 16)
     r_3 = y6 + a2                                             # (33)  (N, 32, 16, 16)
     a6 = np.maximum(r_3, 0)                                   # (34)  (N, 32, 16, 16)
-    z7 = (K7.reshape(64, 288) @ np.lib.stride_tricks.sliding_window_view(np.pad(a6, ((0, 0),
-        (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2, 3))[:, :, :15:2, :15:2].transpose(1, 4, 5,
-        0, 2, 3).reshape(288, 64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (35)  (N, 64, 8, 8)
+    a6_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a6, ((0, 0), (0, 0), (1, 0), (1, 0))), (3, 3), axis=(2,
+        3))[:, :, :15:2, :15:2].transpose(1, 4, 5, 0, 2, 3).reshape(288, 64*N)
+    z7 = (K7.reshape(64, 288) @ a6_patches).reshape(64, N, 8, 8).transpose(1, 0, 2, 3)  # (35)  (N, 64, 8, 8)
     sigma8 = np.sqrt(running_var8 + 1e-05)                    # (129)  (64,)
     xhat8 = (z7 - running_mean8[:, None, None]) / sigma8[:, None, None]  # (130)  (N, 64, 8, 8)
     y8 = gamma8[:, None, None] * xhat8 + beta8[:, None, None]  # (44)  (N, 64, 8, 8)
     a8 = np.maximum(y8, 0)                                    # (45)  (N, 64, 8, 8)
-    z9 = (K9.reshape(64, 576) @ np.lib.stride_tricks.sliding_window_view(np.pad(a8, ((0, 0),
-        (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2, 3)).transpose(1, 4, 5, 0, 2,
-        3).reshape(576, 64*N)).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (46)  (N, 64, 8, 8)
+    a8_patches = np.lib.stride_tricks.sliding_window_view(np.pad(a8, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
+        3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)
+    z9 = (K9.reshape(64, 576) @ a8_patches).reshape(64, N, 8, 8).transpose(1, 0, 2, 3).copy()  # (46)  (N, 64, 8, 8)
     sigma10 = np.sqrt(residual2_running_var + 1e-05)          # (131)  (64,)
     xhat10 = (z9 - residual2_running_mean[:, None, None]) / sigma10[:, None, None]  # (132)  (N, 64, 8, 8)
     y10 = residual2_gamma[:, None, None] * xhat10 + residual2_beta[:, None, None]  # (55)  (N, 64, 8, 8)

@@ -44,7 +44,7 @@ x is the input and y the target, t above; N is the number of samples of a batch.
 Facts: sum(u, t[n, u]) == 1; t[n, u]**2 == t[n, u].
 Conventions: relu′(0) = 0; the cotangent of a tied maximum goes to the first hit; the loss is the mean over the batch;
 weight matrices are stored out × in; samples are rows of a batch.
-Floating-point operations for N samples: forward 2,264,074 N, forward and backward 6,373,882 N + 2.
+Floating-point operations for N samples: forward 2,264,074 N, forward and backward 7,175,162 N + 2.
 """
 from __future__ import annotations
 
@@ -106,15 +106,15 @@ def forward(params, x, state=None):
     dtype = K1.dtype
     x = np.asarray(x, dtype)
     N = len(x)
-    z1 = ((K1.reshape(16, 25) @ np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2,
-        3)).transpose(1, 4, 5, 0, 2, 3).reshape(25, 576*N)).reshape(16, N, 24, 24) + b1[:,
-        None, None, None]).transpose(1, 0, 2, 3)              # (1)  (N, 16, 24, 24)
+    x_patches = np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(25,
+        576*N)
+    z1 = ((K1.reshape(16, 25) @ x_patches).reshape(16, N, 24, 24) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 16, 24, 24)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 16, 24, 24)
     m = np.maximum(np.maximum(np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2]),
         a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2])   # (3)  (N, 16, 12, 12)
-    z2 = ((K2.reshape(32, 400) @ np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2,
-        3)).transpose(1, 4, 5, 0, 2, 3).reshape(400, 64*N)).reshape(32, N, 8, 8) + b2[:, None,
-        None, None]).transpose(1, 0, 2, 3)                    # (4)  (N, 32, 8, 8)
+    m_patches = np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(400,
+        64*N)
+    z2 = ((K2.reshape(32, 400) @ m_patches).reshape(32, N, 8, 8) + b2[:, None, None, None]).transpose(1, 0, 2, 3)  # (4)  (N, 32, 8, 8)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 32, 8, 8)
     m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]), a2[:,
         :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2])             # (6)  (N, 32, 4, 4)
@@ -169,13 +169,16 @@ def loss_and_grads(params, x, y, state=None):
             da2[:, :, r_3:r_3 + 7:2, s_3:s_3 + 7:2] = dm_2 * m_2_hit  # (27)
     delta2 = da2 * (z2 > 0)                                   # (28)  (N, 32, 8, 8)
     db2 = delta2.sum(axis=(0, 2, 3))                          # (29)  (32,)
-    delta2_matrix = delta2.transpose(1, 0, 2, 3).reshape(32, 64*N)
-    dK2 = (delta2_matrix @ m_patches.T).reshape(32, 16, 5, 5)  # (30)  (32, 16, 5, 5)
+    dK2 = (delta2.transpose(1, 0, 2, 3).reshape(32, 64*N) @ m_patches.T).reshape(32, 16, 5, 5)  # (30)  (32, 16, 5, 5)
+    delta2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta2, ((0, 0), (0, 0), (4, 4), (0, 0))), 5,
+        axis=2).transpose(1, 4, 0, 2, 3).reshape(160, 96*N)
+    dm_rows = (K2[:, :, ::-1].transpose(3, 1, 0, 2).reshape(80, 160) @ delta2_patches).reshape(5, 16, N, 12, 8)
     dm = np.zeros((N, 16, 12, 12), dtype)
-    dm_taps = (K2.transpose(2, 3, 1, 0).reshape(400, 32) @ delta2_matrix).reshape(5, 5, 16, N, 8, 8)
-    for r_2 in range(5):
-        for s_2 in range(5):
-            dm[:, :, r_2:r_2 + 8, s_2:s_2 + 8] += dm_taps[r_2, s_2].transpose(1, 0, 2, 3)  # (31)
+    dm[:, :, :, :8] += dm_rows[0].transpose(1, 0, 2, 3)       # (31)
+    dm[:, :, :, 1:9] += dm_rows[1].transpose(1, 0, 2, 3)      # (31)
+    dm[:, :, :, 2:10] += dm_rows[2].transpose(1, 0, 2, 3)     # (31)
+    dm[:, :, :, 3:11] += dm_rows[3].transpose(1, 0, 2, 3)     # (31)
+    dm[:, :, :, 4:12] += dm_rows[4].transpose(1, 0, 2, 3)     # (31)
     m_taken = np.zeros((N, 16, 12, 12), bool)
     da1 = np.empty((N, 16, 24, 24), dtype)
     for r_1 in range(2):
@@ -198,25 +201,24 @@ def train_step(params, state, x, y):
     N = len(x)
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
-    (x_patches, z1, scratch_16_N_24_24, a1, m, m_patches, z2, scratch_32_N_8_8, a2, m_2, z3,
-     a3, z4, M, e, S, p, scratch_N_10, scratch_N, delta4, db4, dW4, delta3, mask_N_128, db3,
-     dW3, dm_2, m_2_taken, da2, m_2_hit, mask_N_32_4_4, delta2, mask_N_32_8_8, db2,
-     delta2_matrix, dK2, dm, dm_taps, scratch_5_5_16_32, m_taken, da1, m_hit, mask_N_16_12_12,
-     delta1, mask_N_16_24_24, db1, dK1) = state["workspaces"][N]
+    (x_patches, z1, scratch_16_x, a1, m, m_patches, z2, scratch_32_x, a2, m_2, z3, a3, z4, M,
+     e, S, p, scratch_N_10, scratch_N, delta4, db4, dW4, delta3, mask_N_128, db3, dW3, dm_2,
+     m_2_taken, da2, m_2_hit, mask_N_32_4_4, delta2, mask_N_32_8_8, db2, dK2,
+     scratch_32_N_8_8, delta2_patches, margined_N_32_16_8, dm_rows, scratch_5_16_32_5, dm,
+     m_taken, da1, m_hit, mask_N_16_12_12, delta1, mask_N_16_24_24, db1, dK1,
+     scratch_16_N_24_24) = state["workspaces"][N]
     np.copyto(x_patches.reshape(1, 5, 5, N, 24, 24), np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2,
         3)).transpose(1, 4, 5, 0, 2, 3))
-    np.matmul(K1.reshape(16, 25), x_patches, out=scratch_16_N_24_24.reshape(16, 576*N))
-    np.add(scratch_16_N_24_24, b1[:, None, None, None], out=scratch_16_N_24_24)
-    np.copyto(z1, scratch_16_N_24_24.transpose(1, 0, 2, 3))
+    np.matmul(K1.reshape(16, 25), x_patches, out=scratch_16_x)
+    np.add(scratch_16_x.reshape(16, N, 24, 24), b1[:, None, None, None], out=z1.transpose(1, 0, 2, 3))
     np.maximum(z1, 0, out=a1)
     np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2], out=m)
     np.maximum(m, a1[:, :, 1:24:2, :23:2], out=m)
     np.maximum(m, a1[:, :, 1:24:2, 1:24:2], out=m)
     np.copyto(m_patches.reshape(16, 5, 5, N, 8, 8), np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2,
         3)).transpose(1, 4, 5, 0, 2, 3))
-    np.matmul(K2.reshape(32, 400), m_patches, out=scratch_32_N_8_8.reshape(32, 64*N))
-    np.add(scratch_32_N_8_8, b2[:, None, None, None], out=scratch_32_N_8_8)
-    np.copyto(z2, scratch_32_N_8_8.transpose(1, 0, 2, 3))
+    np.matmul(K2.reshape(32, 400), m_patches, out=scratch_32_x)
+    np.add(scratch_32_x.reshape(32, N, 8, 8), b2[:, None, None, None], out=z2.transpose(1, 0, 2, 3))
     np.maximum(z2, 0, out=a2)
     np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2], out=m_2)
     np.maximum(m_2, a2[:, :, 1:8:2, :7:2], out=m_2)
@@ -258,14 +260,19 @@ def train_step(params, state, x, y):
     np.greater(z2, 0, out=mask_N_32_8_8)
     np.multiply(da2, mask_N_32_8_8, out=delta2)
     np.add.reduce(delta2, axis=(0, 2, 3), out=db2)
-    np.copyto(delta2_matrix.reshape(32, N, 8, 8), delta2.transpose(1, 0, 2, 3))
-    np.matmul(delta2_matrix, m_patches.T, out=dK2.reshape(32, 400))
+    np.copyto(scratch_32_N_8_8, delta2.transpose(1, 0, 2, 3))
+    np.matmul(scratch_32_N_8_8.reshape(32, 64*N), m_patches.T, out=dK2.reshape(32, 400))
+    np.copyto(margined_N_32_16_8[:, :, 4:12], delta2)
+    np.copyto(delta2_patches.reshape(32, 5, N, 12, 8), np.lib.stride_tricks.sliding_window_view(margined_N_32_16_8, 5,
+        axis=2).transpose(1, 4, 0, 2, 3))
+    np.copyto(scratch_5_16_32_5, K2[:, :, ::-1].transpose(3, 1, 0, 2))
+    np.matmul(scratch_5_16_32_5.reshape(80, 160), delta2_patches, out=dm_rows.reshape(80, 96*N))
     dm.fill(0)
-    np.copyto(scratch_5_5_16_32, K2.transpose(2, 3, 1, 0))
-    np.matmul(scratch_5_5_16_32.reshape(400, 32), delta2_matrix, out=dm_taps.reshape(400, 64*N))
-    for r_2 in range(5):
-        for s_2 in range(5):
-            dm[:, :, r_2:r_2 + 8, s_2:s_2 + 8] += dm_taps[r_2, s_2].transpose(1, 0, 2, 3)
+    dm[:, :, :, :8] += dm_rows[0].transpose(1, 0, 2, 3)
+    dm[:, :, :, 1:9] += dm_rows[1].transpose(1, 0, 2, 3)
+    dm[:, :, :, 2:10] += dm_rows[2].transpose(1, 0, 2, 3)
+    dm[:, :, :, 3:11] += dm_rows[3].transpose(1, 0, 2, 3)
+    dm[:, :, :, 4:12] += dm_rows[4].transpose(1, 0, 2, 3)
     m_taken.fill(0)
     for r_1 in range(2):
         for s_1 in range(2):
@@ -313,12 +320,12 @@ def _workspace(N, dtype):
     return (
         np.empty((25, 576*N), dtype),  # x_patches
         np.empty((N, 16, 24, 24), dtype),  # z1
-        np.empty((16, N, 24, 24), dtype),  # scratch_16_N_24_24
+        np.empty((16, 576*N), dtype),  # scratch_16_x
         np.empty((N, 16, 24, 24), dtype),  # a1
         np.empty((N, 16, 12, 12), dtype),  # m
         np.empty((400, 64*N), dtype),  # m_patches
         np.empty((N, 32, 8, 8), dtype),  # z2
-        np.empty((32, N, 8, 8), dtype),  # scratch_32_N_8_8
+        np.empty((32, 64*N), dtype),  # scratch_32_x
         np.empty((N, 32, 8, 8), dtype),  # a2
         np.empty((N, 32, 4, 4), dtype),  # m_2
         np.empty((N, 128), dtype),  # z3
@@ -345,11 +352,13 @@ def _workspace(N, dtype):
         np.empty((N, 32, 8, 8), dtype),  # delta2
         np.empty((N, 32, 8, 8), bool),  # mask_N_32_8_8
         np.empty((32,), dtype),  # db2
-        np.empty((32, 64*N), dtype),  # delta2_matrix
         np.empty((32, 16, 5, 5), dtype),  # dK2
+        np.empty((32, N, 8, 8), dtype),  # scratch_32_N_8_8
+        np.empty((160, 96*N), dtype),  # delta2_patches
+        np.zeros((N, 32, 16, 8), dtype),  # margined_N_32_16_8
+        np.empty((5, 16, N, 12, 8), dtype),  # dm_rows
+        np.empty((5, 16, 32, 5), dtype),  # scratch_5_16_32_5
         np.empty((N, 16, 12, 12), dtype),  # dm
-        np.empty((5, 5, 16, N, 8, 8), dtype),  # dm_taps
-        np.empty((5, 5, 16, 32), dtype),  # scratch_5_5_16_32
         np.empty((N, 16, 12, 12), bool),  # m_taken
         np.empty((N, 16, 24, 24), dtype),  # da1
         np.empty((N, 16, 12, 12), bool),  # m_hit
@@ -358,6 +367,7 @@ def _workspace(N, dtype):
         np.empty((N, 16, 24, 24), bool),  # mask_N_16_24_24
         np.empty((16,), dtype),  # db1
         np.empty((16, 1, 5, 5), dtype),  # dK1
+        np.empty((16, N, 24, 24), dtype),  # scratch_16_N_24_24
     )
 
 
@@ -368,15 +378,15 @@ def evaluate(params, x, y, state=None):
     x = np.asarray(x, dtype)
     t = np.asarray(y, dtype)
     N = len(x)
-    z1 = ((K1.reshape(16, 25) @ np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2,
-        3)).transpose(1, 4, 5, 0, 2, 3).reshape(25, 576*N)).reshape(16, N, 24, 24) + b1[:,
-        None, None, None]).transpose(1, 0, 2, 3)              # (1)  (N, 16, 24, 24)
+    x_patches = np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(25,
+        576*N)
+    z1 = ((K1.reshape(16, 25) @ x_patches).reshape(16, N, 24, 24) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 16, 24, 24)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 16, 24, 24)
     m = np.maximum(np.maximum(np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2]),
         a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2])   # (3)  (N, 16, 12, 12)
-    z2 = ((K2.reshape(32, 400) @ np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2,
-        3)).transpose(1, 4, 5, 0, 2, 3).reshape(400, 64*N)).reshape(32, N, 8, 8) + b2[:, None,
-        None, None]).transpose(1, 0, 2, 3)                    # (4)  (N, 32, 8, 8)
+    m_patches = np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(400,
+        64*N)
+    z2 = ((K2.reshape(32, 400) @ m_patches).reshape(32, N, 8, 8) + b2[:, None, None, None]).transpose(1, 0, 2, 3)  # (4)  (N, 32, 8, 8)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 32, 8, 8)
     m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]), a2[:,
         :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2])             # (6)  (N, 32, 4, 4)

@@ -3,10 +3,10 @@
 Stage: Access → array expression.  Each position is one of
 
     fixed    c, or a loop's index            x[3], h[t+1]             a subscript
-    slice    s·i + c                         x[2*i + 1]               a slice
+    slice    s·i + c                         x[2*i + 1], x[3 - i]     a slice
     split    H·i + j, j running over H       y[4*h + d]               a reshape
     window   s·i + d·u + c                   X[2*i + u - 1]           sliding windows of the (padded) axis, then slices
-    take     data, i twice, −i               E[t[n]], x[i, i]         integer arrays
+    take     data, i twice, −i + j           E[t[n]], x[i, i]         integer arrays
 """
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Position:
     """One position of an access: its kind, its indices with their factors (largest first), and where it starts.
 
     first: the position at the start of all indices, counted from the axis's beginning.  count: how many elements of the axis
-    lie between the first and the last position, both included.
+    lie between the first and the last position, both included, with a minus where a slice runs backwards.
     """
 
     kind: str
@@ -44,8 +44,8 @@ def classify(position: sp.Expr, origin: sp.Expr = sp.S.Zero, fixed: Collection[I
     """The kind of one position.
 
     >>> i, u, h, d = Index("i", 4), Index("u", 3), Index("h", 2), Index("d", 5)
-    >>> [classify(p).kind for p in (sp.Integer(3), 2*i + 1, 5*h + d, 2*i + u, -i, 3*i + 2*u)]
-    ['fixed', 'slice', 'split', 'window', 'take', 'window']
+    >>> [classify(p).kind for p in (sp.Integer(3), 2*i + 1, 5*h + d, 2*i + u, 3 - i, u - i, 3*i + 2*u)]
+    ['fixed', 'slice', 'split', 'window', 'slice', 'take', 'window']
     """
     position = sp.expand(position)
     split = None if position.has(Access) else coefficients(position)
@@ -53,11 +53,11 @@ def classify(position: sp.Expr, origin: sp.Expr = sp.S.Zero, fixed: Collection[I
         return Position("take")
     factors = {i: int(s) for i, s in split[0].items() if i not in fixed}
     rest = sp.expand(position - sum(s * i for i, s in factors.items()) - origin)
-    if any(s < 0 for s in factors.values()):
+    if len(factors) > 1 and any(s < 0 for s in factors.values()):
         return Position("take")
     terms = tuple(sorted(((i, s) for i, s in factors.items()), key=lambda t: (-t[1], t[0].name)))
     first = sp.expand(rest + sum(s * i.start for i, s in terms))
-    count = sp.expand(sum(s * (i.extent - 1) for i, s in terms) + 1)
+    count = sp.expand(sum(s * (i.extent - 1) for i, s in terms) + (-1 if any(s < 0 for _, s in terms) else 1))
     kind = "fixed" if not terms else "slice" if len(terms) == 1 else "split" if _is_split(terms) else "window"
     return Position(kind, terms, first, count)
 
@@ -88,7 +88,10 @@ def key(position: Position, extent: sp.Expr) -> Key:
     step = position.terms[0][1] if position.kind == "slice" else 1
     if position.first == 0 and step == 1 and sp.expand(position.count - extent) == 0:
         return WHOLE
-    return Slice(position.first, sp.expand(position.first + position.count), step)
+    stop = sp.expand(position.first + position.count)
+    if step < 0:
+        return Slice(None if sp.expand(position.first - extent) == -1 else position.first, None if stop == -1 else stop, step)
+    return Slice(position.first, stop, step)
 
 
 def view(source: Node, where: tuple[Position, ...], shape: tuple[sp.Expr, ...]) -> Node:

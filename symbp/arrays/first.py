@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import gcd
 
 import sympy as sp
 
-from symbp.language.affine import coefficients
+from symbp.arrays.access import Position, classify
 from symbp.language.equation import Equation, Loop, Statement
 from symbp.language.program import Program
 from symbp.language.tensor import Access, Tensor
 
-Interval = tuple[sp.Expr, sp.Expr]
+Interval = tuple[sp.Expr, sp.Expr, int]
+"""The least and the largest position on an axis, and the step from one to the next."""
 MOST_ROWS = 2
 """So many rows without a contribution are filled one by one."""
 
@@ -79,26 +81,27 @@ def _write(program: Program, equation: Equation, loops: tuple, place: int) -> _W
     tensor, target = program.tensor(equation.target.name), equation.target
     box, seen, plain = [], set(), equation.op == "sum" and not equation.domain
     for position, origin, extent in zip(target.indices, tensor.origin, tensor.extents(target)):
-        low, high = sp.expand(origin), sp.expand(origin + extent - 1)
-        split = None if position.has(Access) else coefficients(position)
-        if split is not None and len(split[0]) <= 1 and all(c == 1 and i not in seen for i, c in split[0].items()):
-            seen |= {*split[0]}
-            low, high = (sp.expand(position.xreplace(dict.fromkeys(split[0], v))) for v in _ends(split[0]))
+        found = classify(position, origin)
+        if found.kind in ("fixed", "slice", "split") and not seen & {*found.indices}:
+            seen |= {*found.indices}
+            box.append(_interval(found, origin))
         else:
             plain = False
-        box.append((low, high))
+            box.append((sp.expand(origin), sp.expand(origin + extent - 1), 1))
     running = {loop.index for _, loop in loops}
     return _Write(equation, place, loops, tuple(box), plain and running <= seen)
 
 
-def _ends(factors: dict[sp.Expr, sp.Expr]) -> tuple[sp.Expr, sp.Expr]:
-    """The least and the largest value of the only index of a position."""
-    return next(((index.start, index.last) for index in factors), (sp.S.Zero, sp.S.Zero))
+def _interval(position: Position, origin: sp.Expr) -> Interval:
+    """The positions that an axis is written at."""
+    step = position.terms[0][1] if position.kind == "slice" else 1
+    ends = sp.expand(origin + position.first), sp.expand(origin + position.first + position.count - (1 if step > 0 else -1))
+    return (*(ends if step > 0 else reversed(ends)), abs(step))
 
 
 def _is_earlier(other: _Write, write: _Write) -> bool:
     """Whether an element that both reach may be reached by the other before."""
-    if any(_is_negative(a[1] - b[0]) or _is_negative(b[1] - a[0]) for a, b in zip(other.box, write.box)):
+    if any(_are_apart(a, b) for a, b in zip(other.box, write.box)):
         return False
     common = [loop for (k, loop), (m, _) in zip(other.loops, write.loops) if k == m]
     for loop in common:
@@ -107,6 +110,13 @@ def _is_earlier(other: _Write, write: _Write) -> bool:
             if shift.is_Integer and shift != 0 and sp.expand(b - loop.index).is_Integer:
                 return bool((shift > 0) == (loop.direction == "ascending"))
     return other.place < write.place
+
+
+def _are_apart(one: Interval, other: Interval) -> bool:
+    """Whether two have no position in common: they lie side by side, or their steps pass each other."""
+    (low, high, step), (least, most, stride) = one, other
+    shift = sp.expand(low - least)
+    return _is_negative(high - least) or _is_negative(most - low) or bool(shift.is_Integer and shift % gcd(step, stride))
 
 
 def _is_negative(value: sp.Expr) -> bool:
@@ -121,9 +131,9 @@ def _left(tensor: Tensor, first: list[_Write]) -> tuple[int, ...] | None:
         return () if sp.expand(sum(_volume(w.box) for w in first) - sp.Mul(*tensor.shape)) == 0 else None
     covered: Counter[int] = Counter()
     for write in first:
-        low, high = (sp.expand(e - tensor.origin[0]) for e in write.box[0])
+        low, high = (sp.expand(e - tensor.origin[0]) for e in write.box[0][:2])
         volume = _volume(write.box[1:])
-        for row in range(int(low), int(high) + 1):
+        for row in range(int(low), int(high) + 1, write.box[0][2]):
             covered[row] = covered[row] + volume
     whole = sp.expand(sp.Mul(*tensor.shape[1:]))
     return tuple(row for row in range(int(tensor.shape[0])) if sp.expand(covered[row] - whole) != 0)
@@ -131,8 +141,8 @@ def _left(tensor: Tensor, first: list[_Write]) -> tuple[int, ...] | None:
 
 def _is_foreign(write: _Write, tensor: Tensor) -> bool:
     """Whether a contribution's rows are not known in numbers where the tensor's are."""
-    return bool(tensor.shape[0].is_Integer) and not all(e.is_Integer for e in write.box[0])
+    return bool(tensor.shape[0].is_Integer) and not all(e.is_Integer for e in write.box[0][:2])
 
 
 def _volume(box: Iterable[Interval]) -> sp.Expr:
-    return sp.expand(sp.Mul(*(high - low + 1 for low, high in box)))
+    return sp.expand(sp.Mul(*((high - low) / step + 1 for low, high, step in box)))

@@ -54,6 +54,7 @@ from symbp.language.names import NameSupply
 from symbp.language.program import Program
 from symbp.language.tensor import AXIS0, Access, Tensor, accesses
 from symbp.passes.hoist import hoist
+from symbp.passes.overlap import without_overlap
 
 FEW = 9
 """Windows of so many taps are views of their own in a maximum."""
@@ -70,7 +71,7 @@ def lower(program: Program, fresh: Collection[str] = ()) -> tuple[Statement, ...
     if ragged is not None:
         raise LanguageError(f"the rows of {ragged.name} differ in width with the layer, so there is no code for it; "
                             f"give the depth and the widths as numbers")
-    program = hoist(program)
+    program = without_overlap(hoist(program))
     names = NameSupply(t.name for t in program.tensors)
     return settle(share(_Lowering(program, names, frozenset(fresh)).statements(program.statements, frozenset()), names))
 

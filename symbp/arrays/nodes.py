@@ -57,10 +57,10 @@ class Count(Node):
 
 @dataclass(frozen=True)
 class Slice:
-    """A subscript `start:stop:step`; `whole` when it takes everything."""
+    """A subscript `start:stop:step`; `whole` when it takes everything, None for the end of the axis that a slice backwards meets."""
 
-    start: sp.Expr
-    stop: sp.Expr
+    start: sp.Expr | None
+    stop: sp.Expr | None
     step: int = 1
     whole: bool = False
 

@@ -1,4 +1,4 @@
-"""Copies that several statements need are made once, under a name: patches of a convolution, forward and for its weights.
+"""Copies that several statements need are made once, under a name, and so are patches: those of a convolution, forward and for its weights.
 
 Stage: L2 statements → L2 statements.  Only views that are brought into another shape by a copy are shared, and only while the arrays
 behind them keep their values.
@@ -25,7 +25,7 @@ class _Copy:
 
 
 def share(statements: Iterable[Statement], names: NameSupply) -> tuple[Statement, ...]:
-    """The statements with each copy that is needed twice made once, under a name of the supply.
+    """The statements with each copy that is needed twice, or is one of windows, made once, under a name of the supply.
 
     >>> import sympy as sp
     >>> from symbp.arrays.nodes import permute, reshape
@@ -50,7 +50,7 @@ def _shared(statements: list[Statement], names: NameSupply) -> Iterator[Statemen
             found.setdefault(key(node), _Copy(node, place)).count += 1
         for name in _written(statement):
             versions[name] = versions.get(name, 0) + 1
-    chosen = {k: c for k, c in found.items() if c.count > 1}
+    chosen = {k: c for k, c in found.items() if c.count > 1 or _slides(c.node)}
     for copy in chosen.values():
         copy.name = _fresh(copy.node, names)
     for place, (statement, key) in enumerate(zip(statements, keys)):
@@ -91,7 +91,11 @@ def _written(statement: Statement) -> set[str]:
 def _fresh(node: Node, names: NameSupply) -> str:
     """A name for a copy after the array that it copies."""
     source = next(n.name for n in nodes(node) if isinstance(n, Name))
-    return names.fresh(f"{source}_patches" if any(isinstance(n, Windows) for n in nodes(node)) else f"{source}_matrix")
+    return names.fresh(f"{source}_{'patches' if _slides(node) else 'matrix'}")
+
+
+def _slides(node: Node) -> bool:
+    return any(isinstance(n, Windows) for n in nodes(node))
 
 
 def _replaced(item: Any, change: Callable[[Node], Node | None]) -> Any:

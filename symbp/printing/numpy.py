@@ -227,8 +227,9 @@ class NumpyPrinter:
             return "None"
         if key.whole:
             return ":"
-        start = "" if key.start == 0 else self.number(key.start)
-        return f"{start}:{self.number(key.stop)}" + (f":{key.step}" if key.step != 1 else "")
+        start = "" if key.start is None or key.start == 0 and key.step > 0 else self.number(key.start)
+        stop = "" if key.stop is None else self.number(key.stop)
+        return f"{start}:{stop}" + (f":{key.step}" if key.step != 1 else "")
 
     def shape(self, extents: Iterable[sp.Expr]) -> str:
         """A shape as a tuple."""

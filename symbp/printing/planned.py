@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import sympy as sp
 
 from symbp.arrays.memory import is_shown, keeps_order
 from symbp.arrays.nodes import (
+    WHOLE,
     Apply,
     Assign,
     At,
@@ -21,6 +23,7 @@ from symbp.arrays.nodes import (
     Fold,
     For,
     Gather,
+    Key,
     Matmul,
     Name,
     Node,
@@ -35,6 +38,7 @@ from symbp.arrays.nodes import (
     Windows,
     extent,
     nodes,
+    permute,
     reshape,
     subscript,
 )
@@ -101,6 +105,8 @@ class PlannedPrinter:
             inner = self.lines(statement.body)
             head = next(self.printer.lines([replace(statement, body=())]))
             self._out = [*outer, head, *("    " + line for line in inner)]
+        elif isinstance(statement, Store) and (part := self._divided(statement)) is not None:
+            self._stored(part, statement.op, statement.value.operands[0])
         elif isinstance(statement, Store) and statement.op == "=" and (part := _part(statement)) is not None:
             self._into(part, statement.value)
         elif isinstance(statement, Assign | Store):
@@ -109,6 +115,39 @@ class PlannedPrinter:
             self._release(with_operands)
         else:
             self._out += self.printer.lines([statement])
+
+    def _stored(self, part: Node, op: str, value: Node) -> None:
+        """Lines that assign a value to a part of an array, or add it."""
+        if op == "=":
+            self._into(part, value)
+            return
+        value = self._plain(value)
+        self._out.append(f"{self.printer(part)} {op} {self.printer(value)}")
+        self._release(value)
+
+    def _divided(self, statement: Store) -> Node | None:
+        """The part of an array with its axes divided as the value's were before they were merged, so that nothing need be copied for that.
+
+        None where no copy merges axes, or an axis that is merged is not stored whole.
+        """
+        buffer, value = self.buffers.get(statement.name), statement.value
+        if buffer is None or not isinstance(value, Reshape) or keeps_order(value.source) or len(value.axes) >= len(value.source.axes):
+            return None
+        axes = list(value.source.axes)
+        shape: list[sp.Expr] = []
+        keys: list[Key] = []
+        for key, length in zip_longest(statement.keys, buffer.shape, fillvalue=WHOLE):
+            part = [] if isinstance(key, At) else [axes.pop(0)] if axes else None
+            if part is None:
+                return None
+            while key == WHOLE and axes and sp.expand(sp.Mul(*map(extent, part)) - length) != 0:
+                part.append(axes.pop(0))
+            shape += map(extent, part) if key == WHOLE else [length]
+            keys += [WHOLE] * len(part) if key == WHOLE else [key]
+        if axes or sp.expand(sp.Mul(*shape) - sp.Mul(*buffer.shape)) != 0:
+            return None
+        whole = Name((None,) * len(buffer.shape), value.dtype, statement.name)
+        return Subscript(value.source.axes, value.dtype, reshape(whole, (None,) * len(shape), tuple(shape)), tuple(keys))
 
     def _assign(self, statement: Assign) -> None:
         name = self.same.get(statement.name, statement.name)
@@ -129,7 +168,9 @@ class PlannedPrinter:
             node = node.args[0] if node.dtype == node.args[0].dtype or not _is_calculated(node.args[0]) else node
         if isinstance(node, Reshape) and not keeps_order(node.source) and keeps_order(out):
             self._into(_reshaped(out, node.source), node.source)
-        elif isinstance(node, Apply) and node.op not in ("copy", "float", "where"):
+        elif isinstance(node, Permute) and _is_elementwise(node.source):
+            self._into(permute(out, tuple(map(node.order.index, range(len(node.order))))), node.source)
+        elif _is_elementwise(node):
             self._call(self._function(node.op), node, out)
         elif isinstance(node, Matmul):
             self._call(f"{self.printer.module}.matmul", node, out)
@@ -261,6 +302,10 @@ def _part(statement: Store) -> Node | None:
         return None
     whole = Name((None,) * len(statement.keys), statement.value.dtype, statement.name)
     return Subscript(axes, statement.value.dtype, whole, statement.keys)
+
+
+def _is_elementwise(node: Node) -> bool:
+    return isinstance(node, Apply) and node.op not in ("copy", "float", "where")
 
 
 def _is_calculated(node: Node) -> bool:
