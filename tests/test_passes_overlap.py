@@ -60,6 +60,11 @@ def test_the_values_are_those_of_the_oracle(data: st.DataObject) -> None:
     compare(case)
 
 
+@pytest.mark.parametrize("stride, pads", [((2, 4), ((1, 1), (3, 3))), ((4, 2), ((3, 3), (1, 1))), ((4, 4), ((3, 3), (3, 3)))])
+def test_windows_that_miss_the_image_add_nothing(stride: tuple[int, int], pads: tuple) -> None:
+    compare(conv(2, 2, 2, tuple(1 if s == 4 else 4 for s in stride), (2, 2) if stride == (4, 4) else (3, 2), stride, pads, (1, 1), 1))
+
+
 def test_one_product_adds_up_the_taps_of_the_first_axis() -> None:
     found = without_overlap(adjoint_of(same()))
     assert into(found, "X_bar_rows") == [
@@ -130,7 +135,9 @@ def test_sums_stay_whose_windows_have_no_size_or_a_condition_of_their_own() -> N
     i, y, x = Index("i", 6), Tensor("y", (2, 6), role="input"), Tensor("x", (8,))
     conditional = Program((k, y, x), (Equation(x[i + u], k[f, u] * y[f, i], over=(f,), domain=(i - u,)),))
     twice = Program((k, y, x), (Equation(x[i + u], k[f, u] * y[f, i] * y[1 - f, i], over=(f,)),))
+    square = Tensor("x", (8, 6))
+    diagonal = Program((k, y, square), (Equation(square[i + u, i], k[f, u] * y[f, i], over=(f,)),))
     step = Index("t", 4)
     looped = Program((k, y, x), (Loop(step, "ascending", (Equation(x[i + u], k[f, u] * y[f, i], over=(f,)),)),))
-    for program in (of_sizes, conditional, twice, looped):
+    for program in (of_sizes, conditional, twice, diagonal, looped):
         assert without_overlap(program) is program

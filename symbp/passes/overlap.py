@@ -93,29 +93,31 @@ def _gathered(program: Program, equation: Equation, names: NameSupply) -> Made |
             more = _added(program, rows, others, names) if others else ([], [rows])
             tensors += more[0]
             equations += more[1]
-    return tensors, equations
+    return (tensors, equations) if equations else None
 
 
 def _windows(program: Program, equation: Equation) -> list[_Window]:
-    """The positions of a target in which windows overlap; none where one of them has another form, or more conditions than its axis."""
-    tensor, found = program.tensor(equation.target.name), []
+    """The positions of a target in which windows overlap; none where their indices stand elsewhere in it, or have conditions of their own."""
     if equation.op != "sum":
         return []
+    tensor, found = program.tensor(equation.target.name), []
     for place, (position, low, extent) in enumerate(zip(equation.target.indices, tensor.origin, tensor.extents(equation.target))):
         split = None if position.has(Access) else coefficients(position)
         high = sp.expand(low + extent - 1)
         if split is None or len(split[0]) != 2 or not all(e.is_Integer for e in (split[1], low, high)):
             continue
         (small, step), (large, far) = sorted(split[0].items(), key=lambda t: t[1])
-        if step != 1 or _size(small) <= far:
+        if step != 1 or _size(small) <= far or 1 in (small.extent, large.extent):
             continue
         (along, stride), (tap, dilation) = sorted(split[0].items(), key=lambda t: -_size(t[0]))
         guards = frozenset({sp.expand(position - low), sp.expand(high - position)})
         found.append(_Window(place, along, tap, int(stride), int(dilation), int(split[1]), int(low), int(high), guards,
                              bool(guards & {*equation.domain})))
-    indices = {i for w in found for i in (w.along, w.tap)}
     known = {c for w in found for c in w.guards}
-    return [] if any(c not in known and c.free_symbols & indices for c in equation.domain) else found
+    for index in (i for w in found for i in (w.along, w.tap)):
+        if sum(p.has(index) for p in equation.target.indices) > 1 or any(c.has(index) for c in equation.domain if c not in known):
+            return []
+    return found
 
 
 def _size(index: Index) -> int:
@@ -182,6 +184,8 @@ def _added(program: Program, equation: Equation, others: list[_Window], names: N
         if None not in moved.values():
             at = (sp.expand(p.xreplace(moved)) for p in equation.target.indices)
             parts.append(Equation(Access(target.name, *at), Access(tensor.name, *(i.xreplace(moved) for i in axes))))
+    if not parts:
+        return [], []
     first, *rest = sorted(parts, key=lambda p: -sum(_size(i) for i in p.indices))
     return [tensor], [replace(whole, label=""), replace(first, label=equation.label), *rest]
 
