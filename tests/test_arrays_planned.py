@@ -9,10 +9,11 @@ from test_arrays_lower import compare
 
 from symbp.arrays import lower
 from symbp.arrays.memory import better
-from symbp.arrays.nodes import Assign, For, Name, Node, Store, permute, reshape
+from symbp.arrays.nodes import Apply, Assign, For, Name, Node, Store, permute, reshape
 from symbp.arrays.share import share
 from symbp.calculus.differentiate import adjoint
-from symbp.language import Equation, Index, Program, Tensor, inside, size
+from symbp.certify.lowered import erf
+from symbp.language import Equation, Index, Loop, Program, Tensor, inside, size
 from symbp.language.names import NameSupply
 from symbp.printing.numpy import NumpyPrinter
 from symbp.printing.planned import PlannedPrinter, allocations
@@ -79,9 +80,43 @@ def test_a_copy_is_not_shared_when_its_array_has_changed() -> None:
     assert names == ["a", "x", "b"]
 
 
+def test_a_function_that_takes_long_is_calculated_once() -> None:
+    x, z = Tensor("x", (5,), role="input"), Tensor("z", (5,))
+    a, b, c = (Tensor(name, (5,)) for name in "abc")
+    m = Index("m", 5)
+    long = sp.erf(sp.exp(z[m]))
+    program = Program((x, z, a, b, c), (
+        Equation(z[m], 2 * x[m]), Equation(a[m], long + 1), Equation(b[m], long * x[m]), Equation(c[m], sp.exp(z[m]) + sp.sqrt(x[m]))))
+    lines = list(NumpyPrinter().lines(lower(program)))
+    assert lines[1:] == ["z_exp = np.exp(z)", "z_erf = erf(z_exp)", "a = z_erf + 1", "b = x * z_erf", "c = z_exp + np.sqrt(x)"]
+    values = {"x": np.linspace(0.1, 1, 5), "np": np, "erf": erf}
+    exec("\n".join(lines), values)  # noqa: S102 - the lines under test
+    np.testing.assert_allclose(values["b"], erf(np.exp(2 * values["x"])) * values["x"], rtol=1e-12)
+
+
+def test_a_function_of_what_has_changed_is_calculated_again() -> None:
+    t, m = Index("t", 3), Index("m", 5)
+    x, h, a = Tensor("x", (5,), role="input"), Tensor("h", (4, 5), role="state"), Tensor("a", (5,))
+    program = Program((x, h, a), (Equation(h[0, m], x[m]), Equation(a[m], sp.exp(x[m])), Loop(t, "ascending", (
+        Equation(h[t + 1, m], sp.exp(h[t, m])), Equation(h[t + 1, m], x[m] * sp.exp(h[t, m])))), Equation(a[m], sp.exp(h[3, m]))))
+    case = Case(program, "a", ("x",), lambda rng: {"x": rng.normal(size=5) / 9})
+    compare(case)
+
+
 def test_a_shared_copy_takes_no_name_that_is_there() -> None:
-    made = share([Assign("a", turned()), Assign("b", turned())], NameSupply(["x", "a", "b", "x_matrix"]))
+    twice = Apply((k,), "float", "add", (turned(), turned()))
+    made = share([Assign("a", twice), Assign("b", turned())], NameSupply(["x", "a", "b", "x_matrix"]))
     assert [s.name for s in made] == ["x_matrix_2", "a", "b"]
+
+
+def test_what_a_statement_makes_is_shared_under_its_name_while_nobody_adds_to_it() -> None:
+    b = Assign("b", turned())
+    first, second = share([Assign("a", turned()), b], NameSupply(["x", "a", "b"]))
+    assert (first.value, second.value) == (turned(), Apply((k,), "float", "copy", (Name((k,), "float", "a"),)))
+    added = Store("a", (), "+=", Name((k,), "float", "c"))
+    made = share([Assign("a", turned()), added, b], NameSupply(["x", "a", "b", "c"]))
+    assert [s.name for s in made] == ["x_matrix", "a", "a", "b"]
+    assert [s.value.op for s in made if isinstance(s, Assign) and s.name != "x_matrix"] == ["copy", "copy"]
 
 
 def test_a_copy_keeps_the_innermost_axis() -> None:

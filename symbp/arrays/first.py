@@ -15,7 +15,7 @@ import sympy as sp
 from symbp.arrays.access import Position, classify
 from symbp.language.equation import Equation, Loop, Statement
 from symbp.language.program import Program
-from symbp.language.tensor import Access, Tensor
+from symbp.language.tensor import Tensor
 
 Interval = tuple[sp.Expr, sp.Expr, int]
 """The least and the largest position on an axis, and the step from one to the next."""

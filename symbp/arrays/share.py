@@ -1,38 +1,44 @@
-"""Copies that several statements need are made once, under a name, and so are patches: those of a convolution, forward and for its weights.
+"""What several statements need is made once, under a name: patches of a convolution, forward and for its weights, or an error function.
 
-Stage: L2 statements → L2 statements.  Only views that are brought into another shape by a copy are shared, and only while the arrays
-behind them keep their values.
+Stage: L2 statements → L2 statements.  Views that are brought into another shape by a copy are shared, and functions that take long, and
+only while the arrays behind them keep their values.  Patches have a name in any case.
 """
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 from symbp.arrays.memory import is_copied
-from symbp.arrays.nodes import Assign, For, Name, Node, Scatter, Statement, Store, Windows, nodes, values
+from symbp.arrays.nodes import Apply, Assign, For, Name, Node, Scatter, Statement, Store, Windows, nodes, values
 from symbp.language.names import NameSupply
+
+LONG = ("erf", "exp", "log", "tanh", "sin", "cos")
+"""Functions that take longer than to write their values and to read them again."""
 
 
 @dataclass
 class _Copy:
-    """A copy: where it is needed first, how often, and the name that it gets."""
+    """What may be shared: where it is needed first, how often, and the name that it gets; is_there: a statement makes it by itself."""
 
     node: Node
     place: int
     count: int = 0
     name: str = ""
+    is_there: bool = False
 
 
 def share(statements: Iterable[Statement], names: NameSupply) -> tuple[Statement, ...]:
-    """The statements with each copy that is needed twice, or is one of windows, made once, under a name of the supply.
+    """The statements with what is needed twice, and each copy of windows, made once, under a name of the supply.
 
     >>> import sympy as sp
-    >>> from symbp.arrays.nodes import permute, reshape
+    >>> from symbp.arrays.nodes import Apply, permute, reshape
     >>> from symbp.language.index import Index
     >>> n, i, k = Index("n", 5), Index("i", 4), Index("k", 20)
     >>> turned = reshape(permute(Name((n, i), "float", "x"), (1, 0)), (k,), (sp.Integer(20),))
-    >>> [s.name for s in share([Assign("a", turned), Assign("b", turned)], NameSupply("xab"))]
+    >>> sum = Apply((k,), "float", "add", (turned, turned))
+    >>> [s.name for s in share([Assign("a", sum), Assign("b", turned)], NameSupply("xab"))]
     ['x_matrix', 'a', 'b']
     """
     return tuple(_shared(list(statements), names))
@@ -52,24 +58,44 @@ def _shared(statements: list[Statement], names: NameSupply) -> Iterator[Statemen
             versions[name] = versions.get(name, 0) + 1
     chosen = {k: c for k, c in found.items() if c.count > 1 or _slides(c.node)}
     for copy in chosen.values():
-        copy.name = _fresh(copy.node, names)
+        first = statements[copy.place]
+        copy.is_there = isinstance(first, Assign) and first.value is copy.node and versions[first.name] == 1
+        copy.name = first.name if copy.is_there else _fresh(copy.node, names)
     for place, (statement, key) in enumerate(zip(statements, keys)):
-        for copy in chosen.values():
-            if copy.place == place:
-                yield Assign(copy.name, copy.node)
-        yield statement if isinstance(statement, For) else _replaced(statement, lambda n, key=key: _named(n, chosen.get(key(n))))
+        change = partial(_changed, chosen, key)
+        here = [copy for copy in chosen.values() if copy.place == place]
+        yield from (Assign(copy.name, _replaced_inside(copy.node, change)) for copy in here if not copy.is_there)
+        if isinstance(statement, For):
+            yield statement
+        elif any(copy.is_there for copy in here):
+            yield replace(statement, value=_replaced_inside(statement.value, change))
+        else:
+            yield _own(_replaced(statement, change), statement)
 
 
-def _named(node: Node, copy: _Copy | None) -> Node | None:
+def _own(made: Statement, given: Statement) -> Statement:
+    """The statement with an array of its own where it would only be another name of what is shared."""
+    if isinstance(made, Assign) and isinstance(made.value, Name) and made.value is not given.value:
+        return replace(made, value=Apply(made.value.axes, made.value.dtype, "copy", (made.value,)))
+    return made
+
+
+def _changed(chosen: dict[tuple, _Copy], key: Callable[[Node], tuple], node: Node) -> Node | None:
+    """The name that stands for a node, or None."""
+    copy = chosen.get(key(node))
     return Name(node.axes, node.dtype, copy.name) if copy else None
 
 
 def _copies(node: Node) -> Iterator[Node]:
-    if is_copied(node):
+    """What of a node may be shared; a function's operands come before it."""
+    for operand in () if is_copied(node) else node.operands:
+        yield from _copies(operand)
+    if _may_share(node):
         yield node
-    else:
-        for operand in node.operands:
-            yield from _copies(operand)
+
+
+def _may_share(node: Node) -> bool:
+    return is_copied(node) or isinstance(node, Apply) and node.op in LONG and bool(node.axes)
 
 
 def _key_of(versions: dict[str, int]) -> Callable[[Node], tuple]:
@@ -89,21 +115,26 @@ def _written(statement: Statement) -> set[str]:
 
 
 def _fresh(node: Node, names: NameSupply) -> str:
-    """A name for a copy after the array that it copies."""
+    """A name after the array that is copied, or that a function is one of."""
     source = next(n.name for n in nodes(node) if isinstance(n, Name))
-    return names.fresh(f"{source}_{'patches' if _slides(node) else 'matrix'}")
+    return names.fresh(f"{source}_{node.op if isinstance(node, Apply) else 'patches' if _slides(node) else 'matrix'}")
 
 
 def _slides(node: Node) -> bool:
-    return any(isinstance(n, Windows) for n in nodes(node))
+    return is_copied(node) and any(isinstance(n, Windows) for n in nodes(node))
 
 
 def _replaced(item: Any, change: Callable[[Node], Node | None]) -> Any:
-    """A statement or a node with the copies in it that `change` answers for replaced."""
+    """A statement or a node with what `change` answers for replaced."""
     if isinstance(item, tuple):
         return tuple(_replaced(part, change) for part in item)
-    if isinstance(item, Node) and is_copied(item):
-        return change(item) or item
+    if isinstance(item, Node) and _may_share(item) and (made := change(item)) is not None:
+        return made
+    return item if isinstance(item, Node) and is_copied(item) else _replaced_inside(item, change)
+
+
+def _replaced_inside(item: Any, change: Callable[[Node], Node | None]) -> Any:
+    """The same with what stands in it replaced, and not itself."""
     if isinstance(item, Node | Assign | Store | Scatter):
         made = {f.name: _replaced(getattr(item, f.name), change) for f in fields(item)
                 if isinstance(getattr(item, f.name), Node) or _of_nodes(getattr(item, f.name))}

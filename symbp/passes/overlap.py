@@ -97,7 +97,7 @@ def _gathered(program: Program, equation: Equation, names: NameSupply) -> Made |
 
 
 def _windows(program: Program, equation: Equation) -> list[_Window]:
-    """The positions of a target in which windows overlap; none where their indices stand elsewhere in it, or have conditions of their own."""
+    """The positions of a target in which windows overlap; none where their indices stand elsewhere in it or have other conditions."""
     if equation.op != "sum":
         return []
     tensor, found = program.tensor(equation.target.name), []
