@@ -60,13 +60,23 @@ def broken_line(line: str, width: int = WIDTH - 30) -> list[str]:
     'x = (abcdefghabcdefgh + abcdefghabcdefgh + abcdefghabcdefgh + abcdefghabcdefgh +'
     >>> broken_line("f(" + ", ".join("abcdefgh" * 2 for _ in range(8)) + ")")[0]
     'f(abcdefghabcdefgh, abcdefghabcdefgh, abcdefghabcdefgh, abcdefghabcdefgh,'
+    >>> broken_line("    m = " + "maximum(" * 12 + "a[:, 0]" + ", b)" * 12)[:2]
+    ['    m = (', '        maximum(maximum(maximum(maximum(maximum(maximum(maximum(maximum(maximum(maximum(maximum(maximum(a[:,']
     """
     if len(line) <= WIDTH:
         return [line]
     indent = line[:len(line) - len(line.lstrip())]
     head, *rest = re.split(r" ([-+|]?=) ", line, maxsplit=1)
     text = f"{head} {rest[0]} ({rest[1]})" if rest and not _is_call(rest[1]) else line
-    return textwrap.wrap(text, width, subsequent_indent=indent + "    ", break_long_words=False, break_on_hyphens=False)
+    lines = _wrapped(text, width, indent)
+    if rest and lines[0].endswith("="):  # what follows has no space in a line's length
+        return [f"{head} {rest[0]} (", *_wrapped(rest[1] + ")", width, indent, indent + "    ")]
+    return lines
+
+
+def _wrapped(text: str, width: int, indent: str, first: str = "") -> list[str]:
+    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=indent + "    ", break_long_words=False,
+                         break_on_hyphens=False)
 
 
 def _is_call(text: str) -> bool:

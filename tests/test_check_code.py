@@ -203,3 +203,60 @@ def test_backward_passes_as_students_write_them(function: str, verdict: str, rig
     (tmp_path / "net.toml").write_text(TWO_LAYERS, encoding="utf-8")
     _, found = check(STUDENTS, name=function, net=str(tmp_path / "net.toml"))
     assert (found["verdict"], found["right"], found["of"]) == (verdict, right, 4), found
+
+
+DROPPED = '''name = "drop"
+[input]
+shape = [4]
+[target]
+classes = 3
+[[layers]]
+type = "dense"
+units = 5
+[[layers]]
+type = "relu"
+[[layers]]
+type = "dropout"
+rate = 0.5
+[[layers]]
+type = "dense"
+units = 3
+[loss]
+type = "softmax_cross_entropy"
+'''
+MASKED = """import numpy as np
+
+def backward(X, Y, W1, b1, W2, b2, MASK):
+    z1 = X @ W1.T + b1
+    h = np.maximum(z1, 0) * mask / 0.5
+    z2 = h @ W2.T + b2
+    e = np.exp(z2 - z2.max(1, keepdims=True))
+    P = e / e.sum(1, keepdims=True)
+    dz2 = (P - Y) / len(X)
+    dW2, db2 = dz2.T @ h, dz2.sum(0)
+    dz1 = dz2 @ W2 * SECOND / 0.5 * (z1 > 0)
+    dW1, db1 = dz1.T @ X, dz1.sum(0)
+    return dW1, db1, dW2, db2
+"""
+
+
+@pytest.mark.parametrize(("given", "second", "verdict", "right"), [
+    ("mask", "mask", "right", 4),
+    ("mask", "1", "wrong", 2),  # the gradient forgets the mask
+    ("p=0.5", "mask", "undecided", 0),  # it draws the mask itself; p is a setting, and not the output of the softmax
+])
+def test_masks_of_dropout_are_given_by_name_and_cannot_be_compared_otherwise(given, second, verdict, right, check, tmp_path) -> None:
+    (tmp_path / "net.toml").write_text(DROPPED, encoding="utf-8")
+    source = MASKED.replace("MASK", given).replace("SECOND", second)
+    if given == "p=0.5":
+        source = source.replace("    z1 = X", "    mask = np.random.rand(len(X), len(W1)) < p\n    z1 = X", 1)
+    code, found = check(source, net=str(tmp_path / "net.toml"))
+    assert (found["verdict"], found["right"], code) == (verdict, right, 0 if verdict == "right" else 1), found
+    if given == "p=0.5":
+        assert "p" not in found["arguments"] and "the mask m1" in found["note"]
+
+
+def test_a_generated_module_with_dropout_is_not_called_wrong(check) -> None:
+    net = ROOT / "examples" / "digits_batch_norm.toml"
+    code, found = check(generate(sb.load(net)), name="loss_and_grads", net=str(net))
+    assert (code, found["verdict"]) == (1, "undecided") and "draws the mask m2" in found["note"]

@@ -1,6 +1,8 @@
 """How the axes of an array expression lie in memory, as far as that decides in which order they are copied."""
 from __future__ import annotations
 
+import sympy as sp
+
 from symbp.arrays.nodes import At, Axes, Name, New, Node, Pad, Permute, Reshape, Slice, Subscript, Windows, extent
 
 MANY = 10**6
@@ -52,6 +54,29 @@ def better(node: Node, first: Axes, second: Axes) -> bool:
     (True, False)
     """
     return (in_order(node, first), run(node, first)) > (in_order(node, second), run(node, second))
+
+
+def merges_neighbours(node: Reshape) -> bool:
+    """Whether a reshape merges axes that are neighbours in memory, so that NumPy copies nothing and leaves the others where they lie.
+
+    >>> from symbp.language.index import Index
+    >>> n, g, c, f = Index("n", 5), Index("g", 2), Index("c", 3), Index("f", 6)
+    >>> x = Name((g, c, n), "float", "x")
+    >>> shown, copied = Permute((n, g, c), "float", x, (2, 0, 1)), Permute((c, n, g), "float", x, (1, 2, 0))
+    >>> merges_neighbours(Reshape((n, f), "float", shown, (n.extent, f.extent)))
+    True
+    >>> merges_neighbours(Reshape((c, Index("h", 10)), "float", copied, (c.extent, sp.Integer(10))))
+    False
+    """
+    axes = list(zip(map(extent, node.source.axes), ranks(node.source)))
+    for length in node.shape:
+        group = []
+        while axes and (not group or sp.expand(sp.Mul(*(e for e, _ in group)) - length) != 0):
+            group.append(axes.pop(0))
+        places = [r for e, r in group if e != 1]
+        if any(b != a + 1 for a, b in zip(places, places[1:])):
+            return False
+    return True
 
 
 def keeps_order(node: Node) -> bool:

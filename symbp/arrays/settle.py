@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 
+from symbp.arrays.memory import merges_neighbours
 from symbp.arrays.nodes import (
     Apply,
     Assign,
@@ -71,7 +72,7 @@ def is_loose(node: Node, names: Loose = frozenset()) -> bool:
     if isinstance(node, Permute | Windows):
         return True
     if isinstance(node, Reshape):
-        return len(node.axes) >= len(node.source.axes) and is_loose(node.source, names)
+        return is_loose(node.source, names) and (len(node.axes) >= len(node.source.axes) or merges_neighbours(node))
     if isinstance(node, Subscript | Fold):
         return is_loose(node.source, names)
     return isinstance(node, Apply) and node.op != "copy" and any(is_loose(a, names) for a in node.args)

@@ -49,6 +49,7 @@ class Names:
         self.tensors = [t.name for t in text.program.tensors]
         self.parameters = [t.name for t in text.program.parameters]
         self.inputs = [t.name for t in text.program.inputs if t.role in ("input", "constant")]
+        self.masks = [t.name for t in text.program.inputs if t.role == "random"]
 
     def argument(self, name: str) -> str | None:
         """What an argument of that name is, or None."""
@@ -60,10 +61,19 @@ class Names:
             return RATE
         if low in ALL:
             return PARAMETERS
+        if (mask := self.mask(low)) is not None:
+            return mask
         for words in GIVEN:
             if low in words and len(found := [t for t in self.inputs if t.lower() in words]) == 1:
                 return found[0]
         return None
+
+    def mask(self, low: str) -> str | None:
+        """The mask that a name in small letters means: `mask` where there is one, `mask2` for the second."""
+        found = re.fullmatch(r"(?:drop(?:out)?_?)?masks?_?(\d*)", low)
+        place = int(found[1] or 1) if found else 0
+        alone = bool(found and not found[1]) and len(self.masks) != 1
+        return self.masks[place - 1] if 0 < place <= len(self.masks) and not alone else None
 
     def tensor(self, name: str) -> str | None:
         """The tensor, or name of the text's own, that a name means; capitals count only where two names differ by them alone."""
@@ -72,6 +82,10 @@ class Names:
             return name
         found = [t for t in known if t.lower().replace(".", "_") == name.lower().replace(".", "_")]
         return found[0] if len(found) == 1 else None
+
+    def is_array(self, quantity: Any) -> bool:
+        """Whether a quantity is a tensor with axes."""
+        return isinstance(quantity, str) and quantity in self.text.program and bool(self.text.program.tensor(quantity).shape)
 
     def result(self, name: str, updates: bool = False) -> str | None:
         """What a result of that name should be, or None.  updates: whether the function is given a learning rate."""
@@ -96,6 +110,8 @@ class Names:
 def arguments_of(function: Function, names: Names, given: Mapping[str, Any], earlier: Iterable[str] = ()) -> dict[str, Any]:
     """What each argument is: by the claim's table, by what functions called before leave (`earlier`), or by its name.
 
+    One whose default is a number keeps it where its name is that of an array.
+
     Raises `CodeError` for an argument that nothing explains, and for one that the function does not have.
     """
     unknown = next((k for k in given if k not in function.parameters), None)
@@ -104,10 +120,10 @@ def arguments_of(function: Function, names: Names, given: Mapping[str, Any], ear
     bound: dict[str, Any] = {}
     for name in function.parameters:
         found = given.get(name, Result(name) if name in earlier else names.argument(name))
-        if found is not None:
+        if found is not None and (name in given or name not in function.settings or not names.is_array(found)):
             bound[name] = found
     missing = [n for n in function.parameters if n not in bound and n not in function.optional]
-    left = [t for t in names.inputs if t not in bound.values()]
+    left = [t for t in (*names.inputs, *names.masks) if t not in bound.values()]
     if len(missing) == len(left) == 1:
         bound[missing.pop()] = left[0]
     if missing:

@@ -126,7 +126,24 @@ class Check:
     # calls
 
     def result(self) -> Checked:
-        """Call the function and compare: in the text's own layout, then in others."""
+        """Call the function and compare: in the text's own layout, then in others.
+
+        Nothing is wrong with a function that draws its masks by itself, but nothing can be compared either.
+        """
+        found = self._best()
+        if not self.undrawn or found.verdict in (RIGHT, RIGHT_IF):
+            return found
+        what, they = ("masks", "them as arguments") if self.undrawn[1:] else ("mask", "it as an argument")
+        return Checked(UNDECIDED, f"the network draws the {what} {', '.join(self.undrawn)}, which the function is not given: nothing can "
+                                  f"be compared; let it take {they}")
+
+    @property
+    def undrawn(self) -> list[str]:
+        """The masks that the network draws and the function is not given."""
+        return [m for m in self.names.masks if m not in _leaves([*self.arguments.values(), *self.attributes.values()])]
+
+    def _best(self) -> Checked:
+        """The comparison in the layout that fits best."""
         plain = self._tried([Way()], SEEDS)[0]
         if plain.verdict == RIGHT or plain.failure is not None and plain.failure.kind in ("OutOfTime", "Ended", *UNKNOWN):
             return plain

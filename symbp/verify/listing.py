@@ -63,7 +63,8 @@ class Code(Settings):
 class Function:
     """One function of a source.
 
-    owner: its class, if it has one.  parameters: without self.  optional: those with a default.  returned: the names behind its last
+    owner: its class, if it has one.  parameters: without self.  optional: those with a default.  settings: those whose default is a
+    number.  returned: the names behind its last
     `return`; for a dictionary that is written out, its keys.  changed: parameters, and attributes as "self.w", that it changes in
     place.
     attributes: those of self that it reads or writes.
@@ -77,6 +78,7 @@ class Function:
     returned: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
+    settings: frozenset[str] = frozenset()
 
     @property
     def title(self) -> str:
@@ -133,11 +135,12 @@ def _function(node: ast.FunctionDef, owner: str = "") -> Function:
     static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in node.decorator_list)
     arguments = [*node.args.posonlyargs, *node.args.args]
     own = arguments[0].arg if owner and arguments and not static else ""
-    defaults = [a.arg for a in arguments[len(arguments) - len(node.args.defaults):]]
-    defaults += [a.arg for a, value in zip(node.args.kwonlyargs, node.args.kw_defaults) if value is not None]
+    defaults = {a.arg: value for a, value in zip(reversed(arguments), reversed(node.args.defaults))}
+    defaults |= {a.arg: value for a, value in zip(node.args.kwonlyargs, node.args.kw_defaults) if value is not None}
+    numbers = (name for name, value in defaults.items() if isinstance(value, ast.Constant) and isinstance(value.value, (int, float)))
     names = tuple(a.arg for a in (*arguments, *node.args.kwonlyargs) if a.arg != own)
     return Function(node.name, owner, names, frozenset(defaults), tuple(a.arg for a in node.args.posonlyargs if a.arg != own),
-                    _returned(node), tuple(_changed(node, names, own)), tuple(_attributes(node, own)))
+                    _returned(node), tuple(_changed(node, names, own)), tuple(_attributes(node, own)), frozenset(numbers))
 
 
 def _own(node: ast.AST) -> Iterator[ast.AST]:

@@ -94,7 +94,7 @@ class Graded:
             lines.append(f"  {'right' if fine else item.fit.kind if item.fit.kind == 'missing' else 'wrong':8}{item.label:{width}}  "
                          f"{'' if item.label == item.quantity else item.quantity}".rstrip() + ("" if fine else f"  {_why(item)}".rstrip()))
         notes = [self.checked.note] if self.checked.verdict not in (WRONG, RIGHT) else []
-        if self.first_wrong is not None and self.checked.failure is None:
+        if self.first_wrong is not None and self.checked.failure is None and self.checked.verdict != UNDECIDED:
             notes.append(f"first wrong: {said(self.first_wrong)}")
         notes += [f"explained by: {'; or '.join(self.checked.slips)}"] if self.checked.slips else []
         notes.append("taken as: " + ", ".join(f"{name} = {what}{_shape(self.shapes.get(name))}" for name, what in self.bound.items()))
@@ -174,7 +174,8 @@ def _missing(check: Check, checked: Checked) -> Sequence[Item]:
     known = {check.known.tensor(i.quantity) for i in checked.items if i.quantity not in check.text.program}
     wanted = check.names.parameters if known & {*check.names.parameters} or not checked.items else []
     form = "{} after 1" if check.updates else f"d{check.text.loss}/d{{}}"
-    note = "it did not get so far" if checked.failure else "it is not returned, or has no name that is known"
+    note = "it did not get so far" if checked.failure else \
+        "it is not compared" if check.undrawn else "it is not returned, or has no name that is known"
     return [Item(form.format(name), form.format(name), Fit("missing", note=note)) for name in wanted if name not in known]
 
 
