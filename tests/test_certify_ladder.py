@@ -26,6 +26,7 @@ from symbp.interpret import interpret
 from symbp.language import Equation, Fact, Index, Program, Tensor, size, sums_to_one
 from symbp.language.functions import step
 from symbp.layers import Convolution, Flatten
+from symbp.netfile import parse
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -110,6 +111,20 @@ def mlp() -> Program:
 
 def test_right_gradients_pass():
     assert set(rungs_of(mlp(), "L").values()) == {PASSED}
+
+
+def test_a_gradient_that_almost_vanishes_has_the_rounding_of_the_others():
+    """A norm of two features leaves ±1, whatever comes in: what is left of the gradients before it is rounding."""
+    pair = '[[layers]]\ntype = "multi_head_self_attention"\nheads = 1\n[[layers]]\ntype = "layer_norm"\n'
+    network = parse(f'name = "net"\n[input]\nshape = [5, 2]\n[target]\nshape = [3]\n{pair}{pair}[[layers]]\ntype = "flatten"\n'
+                    '[[layers]]\ntype = "dense"\nunits = 3\n[loss]\ntype = "huber"\n')
+    program, rng = network.program.given(), np.random.default_rng(3)
+    derivative = adjoint(program, network.loss)
+    point = Point.at(program, derivative, draw(program, 2), rng)
+    assert np.abs(point.gradient("b_o1")).max() < 1e-8 * point.largest
+    assert {identity(point, name, rng).status for name in derivative.wrt} == {PASSED}
+    wrong = {**point.arrays, derivative.names["b_o1"]: point.gradient("b_o1") * 1.01}
+    assert identity(replace(point, arrays=wrong), "b_o1", rng).status == FAILED
 
 
 @pytest.mark.parametrize("factor", [sp.Rational(101, 100), -1, 2])

@@ -15,7 +15,7 @@ from symbp.interpret import interpret
 from symbp.language import Loop, Program, Statement
 from symbp.language.tensor import names_read
 
-IDENTITY, DIFFERENCES, STEP, NOISE = 1e-10, 1e-6, 1e-4, 1e-4
+IDENTITY, DIFFERENCES, STEP, NOISE, SMALL = 1e-10, 1e-6, 1e-4, 1e-4, 1e-5
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,11 @@ class Point:
         absolute = replace(program, statements=tuple(_absolute(s, last) for s in program.statements))
         arrays = interpret(absolute, self.values, self.sample.sizes, functions=self.sample.functions)
         return {name: np.abs(arrays[self.derivative.names[name]]) for name in self.derivative.wrt}
+
+    @cached_property
+    def largest(self) -> float:
+        """The largest of all magnitudes: the rounding of a gradient that almost vanishes is that of the others."""
+        return max((float(np.max(found, initial=0.0)) for found in self.magnitudes.values()), default=0.0)
 
     @property
     def values(self) -> dict[str, np.ndarray]:
@@ -97,7 +102,8 @@ def identity(point: Point, name: str, rng: np.random.Generator) -> RungResult:
         values = {**point.sample.values, forward.names[name]: direction}
         arrays = interpret(forward.program, values, point.sample.sizes, functions=point.sample.functions)
         left = float(np.sum(point.seed * arrays[forward.names[point.derivative.of]]))
-        error = relative(left, *point.along(name, direction))
+        exact, scale = point.along(name, direction)
+        error = relative(left, exact, max(scale, SMALL * point.largest * float(np.sum(np.abs(direction)))))
     return RungResult("identity", PASSED if error < IDENTITY else FAILED, error)
 
 

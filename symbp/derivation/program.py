@@ -16,7 +16,7 @@ from symbp.derivation.kept import is_scattered, original
 from symbp.derivation.lines import is_plain_row
 from symbp.language.build import Builder
 from symbp.language.equation import Equation, Loop, Statement, walk
-from symbp.language.index import Index
+from symbp.language.index import Index, indices_of
 from symbp.language.names import NameSupply
 from symbp.language.program import Program
 from symbp.language.tensor import Access, Tensor, accesses, names_read
@@ -55,7 +55,8 @@ def textbook_program(derivation: Derivation) -> Program:
     if others is None:
         return derivation.program
     positions = [derivation.program.tensor(name) for name in dict.fromkeys(eq.target.name for eq in others)]
-    return forward.extended([*positions, *bars, *builder.tensors], [*others, *builder.equations])
+    known = {i.name: i for i in (*forward.indices, *_indices(others))}
+    return forward.extended([*positions, *bars, *builder.tensors], [*others, *_named_apart(builder.equations, known, builder.names)])
 
 
 def _scattered(derivation: Derivation, name: str) -> tuple[Equation, ...]:
@@ -121,6 +122,25 @@ def _in_parts(program: Program, builder: Builder, first: int = 0) -> list[Equati
     return found
 
 
+def _named_apart(equations: list[Equation], known: dict[str, Index], names: NameSupply) -> list[Equation]:
+    """The equations with another name for each index whose name has another range in `known`, which takes up what is met.
+
+    A line calls its rows h where the image's height is meant; the forward pass may count heads so.
+    """
+    others: dict[Index, Index] = {}
+    found = []
+    for equation in equations:
+        for index in _indices([equation]):
+            if known.setdefault(index.name, index) != index:
+                others.setdefault(index, index.renamed(names.another(index.name)))
+        found.append(equation.map(lambda e: e.xreplace(others)))
+    return found
+
+
+def _indices(equations: list[Equation]) -> list[Index]:
+    return [i for eq in equations for e in (*eq.over, *eq.expressions) for i in indices_of(e)]
+
+
 def _anonymous(equation: Equation) -> tuple:
     """What an equation says, whatever its indices and its target are called."""
     renamed = {i: i.renamed(f"_{k}") for k, i in enumerate(equation.indices)}
@@ -145,17 +165,18 @@ def _with_loops(derivation: Derivation) -> Program:
     names = [n for n in derivation.names if bars[n] not in inner and program.definition(bars[n]) and _is_plain(derivation, n)]
     builder = Builder(NameSupply({t.name for t in program.tensors} | {i.name for i in program.indices}))
     lines: dict[str, list[Equation]] = {}
+    known = {i.name: i for i in program.indices}
     for name in names:
         before = len(builder.equations)
         builder.assign(derivation[name].lines[0].target, derivation[name].lines[0].right, label=name)
-        lines[bars[name]] = _in_parts(program, builder, before)
+        lines[bars[name]] = _named_apart(_in_parts(program, builder, before), known, builder.names)
     last = {eq.target.name: eq for eq in program.equations}
     statements: list[Statement] = []
     for statement in program.statements:
         target = "" if isinstance(statement, Loop) else statement.target.name
         statements += [statement] if target not in lines else lines[target] if statement is last[target] else []
     whole = replace(program, tensors=(*program.tensors, *builder.tensors), statements=tuple(statements))
-    known, forward = derivation.textbook.relations, {t.name for t in derivation.forward.tensors}
+    relations, forward = derivation.textbook.relations, {t.name for t in derivation.forward.tensors}
     kept = derivation.kept | {*derivation.gradients.values()}
-    whole = condense(whole, {*bars.values()} - kept, lambda body: shortest(open_definitions(body, known)))
+    whole = condense(whole, {*bars.values()} - kept, lambda body: shortest(open_definitions(body, relations)))
     return prune(whole, forward | kept)
