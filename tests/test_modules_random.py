@@ -104,3 +104,8 @@ def test_a_maximum_of_nine_views_fits_into_lines() -> None:
 def test_groups_that_a_reshape_leaves_where_they_lie_are_added_up_in_order() -> None:
     check([1, 6, 10], [table("conv2d_transpose", filters=6, kernel=2, stride=3),
                        table("conv2d_transpose", filters=2, kernel=4, padding=2, groups=2, activation="tanh")], "softmax_cross_entropy", 0)
+
+
+def test_a_factor_with_gaps_is_multiplied_as_its_copy_is() -> None:
+    check([1, 8], [table("conv1d", filters=2, kernel=1, padding=1), table("conv1d", filters=4, kernel=3, stride=2, groups=2)],
+          "softmax_cross_entropy", 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 
-from symbp.arrays.memory import merges_neighbours
+from symbp.arrays.memory import keeps_order, merges_neighbours
 from symbp.arrays.nodes import (
     Apply,
     Assign,
@@ -103,11 +103,28 @@ def _settled(statement: Statement, wanted: Loose) -> Statement:
 
 
 def _in_order(node: Node) -> Node:
-    """The node with what is calculated only to be added up in order."""
+    """The node with what is calculated only to be added up in order, and so are factors that a reshape would leave where they lie."""
     changes = {f.name: _of(getattr(node, f.name)) for f in fields(node)}
+    if isinstance(node, Matmul):
+        changes |= {side: _gathered(changes[side]) for side in ("left", "right")}
     if isinstance(node, Fold) and node.op == "sum" and isinstance(changes["source"], Apply) and is_loose(changes["source"]):
         changes["source"] = _copied(changes["source"])
     return replace(node, **changes)
+
+
+def _gathered(node: Node) -> Node:
+    """A factor with a copy in it where NumPy's reshape would be a view with gaps: it multiplies such by another routine."""
+    if isinstance(node, Reshape) and not keeps_order(node.source):
+        is_view = len(node.axes) >= len(node.source.axes) or merges_neighbours(node)
+        return replace(node, source=_copied(node.source)) if is_view and _shows_names(node.source) else node
+    return replace(node, source=_gathered(node.source)) if isinstance(node, Permute | Subscript) else node
+
+
+def _shows_names(node: Node) -> bool:
+    """Whether a node is a view of a named array with its axes in another order, or with gaps."""
+    while isinstance(node, Permute | Subscript):
+        node = node.source
+    return isinstance(node, Name)
 
 
 def _of(value: object) -> object:
