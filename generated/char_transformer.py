@@ -222,6 +222,9 @@ def erf(x, out=None):
     if x.dtype != np.float32:
         np.copyto(out, np.frompyfunc(math.erf, 1, 1)(x), casting="unsafe")
         return out
+    if not out.flags.c_contiguous:
+        np.copyto(out, erf(x))
+        return out
     values, results = x.reshape(-1), out.reshape(-1)
     for k in range(0, values.size, 32768):  # as many as stay in the cache
         z = np.clip(values[k:k + 32768], -4, 4)

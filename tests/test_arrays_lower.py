@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import CASES, TIED, Case, avg_pool, conv, max_pool
+from programs.case import normals
 from programs.windows import out_size
 
 from symbp.arrays import lower
@@ -229,3 +231,40 @@ def test_an_opaque_function_has_no_code() -> None:
     x, y = Tensor("x", (4,), role="input"), Tensor("y", (4,))
     with pytest.raises(LanguageError, match="phi is opaque"):
         lower(Program((x, y), (Equation(y[i], opaque("phi")(x[i])),)))
+
+
+def values_of(program: Program, **shapes: tuple[int, ...]) -> Case:
+    """A case of a program without a reference of its own."""
+    return Case(program, program.equations[-1].target.name, tuple(shapes), lambda rng: normals(rng, **shapes))
+
+
+def test_rows_that_run_backwards_in_a_loop_are_added_to_what_is_there() -> None:
+    t, a, b, x = Index("t", 4), Tensor("a", (4,), role="input"), Tensor("b", (4,), role="input"), Tensor("x", (5,))
+    for direction, first, second in (("ascending", 4 - t, 3 - t), ("descending", 3 - t, 4 - t)):
+        body = Equation(x[first], a[t]), Equation(x[second], x[first] * b[t])
+        compare(values_of(Program((a, b, x), (Loop(t, direction, body),)), a=(4,), b=(4,)))
+
+
+def test_a_slice_backwards_ends_where_it_is_known_to() -> None:
+    N, u, t, x = size("N"), Index("u", 3), Index("t", 3, 2), Tensor("x", (6,), role="input")
+    i = Index("i", 4)
+    y, k, h = Tensor("y", (4,)), Tensor("k", (3,), role="input"), Tensor("h", (6,))
+    assert list(NumpyPrinter().lines(lower(Program((x, y), (Equation(y[i], x[3 - i]),))))) == ["y = x[3::-1]"]
+    assert list(NumpyPrinter().lines(lower(Program((x, y), (Equation(y[i], x[5 - i]),))))) == ["y = x[:1:-1]"]
+    row = Equation(h[t + 1], h[t] * x[t] + k[u] * x[t - u], over=(u,))
+    compare(values_of(Program((x, k, h), (Loop(t, "ascending", (row,)),)), x=(6,), k=(3,)))
+    half = Index("j", sp.floor((N - 1) / 2) + 1)
+    source, z = Tensor("s", (N,), role="input"), Tensor("z", (half.extent,))
+    program = Program((source, z), (Equation(z[half], source[N - 1 - 2 * half]),))
+    for n in (3, 4, 5):
+        given = np.arange(float(n))
+        np.testing.assert_array_equal(run(program, {"s": given}, {"N": n})["z"], given[::-2])
+
+
+def test_strided_rows_are_first_where_they_pass_each_other() -> None:
+    i, m = Index("i", 3), Index("m", 4)
+    x, z = Tensor("x", (3, 4), role="input"), Tensor("z", (6, 4))
+    program = Program((x, z), (Equation(z[2 * i, m], sp.erf(x[i, m])), Equation(z[2 * i + 1, m], x[i, m]), Equation(z[2 * i, m], x[i, m])))
+    lines = list(NumpyPrinter().lines(lower(program)))
+    assert lines == ["z = np.empty((6, 4), dtype)", "z[:5:2] = erf(x)", "z[1:6:2] = x", "z[:5:2] += x"]
+    compare(values_of(program, x=(3, 4)))

@@ -119,6 +119,24 @@ def test_what_a_statement_makes_is_shared_under_its_name_while_nobody_adds_to_it
     assert [s.value.op for s in made if isinstance(s, Assign) and s.name != "x_matrix"] == ["copy", "copy"]
 
 
+def test_a_view_of_what_is_shared_is_an_array_of_its_own() -> None:
+    p, h, q = Index("p", 5), Index("h", 2), Index("q", 3)
+    x, y = Tensor("x", (5,), role="input"), Tensor("y", (2, 3), role="input")
+    a, b, c, d, e = Tensor("a", (5,)), Tensor("b", (1, 5)), Tensor("c", (2, 3)), Tensor("d", (6,)), Tensor("e", (6,))
+    r, w = Index("r", 6), Tensor("w", (6,), role="input")
+    program = Program((x, y, w, a, b, c, d, e), (
+        Equation(a[p], sp.exp(x[p])), Equation(b[0, p], sp.exp(x[p])), Equation(c[h, q], sp.exp(y[h, q])),
+        Equation(d[3 * h + q], sp.exp(y[h, q])), Equation(e[3 * h + q], 2 * c[h, q]), Equation(b[0, p], 2 * a[p]), Equation(d[r], w[r])))
+    compare(Case(program, "b", ("x",), lambda rng: normals(rng, x=(5,), y=(2, 3), w=(6,))))
+
+
+def test_a_function_of_indices_alone_is_shared_too() -> None:
+    p = Index("p", 5)
+    x, a, b = Tensor("x", (5,), role="input"), Tensor("a", (5,)), Tensor("b", (5,))
+    lines = list(NumpyPrinter().lines(lower(Program((x, a, b), (Equation(a[p], sp.sin(p) * x[p]), Equation(b[p], sp.sin(p) + x[p]))))))
+    assert lines == ["sin = np.sin(np.arange(5).astype(dtype))", "a = x * sin", "b = x + sin"]
+
+
 def test_a_copy_keeps_the_innermost_axis() -> None:
     x = Name((n, i), "float", "x")
     assert better(x, (n, i), (i, n))

@@ -137,7 +137,10 @@ def test_sums_stay_whose_windows_have_no_size_or_a_condition_of_their_own() -> N
     twice = Program((k, y, x), (Equation(x[i + u], k[f, u] * y[f, i] * y[1 - f, i], over=(f,)),))
     square = Tensor("x", (8, 6))
     diagonal = Program((k, y, square), (Equation(square[i + u, i], k[f, u] * y[f, i], over=(f,)),))
+    singular = Program((k, y, x), (Equation(x[i + u], k[f, u] * y[f, i] / (1 + i), over=(f,)),))
+    later, shifted = Index("i", 6, 1), Tensor("y", (2, 6), role="input", origin=(0, 1))
+    second = Program((k, shifted, Tensor("x", (9,))), (Equation(x[later + u], k[f, u] * shifted[f, later], over=(f,)),))
     step = Index("t", 4)
     looped = Program((k, y, x), (Loop(step, "ascending", (Equation(x[i + u], k[f, u] * y[f, i], over=(f,)),)),))
-    for program in (of_sizes, conditional, twice, diagonal, looped):
+    for program in (of_sizes, conditional, twice, diagonal, singular, second, looped):
         assert without_overlap(program) is program

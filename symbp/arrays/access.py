@@ -7,6 +7,8 @@ Stage: Access → array expression.  Each position is one of
     split    H·i + j, j running over H       y[4*h + d]               a reshape
     window   s·i + d·u + c                   X[2*i + u - 1]           sliding windows of the (padded) axis, then slices
     take     data, i twice, −i + j           E[t[n]], x[i, i]         integer arrays
+
+A slice runs backwards only to where it is known to end: from 0 down, a number that changes would count from the other end.
 """
 from __future__ import annotations
 
@@ -58,6 +60,8 @@ def classify(position: sp.Expr, origin: sp.Expr = sp.S.Zero, fixed: Collection[I
     terms = tuple(sorted(((i, s) for i, s in factors.items()), key=lambda t: (-t[1], t[0].name)))
     first = sp.expand(rest + sum(s * i.start for i, s in terms))
     count = sp.expand(sum(s * (i.extent - 1) for i, s in terms) + (-1 if any(s < 0 for _, s in terms) else 1))
+    if any(s < 0 for _, s in terms) and not ((stop := sp.expand(first + count)).is_Integer and stop >= -1):
+        return Position("take")
     kind = "fixed" if not terms else "slice" if len(terms) == 1 else "split" if _is_split(terms) else "window"
     return Position(kind, terms, first, count)
 

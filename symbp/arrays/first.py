@@ -77,18 +77,22 @@ def _writes(program: Program, statements: Iterable[Statement], loops: tuple, cou
 
 
 def _write(program: Program, equation: Equation, loops: tuple, place: int) -> _Write:
-    """The elements that an equation reaches; `once` where it reaches each of them in one point of its indices and all of them are there."""
+    """The elements that an equation reaches; `once` where it reaches each of them in one point of its indices and all of them are there.
+
+    Of a loop's rows, only those at t + c are in an order that `_is_earlier` knows.
+    """
     tensor, target = program.tensor(equation.target.name), equation.target
     box, seen, plain = [], set(), equation.op == "sum" and not equation.domain
+    running = {loop.index for _, loop in loops}
     for position, origin, extent in zip(target.indices, tensor.origin, tensor.extents(target)):
         found = classify(position, origin)
-        if found.kind in ("fixed", "slice", "split") and not seen & {*found.indices}:
+        once = found.kind in ("fixed", "slice", "split") and not seen & {*found.indices}
+        if once and (not running & {*found.indices} or len(found.terms) == 1 and found.terms[0][1] == 1):
             seen |= {*found.indices}
             box.append(_interval(found, origin))
         else:
             plain = False
             box.append((sp.expand(origin), sp.expand(origin + extent - 1), 1))
-    running = {loop.index for _, loop in loops}
     return _Write(equation, place, loops, tuple(box), plain and running <= seen)
 
 

@@ -57,7 +57,7 @@ def better(node: Node, first: Axes, second: Axes) -> bool:
 
 
 def merges_neighbours(node: Reshape) -> bool:
-    """Whether a reshape merges axes that are neighbours in memory, so that NumPy copies nothing and leaves the others where they lie.
+    """Whether a reshape merges axes that are neighbours in memory, so that NumPy copies nothing, where a slice leaves no gaps.
 
     >>> from symbp.language.index import Index
     >>> n, g, c, f = Index("n", 5), Index("g", 2), Index("c", 3), Index("f", 6)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from symbp.arrays.memory import is_copied
-from symbp.arrays.nodes import Apply, Assign, For, Name, Node, Scatter, Statement, Store, Windows, nodes, values
+from symbp.arrays.nodes import Apply, Assign, For, Name, Node, Scatter, Statement, Store, Windows, is_view, nodes, values
 from symbp.language.names import NameSupply
 
 LONG = ("erf", "exp", "log", "tanh", "sin", "cos")
@@ -20,7 +20,10 @@ LONG = ("erf", "exp", "log", "tanh", "sin", "cos")
 
 @dataclass
 class _Copy:
-    """What may be shared: where it is needed first, how often, and the name that it gets; is_there: a statement makes it by itself."""
+    """What may be shared: where it is needed first, how often, and the name that it gets.
+
+    is_there: a statement makes it by itself, under a name that no other writes.
+    """
 
     node: Node
     place: int
@@ -56,6 +59,10 @@ def _shared(statements: list[Statement], names: NameSupply) -> Iterator[Statemen
             found.setdefault(key(node), _Copy(node, place)).count += 1
         for name in _written(statement):
             versions[name] = versions.get(name, 0) + 1
+    for copy in reversed(found.values()):
+        for inner in _copies(copy.node):
+            if copy.count > 1 and inner is not copy.node:
+                found[keys[copy.place](inner)].count -= copy.count - 1
     chosen = {k: c for k, c in found.items() if c.count > 1 or _slides(c.node)}
     for copy in chosen.values():
         first = statements[copy.place]
@@ -74,8 +81,8 @@ def _shared(statements: list[Statement], names: NameSupply) -> Iterator[Statemen
 
 
 def _own(made: Statement, given: Statement) -> Statement:
-    """The statement with an array of its own where it would only be another name of what is shared."""
-    if isinstance(made, Assign) and isinstance(made.value, Name) and made.value is not given.value:
+    """The statement with an array of its own where it would only be a view of what is shared."""
+    if isinstance(made, Assign) and made.value is not given.value and is_view(made.value):
         return replace(made, value=Apply(made.value.axes, made.value.dtype, "copy", (made.value,)))
     return made
 
@@ -116,8 +123,9 @@ def _written(statement: Statement) -> set[str]:
 
 def _fresh(node: Node, names: NameSupply) -> str:
     """A name after the array that is copied, or that a function is one of."""
-    source = next(n.name for n in nodes(node) if isinstance(n, Name))
-    return names.fresh(f"{source}_{node.op if isinstance(node, Apply) else 'patches' if _slides(node) else 'matrix'}")
+    what = node.op if isinstance(node, Apply) else "patches" if _slides(node) else "matrix"
+    source = next((n.name for n in nodes(node) if isinstance(n, Name)), "")
+    return names.fresh(f"{source}_{what}" if source else what)
 
 
 def _slides(node: Node) -> bool:

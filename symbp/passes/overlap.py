@@ -79,7 +79,8 @@ def without_overlap(program: Program) -> Program:
 def _gathered(program: Program, equation: Equation, names: NameSupply) -> Made | None:
     """What stands in the place of an equation, or None where it stays."""
     windows = _windows(program, equation)
-    if not windows or not all(i.extent.is_Integer and i.start == 0 for w in windows for i in (w.along, w.tap)):
+    if not windows or any(i.start != 0 for i in equation.indices) or not all(
+            i.extent.is_Integer for w in windows for i in (w.along, w.tap)):
         return None
     first, *others = windows
     source = _source(program, equation, first)
@@ -125,7 +126,7 @@ def _size(index: Index) -> int:
 
 
 def _source(program: Program, equation: Equation, window: _Window) -> Access | None:
-    """The factor that is read at the number of the window, row by row of a whole axis; the tap stands in others."""
+    """The factor that is read at the number of the window, row by row of a whole axis; only others have the tap."""
     reading = [a for a in accesses(equation.body) if a.has(window.along)]
     if len(reading) != 1 or reading[0] not in sp.Mul.make_args(equation.body) or reading[0].has(window.tap):
         return None
@@ -133,7 +134,8 @@ def _source(program: Program, equation: Equation, window: _Window) -> Access | N
     for position, extent, origin in zip(access.indices, tensor.extents(access), tensor.origin):
         if position.has(window.along) and (position, extent, origin) != (window.along, window.along.extent, 0):
             return None
-    return access if sum(p == window.along for p in access.indices) == 1 and equation.body.has(window.tap) else None
+    others, once = equation.body / access, sum(p == window.along for p in access.indices) == 1
+    return access if once and others.has(window.tap) and not others.has(window.along) else None
 
 
 def _is_cheaper(equation: Equation, source: Access, window: _Window, others: list[_Window]) -> bool:
