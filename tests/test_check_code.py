@@ -205,25 +205,7 @@ def test_backward_passes_as_students_write_them(function: str, verdict: str, rig
     assert (found["verdict"], found["right"], found["of"]) == (verdict, right, 4), found
 
 
-DROPPED = '''name = "drop"
-[input]
-shape = [4]
-[target]
-classes = 3
-[[layers]]
-type = "dense"
-units = 5
-[[layers]]
-type = "relu"
-[[layers]]
-type = "dropout"
-rate = 0.5
-[[layers]]
-type = "dense"
-units = 3
-[loss]
-type = "softmax_cross_entropy"
-'''
+DROPPED = TWO_LAYERS.replace('type = "relu"\n', 'type = "relu"\n[[layers]]\ntype = "dropout"\nrate = 0.5\n')
 MASKED = """import numpy as np
 
 def backward(X, Y, W1, b1, W2, b2, MASK):

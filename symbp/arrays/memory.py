@@ -68,15 +68,30 @@ def merges_neighbours(node: Reshape) -> bool:
     >>> merges_neighbours(Reshape((c, Index("h", 10)), "float", copied, (c.extent, sp.Integer(10))))
     False
     """
-    axes = list(zip(map(extent, node.source.axes), ranks(node.source)))
-    for length in node.shape:
-        group = []
-        while axes and (not group or sp.expand(sp.Mul(*(e for e, _ in group)) - length) != 0):
-            group.append(axes.pop(0))
-        places = [r for e, r in group if e != 1]
-        if any(b != a + 1 for a, b in zip(places, places[1:])):
+    places = dict(zip(node.source.axes, ranks(node.source)))
+    for group in merged(node):
+        found = [places[a] for a in group if extent(a) != 1]
+        if any(b != a + 1 for a, b in zip(found, found[1:])):
             return False
     return True
+
+
+def merged(node: Reshape) -> list[Axes]:
+    """For each axis of a reshape that merges axes, those of the source that it is made of.
+
+    >>> from symbp.language.index import Index
+    >>> n, g, c, f = Index("n", 5), Index("g", 2), Index("c", 3), Index("f", 6)
+    >>> x = Name((n, g, c), "float", "x")
+    >>> merged(Reshape((n, f), "float", x, (n.extent, f.extent)))
+    [(n,), (g, c)]
+    """
+    axes, found = list(node.source.axes), []
+    for length in node.shape:
+        group: Axes = ()
+        while axes and (not group or sp.expand(sp.Mul(*map(extent, group)) - length) != 0):
+            group = (*group, axes.pop(0))
+        found.append(group)
+    return found
 
 
 def keeps_order(node: Node) -> bool:

@@ -72,8 +72,9 @@ def without_overlap(program: Program) -> Program:
         more = _gathered(program, statement, names) if isinstance(statement, Equation) else None
         tensors += more[0] if more else []
         statements += more[1] if more else [statement]
-    changed = len(statements) != len(program.statements) or any(a is not b for a, b in zip(statements, program.statements))
-    return replace(program, tensors=(*program.tensors, *tensors), statements=tuple(statements)) if changed else program
+    if tuple(statements) == program.statements:
+        return program
+    return replace(program, tensors=(*program.tensors, *tensors), statements=tuple(statements))
 
 
 def _gathered(program: Program, equation: Equation, names: NameSupply) -> Made | None:

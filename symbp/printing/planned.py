@@ -11,7 +11,7 @@ from itertools import zip_longest
 
 import sympy as sp
 
-from symbp.arrays.memory import is_shown, keeps_order
+from symbp.arrays.memory import is_shown, keeps_order, merged
 from symbp.arrays.nodes import (
     WHOLE,
     Apply,
@@ -133,19 +133,17 @@ class PlannedPrinter:
         buffer, value = self.buffers.get(statement.name), statement.value
         if buffer is None or not isinstance(value, Reshape) or keeps_order(value.source) or len(value.axes) >= len(value.source.axes):
             return None
-        axes = list(value.source.axes)
+        groups = merged(value)
+        stored = [(k, e) for k, e in zip_longest(statement.keys, buffer.shape, fillvalue=WHOLE) if not isinstance(k, At)]
+        if sum(map(len, groups)) < len(value.source.axes) or len(groups) != len(stored) or any(
+                len(g) > 1 and (k, v) != (WHOLE, e) for g, v, (k, e) in zip(groups, value.shape, stored)):
+            return None
         shape: list[sp.Expr] = []
         keys: list[Key] = []
         for key, length in zip_longest(statement.keys, buffer.shape, fillvalue=WHOLE):
-            part = [] if isinstance(key, At) else [axes.pop(0)] if axes else None
-            if part is None:
-                return None
-            while key == WHOLE and axes and sp.expand(sp.Mul(*map(extent, part)) - length) != 0:
-                part.append(axes.pop(0))
-            shape += map(extent, part) if key == WHOLE else [length]
-            keys += [WHOLE] * len(part) if key == WHOLE else [key]
-        if axes or sp.expand(sp.Mul(*shape) - sp.Mul(*buffer.shape)) != 0:
-            return None
+            group = () if isinstance(key, At) else groups.pop(0)
+            shape += map(extent, group) if len(group) > 1 else [length]
+            keys += [WHOLE] * len(group) if len(group) > 1 else [key]
         whole = Name((None,) * len(buffer.shape), value.dtype, statement.name)
         return Subscript(value.source.axes, value.dtype, reshape(whole, (None,) * len(shape), tuple(shape)), tuple(keys))
 
