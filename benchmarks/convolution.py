@@ -8,6 +8,7 @@ adjoint, with a bias.  Reach: at most 2 times the bare GEMMs.  The contestants t
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +37,8 @@ def planned(groups: int, stride: int) -> tuple[Callable[[], None], Values, Value
     plan = PlannedPrinter(NumpyPrinter())
     lines = plan.lines(lower(derivative.program))
     buffers = list(plan.buffers.values())
-    space: dict[str, Any] = {"np": np, "dtype": np.float32}
+    space: dict[str, Any] = {"np": np, "functools": functools, "dtype": np.float32}
+    exec("\n".join(plan.helpers), space)  # noqa: S102 - our own lines
     space |= {b.name: eval(text, space) for b, text in zip(buffers, allocations(buffers, plan.printer))}  # noqa: S307 - our own lines
     rng = np.random.default_rng(0)
     given = {t.name: rng.normal(size=tuple(map(int, t.shape))).astype(np.float32) for t in derivative.program.inputs}

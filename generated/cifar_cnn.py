@@ -69,6 +69,7 @@ Floating-point operations for N samples: forward 21,328,650 N, forward and backw
 from __future__ import annotations
 
 import argparse
+import functools
 import math
 import os
 import sys
@@ -98,6 +99,19 @@ ALPHA = 0.002
 WARM_UP = 200
 HORIZON = 6256
 LEAST = 0.01
+
+
+@functools.cache
+def _taps(taps, windows, size, stride=1, dilation=1, padding=0):
+    """Of windows along an axis: for each tap, the windows that meet the axis with it, and where they do."""
+    found = []
+    for tap in range(taps):
+        start = dilation * tap - padding
+        low = max(0, -(start // stride))
+        high = max(low, min(windows, (size - 1 - start) // stride + 1))
+        first = stride * low + start
+        found.append((tap, slice(low, high), slice(first, first + stride * (high - low), stride)))
+    return tuple(found)
 
 
 def _parts(a):
@@ -152,7 +166,7 @@ def forward(params, x, state=None):
         a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2])   # (6)  (N, 64, 8, 8)
     m_2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
         3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)
-    z3 = ((K3.reshape(128, 576) @ m_2_patches).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1, 0, 2, 3)  # (7)  (N, 128, 8, 8)
+    z3 = ((K3.reshape(128, 576) @ m_2_patches).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (7)  (N, 128, 8, 8)
     a3 = np.maximum(z3, 0)                                    # (8)  (N, 128, 8, 8)
     m_3 = np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]), a3[:,
         :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2])             # (9)  (N, 128, 4, 4)
@@ -213,13 +227,13 @@ def loss_and_grads(params, x, y, state=None):
             da3[:, :, r_5:r_5 + 7:2, s_5:s_5 + 7:2] = dm_3 * m_3_hit  # (32)
     delta3 = da3 * (z3 > 0)                                   # (33)  (N, 128, 8, 8)
     db3 = delta3.sum(axis=(0, 2, 3))                          # (34)  (128,)
-    dK3 = (delta3.transpose(1, 0, 2, 3).reshape(128, 64*N) @ m_2_patches.T).reshape(128, 64, 3, 3)  # (35)  (128, 64, 3, 3)
-    delta3_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta3, ((0, 0), (0, 0), (1, 1), (0, 0))), 3,
-        axis=2).transpose(1, 4, 0, 2, 3).reshape(384, 64*N)
-    dm_2_rows = (K3[:, :, ::-1].transpose(3, 1, 0, 2).reshape(192, 384) @ delta3_patches).reshape(3, 64, N, 8, 8)
+    delta3_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta3, ((0, 0), (0, 0), (0, 0), (1, 1))), 3,
+        axis=3).transpose(1, 4, 0, 2, 3).reshape(384, 64*N)
+    dK3 = (m_2_patches @ delta3_patches.reshape(128, 3, 64*N)[:, 1].T).T.reshape(128, 64, 3, 3)  # (35)  (128, 64, 3, 3)
+    dm_2_rows = (K3[:, :, :, ::-1].transpose(2, 1, 0, 3).reshape(192, 384) @ delta3_patches).reshape(3, 64, N, 8, 8)
     dm_2 = dm_2_rows[1].transpose(1, 0, 2, 3).copy()          # (36)  (N, 64, 8, 8)
-    dm_2[:, :, :, :7] += dm_2_rows[0, :, :, :, 1:8].transpose(1, 0, 2, 3)  # (36)
-    dm_2[:, :, :, 1:8] += dm_2_rows[2, :, :, :, :7].transpose(1, 0, 2, 3)  # (36)
+    dm_2[:, :, :7] += dm_2_rows[0, :, :, 1:8].transpose(1, 0, 2, 3)  # (36)
+    dm_2[:, :, 1:8] += dm_2_rows[2, :, :, :7].transpose(1, 0, 2, 3)  # (36)
     m_2_taken = np.zeros((N, 64, 8, 8), bool)
     da2 = np.empty((N, 64, 16, 16), dtype)
     for r_3 in range(2):
@@ -229,13 +243,13 @@ def loss_and_grads(params, x, y, state=None):
             da2[:, :, r_3:r_3 + 15:2, s_3:s_3 + 15:2] = dm_2 * m_2_hit  # (37)
     delta2 = da2 * (z2 > 0)                                   # (38)  (N, 64, 16, 16)
     db2 = delta2.sum(axis=(0, 2, 3))                          # (39)  (64,)
-    dK2 = (delta2.transpose(1, 0, 2, 3).reshape(64, 256*N) @ m_patches.T).reshape(64, 32, 3, 3)  # (40)  (64, 32, 3, 3)
-    delta2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta2, ((0, 0), (0, 0), (1, 1), (0, 0))), 3,
-        axis=2).transpose(1, 4, 0, 2, 3).reshape(192, 256*N)
-    dm_rows = (K2[:, :, ::-1].transpose(3, 1, 0, 2).reshape(96, 192) @ delta2_patches).reshape(3, 32, N, 16, 16)
+    delta2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta2, ((0, 0), (0, 0), (0, 0), (1, 1))), 3,
+        axis=3).transpose(1, 4, 0, 2, 3).reshape(192, 256*N)
+    dK2 = (m_patches @ delta2_patches.reshape(64, 3, 256*N)[:, 1].T).T.reshape(64, 32, 3, 3)  # (40)  (64, 32, 3, 3)
+    dm_rows = (K2[:, :, :, ::-1].transpose(2, 1, 0, 3).reshape(96, 192) @ delta2_patches).reshape(3, 32, N, 16, 16)
     dm = dm_rows[1].transpose(1, 0, 2, 3).copy()              # (41)  (N, 32, 16, 16)
-    dm[:, :, :, :15] += dm_rows[0, :, :, :, 1:16].transpose(1, 0, 2, 3)  # (41)
-    dm[:, :, :, 1:16] += dm_rows[2, :, :, :, :15].transpose(1, 0, 2, 3)  # (41)
+    dm[:, :, :15] += dm_rows[0, :, :, 1:16].transpose(1, 0, 2, 3)  # (41)
+    dm[:, :, 1:16] += dm_rows[2, :, :, :15].transpose(1, 0, 2, 3)  # (41)
     m_taken = np.zeros((N, 32, 16, 16), bool)
     da1 = np.empty((N, 32, 32, 32), dtype)
     for r_1 in range(2):
@@ -258,36 +272,40 @@ def train_step(params, state, x, y):
     N = len(x)
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
-    (x_patches, margined_N_3_34_34, z1, scratch_32_x, a1, m, m_patches, margined_N_32_18_18,
-     z2, scratch_64_x, a2, m_2, m_2_patches, margined_N_64_10_10, z3, scratch_128_x, a3, m_3,
-     z4, a4, z5, M, e, S, p, scratch_N_10, scratch_N, delta5, db5, dW5, delta4, mask_N_128,
-     db4, dW4, dm_3, m_3_taken, da3, m_3_hit, mask_N_128_4_4, delta3, mask_N_128_8_8, db3,
-     dK3, scratch_128_N_8_8, delta3_patches, margined_N_128_10_8, dm_2_rows,
-     scratch_3_64_128_3, dm_2, m_2_taken, da2, m_2_hit, mask_N_64_8_8, delta2,
-     mask_N_64_16_16, db2, dK2, scratch_64_N_16_16, delta2_patches, margined_N_64_18_16,
-     dm_rows, scratch_3_32_64_3, dm, m_taken, da1, m_hit, mask_N_32_16_16, delta1,
-     mask_N_32_32_32, db1, dK1, scratch_32_N_32_32) = state["workspaces"][N]
-    np.copyto(margined_N_3_34_34[:, :, 1:33, 1:33], x)
-    np.copyto(x_patches.reshape(3, 3, 3, N, 32, 32), np.lib.stride_tricks.sliding_window_view(margined_N_3_34_34, (3, 3),
-        axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    (x_patches, z1, scratch_32_x, a1, m, m_patches, z2, scratch_64_x, a2, m_2, m_2_patches,
+     z3, scratch_128_x, a3, m_3, z4, a4, z5, M, e, S, p, scratch_N_10, scratch_N, delta5, db5,
+     dW5, delta4, mask_N_128, db4, dW4, dm_3, m_3_taken, da3, m_3_hit, mask_N_128_4_4, delta3,
+     mask_N_128_8_8, db3, delta3_patches, dK3, scratch_576_128, dm_2_rows, scratch_3_64_128_3,
+     dm_2, m_2_taken, da2, m_2_hit, mask_N_64_8_8, delta2, mask_N_64_16_16, db2,
+     delta2_patches, dK2, scratch_288_64, dm_rows, scratch_3_32_64_3, dm, m_taken, da1, m_hit,
+     mask_N_32_16_16, delta1, mask_N_32_32_32, db1, dK1, scratch_32_N_32_32) = state["workspaces"][N]
+    for n in range(0, N, 42):
+        for r, i, from_i in _taps(3, 32, 32, padding=1):
+            for s, j, from_j in _taps(3, 32, 32, padding=1):
+                np.copyto(x_patches.reshape(3, 3, 3, N, 32, 32)[:, r, s, n:n + 42, i, j], x[n:n + 42, :, from_i,
+                    from_j].transpose(1, 0, 2, 3))
     np.matmul(K1.reshape(32, 27), x_patches, out=scratch_32_x)
     np.add(scratch_32_x.reshape(32, N, 32, 32), b1[:, None, None, None], out=z1.transpose(1, 0, 2, 3))
     np.maximum(z1, 0, out=a1)
     np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2], out=m)
     np.maximum(m, a1[:, :, 1:32:2, :31:2], out=m)
     np.maximum(m, a1[:, :, 1:32:2, 1:32:2], out=m)
-    np.copyto(margined_N_32_18_18[:, :, 1:17, 1:17], m)
-    np.copyto(m_patches.reshape(32, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_32_18_18, (3, 3),
-        axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    for n in range(0, N, 16):
+        for r_2, i_2, from_i_2 in _taps(3, 16, 16, padding=1):
+            for s_2, j_2, from_j_2 in _taps(3, 16, 16, padding=1):
+                np.copyto(m_patches.reshape(32, 3, 3, N, 16, 16)[:, r_2, s_2, n:n + 16, i_2, j_2], m[n:n + 16, :, from_i_2,
+                    from_j_2].transpose(1, 0, 2, 3))
     np.matmul(K2.reshape(64, 288), m_patches, out=scratch_64_x)
     np.add(scratch_64_x.reshape(64, N, 16, 16), b2[:, None, None, None], out=z2.transpose(1, 0, 2, 3))
     np.maximum(z2, 0, out=a2)
     np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2], out=m_2)
     np.maximum(m_2, a2[:, :, 1:16:2, :15:2], out=m_2)
     np.maximum(m_2, a2[:, :, 1:16:2, 1:16:2], out=m_2)
-    np.copyto(margined_N_64_10_10[:, :, 1:9, 1:9], m_2)
-    np.copyto(m_2_patches.reshape(64, 3, 3, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_64_10_10, (3, 3),
-        axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    for n in range(0, N, 32):
+        for r_4, i_4, from_i_4 in _taps(3, 8, 8, padding=1):
+            for s_4, j_4, from_j_4 in _taps(3, 8, 8, padding=1):
+                np.copyto(m_2_patches.reshape(64, 3, 3, N, 8, 8)[:, r_4, s_4, n:n + 32, i_4, j_4], m_2[n:n + 32, :,
+                    from_i_4, from_j_4].transpose(1, 0, 2, 3))
     np.matmul(K3.reshape(128, 576), m_2_patches, out=scratch_128_x)
     np.add(scratch_128_x.reshape(128, N, 8, 8), b3[:, None, None, None], out=z3.transpose(1, 0, 2, 3))
     np.maximum(z3, 0, out=a3)
@@ -331,16 +349,17 @@ def train_step(params, state, x, y):
     np.greater(z3, 0, out=mask_N_128_8_8)
     np.multiply(da3, mask_N_128_8_8, out=delta3)
     np.add.reduce(delta3, axis=(0, 2, 3), out=db3)
-    np.copyto(scratch_128_N_8_8, delta3.transpose(1, 0, 2, 3))
-    np.matmul(scratch_128_N_8_8.reshape(128, 64*N), m_2_patches.T, out=dK3.reshape(128, 576))
-    np.copyto(margined_N_128_10_8[:, :, 1:9], delta3)
-    np.copyto(delta3_patches.reshape(128, 3, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_128_10_8, 3,
-        axis=2).transpose(1, 4, 0, 2, 3))
-    np.copyto(scratch_3_64_128_3, K3[:, :, ::-1].transpose(3, 1, 0, 2))
+    for n in range(0, N, 16):
+        for s_4_2, j_4_2, from_j_4_2 in _taps(3, 8, 8, padding=1):
+            np.copyto(delta3_patches.reshape(128, 3, N, 8, 8)[:, s_4_2, n:n + 16, :, j_4_2], delta3[n:n + 16, :, :,
+                from_j_4_2].transpose(1, 0, 2, 3))
+    np.matmul(m_2_patches, delta3_patches.reshape(128, 3, 64*N)[:, 1].T, out=scratch_576_128)
+    np.copyto(dK3.reshape(128, 576), scratch_576_128.T)
+    np.copyto(scratch_3_64_128_3, K3[:, :, :, ::-1].transpose(2, 1, 0, 3))
     np.matmul(scratch_3_64_128_3.reshape(192, 384), delta3_patches, out=dm_2_rows.reshape(192, 64*N))
     np.copyto(dm_2, dm_2_rows[1].transpose(1, 0, 2, 3))
-    dm_2[:, :, :, :7] += dm_2_rows[0, :, :, :, 1:8].transpose(1, 0, 2, 3)
-    dm_2[:, :, :, 1:8] += dm_2_rows[2, :, :, :, :7].transpose(1, 0, 2, 3)
+    dm_2[:, :, :7] += dm_2_rows[0, :, :, 1:8].transpose(1, 0, 2, 3)
+    dm_2[:, :, 1:8] += dm_2_rows[2, :, :, :7].transpose(1, 0, 2, 3)
     m_2_taken.fill(0)
     for r_3 in range(2):
         for s_3 in range(2):
@@ -352,16 +371,17 @@ def train_step(params, state, x, y):
     np.greater(z2, 0, out=mask_N_64_16_16)
     np.multiply(da2, mask_N_64_16_16, out=delta2)
     np.add.reduce(delta2, axis=(0, 2, 3), out=db2)
-    np.copyto(scratch_64_N_16_16, delta2.transpose(1, 0, 2, 3))
-    np.matmul(scratch_64_N_16_16.reshape(64, 256*N), m_patches.T, out=dK2.reshape(64, 288))
-    np.copyto(margined_N_64_18_16[:, :, 1:17], delta2)
-    np.copyto(delta2_patches.reshape(64, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_64_18_16, 3,
-        axis=2).transpose(1, 4, 0, 2, 3))
-    np.copyto(scratch_3_32_64_3, K2[:, :, ::-1].transpose(3, 1, 0, 2))
+    for n in range(0, N, 8):
+        for s_2_2, j_2_2, from_j_2_2 in _taps(3, 16, 16, padding=1):
+            np.copyto(delta2_patches.reshape(64, 3, N, 16, 16)[:, s_2_2, n:n + 8, :, j_2_2], delta2[n:n + 8, :, :,
+                from_j_2_2].transpose(1, 0, 2, 3))
+    np.matmul(m_patches, delta2_patches.reshape(64, 3, 256*N)[:, 1].T, out=scratch_288_64)
+    np.copyto(dK2.reshape(64, 288), scratch_288_64.T)
+    np.copyto(scratch_3_32_64_3, K2[:, :, :, ::-1].transpose(2, 1, 0, 3))
     np.matmul(scratch_3_32_64_3.reshape(96, 192), delta2_patches, out=dm_rows.reshape(96, 256*N))
     np.copyto(dm, dm_rows[1].transpose(1, 0, 2, 3))
-    dm[:, :, :, :15] += dm_rows[0, :, :, :, 1:16].transpose(1, 0, 2, 3)
-    dm[:, :, :, 1:16] += dm_rows[2, :, :, :, :15].transpose(1, 0, 2, 3)
+    dm[:, :, :15] += dm_rows[0, :, :, 1:16].transpose(1, 0, 2, 3)
+    dm[:, :, 1:16] += dm_rows[2, :, :, :15].transpose(1, 0, 2, 3)
     m_taken.fill(0)
     for r_1 in range(2):
         for s_1 in range(2):
@@ -409,20 +429,17 @@ def update(params, state, grads):
 def _workspace(N, dtype):
     """The buffers of a training step for batches of N samples."""
     return (
-        np.empty((27, 1024*N), dtype),  # x_patches
-        np.zeros((N, 3, 34, 34), dtype),  # margined_N_3_34_34
+        np.zeros((27, 1024*N), dtype),  # x_patches
         np.empty((N, 32, 32, 32), dtype),  # z1
         np.empty((32, 1024*N), dtype),  # scratch_32_x
         np.empty((N, 32, 32, 32), dtype),  # a1
         np.empty((N, 32, 16, 16), dtype),  # m
-        np.empty((288, 256*N), dtype),  # m_patches
-        np.zeros((N, 32, 18, 18), dtype),  # margined_N_32_18_18
+        np.zeros((288, 256*N), dtype),  # m_patches
         np.empty((N, 64, 16, 16), dtype),  # z2
         np.empty((64, 256*N), dtype),  # scratch_64_x
         np.empty((N, 64, 16, 16), dtype),  # a2
         np.empty((N, 64, 8, 8), dtype),  # m_2
-        np.empty((576, 64*N), dtype),  # m_2_patches
-        np.zeros((N, 64, 10, 10), dtype),  # margined_N_64_10_10
+        np.zeros((576, 64*N), dtype),  # m_2_patches
         np.empty((N, 128, 8, 8), dtype),  # z3
         np.empty((128, 64*N), dtype),  # scratch_128_x
         np.empty((N, 128, 8, 8), dtype),  # a3
@@ -451,10 +468,9 @@ def _workspace(N, dtype):
         np.empty((N, 128, 8, 8), dtype),  # delta3
         np.empty((N, 128, 8, 8), bool),  # mask_N_128_8_8
         np.empty((128,), dtype),  # db3
+        np.zeros((384, 64*N), dtype),  # delta3_patches
         np.empty((128, 64, 3, 3), dtype),  # dK3
-        np.empty((128, N, 8, 8), dtype),  # scratch_128_N_8_8
-        np.empty((384, 64*N), dtype),  # delta3_patches
-        np.zeros((N, 128, 10, 8), dtype),  # margined_N_128_10_8
+        np.empty((576, 128), dtype),  # scratch_576_128
         np.empty((3, 64, N, 8, 8), dtype),  # dm_2_rows
         np.empty((3, 64, 128, 3), dtype),  # scratch_3_64_128_3
         np.empty((N, 64, 8, 8), dtype),  # dm_2
@@ -465,10 +481,9 @@ def _workspace(N, dtype):
         np.empty((N, 64, 16, 16), dtype),  # delta2
         np.empty((N, 64, 16, 16), bool),  # mask_N_64_16_16
         np.empty((64,), dtype),  # db2
+        np.zeros((192, 256*N), dtype),  # delta2_patches
         np.empty((64, 32, 3, 3), dtype),  # dK2
-        np.empty((64, N, 16, 16), dtype),  # scratch_64_N_16_16
-        np.empty((192, 256*N), dtype),  # delta2_patches
-        np.zeros((N, 64, 18, 16), dtype),  # margined_N_64_18_16
+        np.empty((288, 64), dtype),  # scratch_288_64
         np.empty((3, 32, N, 16, 16), dtype),  # dm_rows
         np.empty((3, 32, 64, 3), dtype),  # scratch_3_32_64_3
         np.empty((N, 32, 16, 16), dtype),  # dm
@@ -505,7 +520,7 @@ def evaluate(params, x, y, state=None):
         a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2])   # (6)  (N, 64, 8, 8)
     m_2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
         3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)
-    z3 = ((K3.reshape(128, 576) @ m_2_patches).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1, 0, 2, 3)  # (7)  (N, 128, 8, 8)
+    z3 = ((K3.reshape(128, 576) @ m_2_patches).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (7)  (N, 128, 8, 8)
     a3 = np.maximum(z3, 0)                                    # (8)  (N, 128, 8, 8)
     m_3 = np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]), a3[:,
         :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2])             # (9)  (N, 128, 4, 4)

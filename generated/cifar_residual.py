@@ -173,6 +173,7 @@ Floating-point operations for N samples: forward 17,417,546 N + 576, forward and
 from __future__ import annotations
 
 import argparse
+import functools
 import math
 import os
 import sys
@@ -224,6 +225,19 @@ WARM_UP = 782
 HORIZON = 7038
 BETA = 0.9
 WEIGHT_DECAY = 0.0001
+
+
+@functools.cache
+def _taps(taps, windows, size, stride=1, dilation=1, padding=0):
+    """Of windows along an axis: for each tap, the windows that meet the axis with it, and where they do."""
+    found = []
+    for tap in range(taps):
+        start = dilation * tap - padding
+        low = max(0, -(start // stride))
+        high = max(low, min(windows, (size - 1 - start) // stride + 1))
+        first = stride * low + start
+        found.append((tap, slice(low, high), slice(first, first + stride * (high - low), stride)))
+    return tuple(found)
 
 
 def init_params(seed=0, dtype=np.float32):
@@ -414,13 +428,13 @@ def loss_and_grads(params, x, y, state=None):
     dc10 = (dxhat10 / sigma10[:, None, None] - np.sum(xhat10 * dxhat10, axis=(0, 2, 3))[:,
         None, None] * xhat10 / sigma10[:, None, None] / (64*N))  # (88)  (N, 64, 8, 8)
     delta9 = dc10 - (dc10.sum(axis=(0, 2, 3)) / (64*N))[:, None, None]  # (89)  (N, 64, 8, 8)
-    dK9 = (delta9.transpose(1, 0, 2, 3).reshape(64, 64*N) @ a8_patches.T).reshape(64, 64, 3, 3)  # (90)  (64, 64, 3, 3)
-    delta9_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta9, ((0, 0), (0, 0), (1, 1), (0, 0))), 3,
-        axis=2).transpose(1, 4, 0, 2, 3).reshape(192, 64*N)
-    da8_rows = (K9[:, :, ::-1].transpose(3, 1, 0, 2).reshape(192, 192) @ delta9_patches).reshape(3, 64, N, 8, 8)
+    delta9_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta9, ((0, 0), (0, 0), (0, 0), (1, 1))), 3,
+        axis=3).transpose(1, 4, 0, 2, 3).reshape(192, 64*N)
+    dK9 = (a8_patches @ delta9_patches.reshape(64, 3, 64*N)[:, 1].T).T.reshape(64, 64, 3, 3)  # (90)  (64, 64, 3, 3)
+    da8_rows = (K9[:, :, :, ::-1].transpose(2, 1, 0, 3).reshape(192, 192) @ delta9_patches).reshape(3, 64, N, 8, 8)
     da8 = da8_rows[1].transpose(1, 0, 2, 3).copy()            # (91)  (N, 64, 8, 8)
-    da8[:, :, :, :7] += da8_rows[0, :, :, :, 1:8].transpose(1, 0, 2, 3)  # (91)
-    da8[:, :, :, 1:8] += da8_rows[2, :, :, :, :7].transpose(1, 0, 2, 3)  # (91)
+    da8[:, :, :7] += da8_rows[0, :, :, 1:8].transpose(1, 0, 2, 3)  # (91)
+    da8[:, :, 1:8] += da8_rows[2, :, :, :7].transpose(1, 0, 2, 3)  # (91)
     dy8 = da8 * (y8 > 0)                                      # (92)  (N, 64, 8, 8)
     dgamma8 = np.sum(xhat8 * dy8, axis=(0, 2, 3))             # (93)  (64,)
     dxhat8 = gamma8[:, None, None] * dy8                      # (94)  (N, 64, 8, 8)
@@ -428,20 +442,20 @@ def loss_and_grads(params, x, y, state=None):
     dc8 = (dxhat8 / sigma8[:, None, None] - np.sum(xhat8 * dxhat8, axis=(0, 2, 3))[:, None,
         None] * xhat8 / sigma8[:, None, None] / (64*N))       # (96)  (N, 64, 8, 8)
     delta7 = dc8 - (dc8.sum(axis=(0, 2, 3)) / (64*N))[:, None, None]  # (97)  (N, 64, 8, 8)
-    delta7_matrix = delta7.transpose(1, 0, 2, 3).reshape(64, 64*N)
-    dK7 = (delta7_matrix @ a6_patches.T).reshape(64, 32, 3, 3)  # (98)  (64, 32, 3, 3)
+    delta7_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta7, ((0, 0), (0, 0), (0, 0), (0, 1))), 2,
+        axis=3).transpose(1, 4, 0, 2, 3).reshape(128, 64*N)
+    dK7 = (a6_patches @ delta7_patches.reshape(64, 2, 64*N)[:, 0].T).T.reshape(64, 32, 3, 3)  # (98)  (64, 32, 3, 3)
     da6 = np.zeros((N, 32, 16, 16), dtype)
     da6[:, :, :15:2, :15:2] += (K11[:, :, 0, 0].T @ delta11_matrix).reshape(32, N, 8, 8).transpose(1, 0, 2, 3)  # (99)
-    delta7_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta7, ((0, 0), (0, 0), (0, 1), (0, 0))), 2,
-        axis=2).transpose(1, 4, 0, 2, 3).reshape(128, 64*N)
-    da6_rows = (K7[:, :, ::-2].transpose(3, 1, 0, 2).reshape(96, 128) @ delta7_patches).reshape(3, 32, N, 8, 8)
-    da6[:, :, 1:16:2, :15:2] += da6_rows[1].transpose(1, 0, 2, 3)  # (99)
+    da6_rows = (K7[:, :, :, ::-2].transpose(2, 1, 0, 3).reshape(96, 128) @ delta7_patches).reshape(3, 32, N, 8, 8)
+    da6_rows[2, :, :, :7] += da6_rows[0, :, :, 1:8]
     da6[:, :, 1:16:2, 1:16:2] += da6_rows[2].transpose(1, 0, 2, 3)  # (99)
-    da6[:, :, 1:16:2, 1:14:2] += da6_rows[0, :, :, :, 1:8].transpose(1, 0, 2, 3)  # (99)
-    da6_rows_2 = (K7[:, :, 1].transpose(2, 1, 0).reshape(96, 64) @ delta7_matrix).reshape(3, 32, N, 8, 8)
+    da6[:, :, :15:2, 1:16:2] += da6_rows[1].transpose(1, 0, 2, 3)  # (99)
+    da6_rows_2 = (K7[:, :, :, 1].transpose(2, 1, 0).reshape(96, 64) @ delta7_patches.reshape(64, 2, 64*N)[:, 0]).reshape(3,
+        32, N, 8, 8)
+    da6_rows_2[2, :, :, :7] += da6_rows_2[0, :, :, 1:8]
+    da6[:, :, 1:16:2, :15:2] += da6_rows_2[2].transpose(1, 0, 2, 3)  # (99)
     da6[:, :, :15:2, :15:2] += da6_rows_2[1].transpose(1, 0, 2, 3)  # (99)
-    da6[:, :, :15:2, 1:16:2] += da6_rows_2[2].transpose(1, 0, 2, 3)  # (99)
-    da6[:, :, :15:2, 1:14:2] += da6_rows_2[0, :, :, :, 1:8].transpose(1, 0, 2, 3)  # (99)
     dr_3 = da6 * (r_3 > 0)                                    # (100)  (N, 32, 16, 16)
     dresidual1_gamma = np.sum(dr_3 * xhat6, axis=(0, 2, 3))   # (101)  (32,)
     dxhat6 = residual1_gamma[:, None, None] * dr_3            # (102)  (N, 32, 16, 16)
@@ -449,13 +463,13 @@ def loss_and_grads(params, x, y, state=None):
     dc6 = (dxhat6 / sigma6[:, None, None] - np.sum(xhat6 * dxhat6, axis=(0, 2, 3))[:, None,
         None] * xhat6 / sigma6[:, None, None] / (256*N))      # (104)  (N, 32, 16, 16)
     delta5 = dc6 - (dc6.sum(axis=(0, 2, 3)) / (256*N))[:, None, None]  # (105)  (N, 32, 16, 16)
-    dK5 = (delta5.transpose(1, 0, 2, 3).reshape(32, 256*N) @ a4_patches.T).reshape(32, 32, 3, 3)  # (106)  (32, 32, 3, 3)
-    delta5_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta5, ((0, 0), (0, 0), (1, 1), (0, 0))), 3,
-        axis=2).transpose(1, 4, 0, 2, 3).reshape(96, 256*N)
-    da4_rows = (K5[:, :, ::-1].transpose(3, 1, 0, 2).reshape(96, 96) @ delta5_patches).reshape(3, 32, N, 16, 16)
+    delta5_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta5, ((0, 0), (0, 0), (0, 0), (1, 1))), 3,
+        axis=3).transpose(1, 4, 0, 2, 3).reshape(96, 256*N)
+    dK5 = (a4_patches @ delta5_patches.reshape(32, 3, 256*N)[:, 1].T).T.reshape(32, 32, 3, 3)  # (106)  (32, 32, 3, 3)
+    da4_rows = (K5[:, :, :, ::-1].transpose(2, 1, 0, 3).reshape(96, 96) @ delta5_patches).reshape(3, 32, N, 16, 16)
     da4 = da4_rows[1].transpose(1, 0, 2, 3).copy()            # (107)  (N, 32, 16, 16)
-    da4[:, :, :, :15] += da4_rows[0, :, :, :, 1:16].transpose(1, 0, 2, 3)  # (107)
-    da4[:, :, :, 1:16] += da4_rows[2, :, :, :, :15].transpose(1, 0, 2, 3)  # (107)
+    da4[:, :, :15] += da4_rows[0, :, :, 1:16].transpose(1, 0, 2, 3)  # (107)
+    da4[:, :, 1:16] += da4_rows[2, :, :, :15].transpose(1, 0, 2, 3)  # (107)
     dy4 = da4 * (y4 > 0)                                      # (108)  (N, 32, 16, 16)
     dgamma4 = np.sum(xhat4 * dy4, axis=(0, 2, 3))             # (109)  (32,)
     dxhat4 = gamma4[:, None, None] * dy4                      # (110)  (N, 32, 16, 16)
@@ -463,14 +477,14 @@ def loss_and_grads(params, x, y, state=None):
     dc4 = (dxhat4 / sigma4[:, None, None] - np.sum(xhat4 * dxhat4, axis=(0, 2, 3))[:, None,
         None] * xhat4 / sigma4[:, None, None] / (256*N))      # (112)  (N, 32, 16, 16)
     delta3 = dc4 - (dc4.sum(axis=(0, 2, 3)) / (256*N))[:, None, None]  # (113)  (N, 32, 16, 16)
-    dK3 = (delta3.transpose(1, 0, 2, 3).reshape(32, 256*N) @ a2_patches.T).reshape(32, 32, 3, 3)  # (114)  (32, 32, 3, 3)
+    delta3_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta3, ((0, 0), (0, 0), (0, 0), (1, 1))), 3,
+        axis=3).transpose(1, 4, 0, 2, 3).reshape(96, 256*N)
+    dK3 = (a2_patches @ delta3_patches.reshape(32, 3, 256*N)[:, 1].T).T.reshape(32, 32, 3, 3)  # (114)  (32, 32, 3, 3)
     da2 = dr_3.copy()                                         # (115)  (N, 32, 16, 16)
-    delta3_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta3, ((0, 0), (0, 0), (1, 1), (0, 0))), 3,
-        axis=2).transpose(1, 4, 0, 2, 3).reshape(96, 256*N)
-    da2_rows = (K3[:, :, ::-1].transpose(3, 1, 0, 2).reshape(96, 96) @ delta3_patches).reshape(3, 32, N, 16, 16)
+    da2_rows = (K3[:, :, :, ::-1].transpose(2, 1, 0, 3).reshape(96, 96) @ delta3_patches).reshape(3, 32, N, 16, 16)
     da2 += da2_rows[1].transpose(1, 0, 2, 3)                  # (115)
-    da2[:, :, :, :15] += da2_rows[0, :, :, :, 1:16].transpose(1, 0, 2, 3)  # (115)
-    da2[:, :, :, 1:16] += da2_rows[2, :, :, :, :15].transpose(1, 0, 2, 3)  # (115)
+    da2[:, :, :15] += da2_rows[0, :, :, 1:16].transpose(1, 0, 2, 3)  # (115)
+    da2[:, :, 1:16] += da2_rows[2, :, :, :15].transpose(1, 0, 2, 3)  # (115)
     dy2 = da2 * (y2 > 0)                                      # (116)  (N, 32, 16, 16)
     dgamma2 = np.sum(xhat2 * dy2, axis=(0, 2, 3))             # (117)  (32,)
     dxhat2 = gamma2[:, None, None] * dy2                      # (118)  (N, 32, 16, 16)
@@ -497,27 +511,27 @@ def train_step(params, state, x, y):
     N = len(x)
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
-    (x_patches, margined_N_3_33_33, z1, scratch_32_x, mu2, c2, v2, scratch_N_32_16_16, u2,
-     scratch_32, sigma2, xhat2, y2, a2, a2_patches, margined_N_32_18_18, z3, mu4, c4, v4, u4,
-     sigma4, xhat4, y4, a4, a4_patches, z5, mu6, c6, v6, u6, sigma6, xhat6, y6, r_3, a6,
-     a6_patches, margined_N_32_17_17, z7, scratch_64_x, mu8, c8, v8, scratch_N_64_8_8, u8,
-     scratch_64, sigma8, xhat8, y8, a8, a8_patches, margined_N_64_10_10, z9, mu10, c10, v10,
+    (x_patches, z1, scratch_32_x, mu2, c2, v2, scratch_N_32_16_16, u2, scratch_32, sigma2,
+     xhat2, y2, a2, a2_patches, z3, mu4, c4, v4, u4, sigma4, xhat4, y4, a4, a4_patches, z5,
+     mu6, c6, v6, u6, sigma6, xhat6, y6, r_3, a6, a6_patches, z7, scratch_64_x, mu8, c8, v8,
+     scratch_N_64_8_8, u8, scratch_64, sigma8, xhat8, y8, a8, a8_patches, z9, mu10, c10, v10,
      u10, sigma10, xhat10, y10, a6_matrix, z11, mu12, c12, v12, u12, sigma12, xhat12, y12,
      r_7, a12, m, z13, M, e, S, p, scratch_N_10, scratch_N, delta13, db13, dW13, dr_7,
      scratch_N_64, mask_N_64_8_8, dshortcut2_gamma, dxhat12, dshortcut2_beta, dc12,
      scratch_N_64_8_8_2, delta11, delta11_matrix, dK11, scratch_64_32, dresidual2_gamma,
-     dxhat10, dresidual2_beta, dc10, delta9, dK9, scratch_64_N_8_8, delta9_patches,
-     margined_N_64_10_8, da8_rows, scratch_3_64_64_3, da8, dy8, dgamma8, dxhat8, dbeta8, dc8,
-     delta7, delta7_matrix, dK7, da6, scratch_32_x_2, delta7_patches, margined_N_64_9_8,
-     da6_rows, scratch_3_32_64_2, da6_rows_2, scratch_3_32_64, dr_3, mask_N_32_16_16,
-     dresidual1_gamma, dxhat6, dresidual1_beta, dc6, scratch_N_32_16_16_2, delta5, dK5,
-     scratch_32_N_16_16, delta5_patches, margined_N_32_18_16, da4_rows, scratch_3_32_32_3,
-     da4, dy4, dgamma4, dxhat4, dbeta4, dc4, delta3, dK3, da2, delta3_patches, da2_rows, dy2,
-     dgamma2, dxhat2, dbeta2, dc2, delta1, dK1) = state["workspaces"][N]
+     dxhat10, dresidual2_beta, dc10, delta9, delta9_patches, dK9, scratch_576_64, da8_rows,
+     scratch_3_64_64_3, da8, dy8, dgamma8, dxhat8, dbeta8, dc8, delta7, delta7_patches, dK7,
+     scratch_288_64, da6, scratch_32_x_2, da6_rows, scratch_3_32_64_2, da6_rows_2,
+     scratch_3_32_64, dr_3, mask_N_32_16_16, dresidual1_gamma, dxhat6, dresidual1_beta, dc6,
+     scratch_N_32_16_16_2, delta5, delta5_patches, dK5, scratch_288_32, da4_rows,
+     scratch_3_32_32_3, da4, dy4, dgamma4, dxhat4, dbeta4, dc4, delta3, delta3_patches, dK3,
+     da2, da2_rows, dy2, dgamma2, dxhat2, dbeta2, dc2, delta1, dK1, scratch_32_N_16_16) = state["workspaces"][N]
     running_mean2, running_var2, running_mean4, running_var4, residual1_running_mean, residual1_running_var, running_mean8, running_var8, residual2_running_mean, residual2_running_var, shortcut2_running_mean, shortcut2_running_var = (state["running"][name] for name, *_ in RUNNING)
-    np.copyto(margined_N_3_33_33[:, :, 1:33, 1:33], x)
-    np.copyto(x_patches.reshape(3, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_3_33_33, (3, 3),
-        axis=(2, 3))[:, :, :31:2, :31:2].transpose(1, 4, 5, 0, 2, 3))
+    for n in range(0, N, 42):
+        for r, i, from_i in _taps(3, 16, 32, stride=2, padding=1):
+            for s, j, from_j in _taps(3, 16, 32, stride=2, padding=1):
+                np.copyto(x_patches.reshape(3, 3, 3, N, 16, 16)[:, r, s, n:n + 42, i, j], x[n:n + 42, :, from_i,
+                    from_j].transpose(1, 0, 2, 3))
     np.matmul(K1.reshape(32, 27), x_patches, out=scratch_32_x)
     np.copyto(z1, scratch_32_x.reshape(32, N, 16, 16).transpose(1, 0, 2, 3))
     np.add.reduce(z1, axis=(0, 2, 3), out=mu2)
@@ -540,9 +554,11 @@ def train_step(params, state, x, y):
     np.multiply(gamma2[:, None, None], xhat2, out=y2)
     np.add(y2, beta2[:, None, None], out=y2)
     np.maximum(y2, 0, out=a2)
-    np.copyto(margined_N_32_18_18[:, :, 1:17, 1:17], a2)
-    np.copyto(a2_patches.reshape(32, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_32_18_18, (3, 3),
-        axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    for n in range(0, N, 16):
+        for r_1, i_1, from_i_1 in _taps(3, 16, 16, padding=1):
+            for s_1, j_1, from_j_1 in _taps(3, 16, 16, padding=1):
+                np.copyto(a2_patches.reshape(32, 3, 3, N, 16, 16)[:, r_1, s_1, n:n + 16, i_1, j_1], a2[n:n + 16, :,
+                    from_i_1, from_j_1].transpose(1, 0, 2, 3))
     np.matmul(K3.reshape(32, 288), a2_patches, out=scratch_32_x)
     np.copyto(z3, scratch_32_x.reshape(32, N, 16, 16).transpose(1, 0, 2, 3))
     np.add.reduce(z3, axis=(0, 2, 3), out=mu4)
@@ -565,9 +581,11 @@ def train_step(params, state, x, y):
     np.multiply(gamma4[:, None, None], xhat4, out=y4)
     np.add(y4, beta4[:, None, None], out=y4)
     np.maximum(y4, 0, out=a4)
-    np.copyto(margined_N_32_18_18[:, :, 1:17, 1:17], a4)
-    np.copyto(a4_patches.reshape(32, 3, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_32_18_18, (3, 3),
-        axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    for n in range(0, N, 16):
+        for r_2, i_2, from_i_2 in _taps(3, 16, 16, padding=1):
+            for s_2, j_2, from_j_2 in _taps(3, 16, 16, padding=1):
+                np.copyto(a4_patches.reshape(32, 3, 3, N, 16, 16)[:, r_2, s_2, n:n + 16, i_2, j_2], a4[n:n + 16, :,
+                    from_i_2, from_j_2].transpose(1, 0, 2, 3))
     np.matmul(K5.reshape(32, 288), a4_patches, out=scratch_32_x)
     np.copyto(z5, scratch_32_x.reshape(32, N, 16, 16).transpose(1, 0, 2, 3))
     np.add.reduce(z5, axis=(0, 2, 3), out=mu6)
@@ -591,9 +609,11 @@ def train_step(params, state, x, y):
     np.add(y6, residual1_beta[:, None, None], out=y6)
     np.add(y6, a2, out=r_3)
     np.maximum(r_3, 0, out=a6)
-    np.copyto(margined_N_32_17_17[:, :, 1:17, 1:17], a6)
-    np.copyto(a6_patches.reshape(32, 3, 3, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_32_17_17, (3, 3),
-        axis=(2, 3))[:, :, :15:2, :15:2].transpose(1, 4, 5, 0, 2, 3))
+    for n in range(0, N, 16):
+        for r_4, i_3, from_i_3 in _taps(3, 8, 16, stride=2, padding=1):
+            for s_3, j_3, from_j_3 in _taps(3, 8, 16, stride=2, padding=1):
+                np.copyto(a6_patches.reshape(32, 3, 3, N, 8, 8)[:, r_4, s_3, n:n + 16, i_3, j_3], a6[n:n + 16, :, from_i_3,
+                    from_j_3].transpose(1, 0, 2, 3))
     np.matmul(K7.reshape(64, 288), a6_patches, out=scratch_64_x)
     np.copyto(z7, scratch_64_x.reshape(64, N, 8, 8).transpose(1, 0, 2, 3))
     np.add.reduce(z7, axis=(0, 2, 3), out=mu8)
@@ -616,9 +636,11 @@ def train_step(params, state, x, y):
     np.multiply(gamma8[:, None, None], xhat8, out=y8)
     np.add(y8, beta8[:, None, None], out=y8)
     np.maximum(y8, 0, out=a8)
-    np.copyto(margined_N_64_10_10[:, :, 1:9, 1:9], a8)
-    np.copyto(a8_patches.reshape(64, 3, 3, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_64_10_10, (3, 3),
-        axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3))
+    for n in range(0, N, 32):
+        for r_5, i_4, from_i_4 in _taps(3, 8, 8, padding=1):
+            for s_4, j_4, from_j_4 in _taps(3, 8, 8, padding=1):
+                np.copyto(a8_patches.reshape(64, 3, 3, N, 8, 8)[:, r_5, s_4, n:n + 32, i_4, j_4], a8[n:n + 32, :, from_i_4,
+                    from_j_4].transpose(1, 0, 2, 3))
     np.matmul(K9.reshape(64, 576), a8_patches, out=scratch_64_x)
     np.copyto(z9, scratch_64_x.reshape(64, N, 8, 8).transpose(1, 0, 2, 3))
     np.add.reduce(z9, axis=(0, 2, 3), out=mu10)
@@ -717,16 +739,17 @@ def train_step(params, state, x, y):
     np.add.reduce(dc10, axis=(0, 2, 3), out=scratch_64)
     np.divide(scratch_64, 64*N, out=scratch_64)
     np.subtract(dc10, scratch_64[:, None, None], out=delta9)
-    np.copyto(scratch_64_N_8_8, delta9.transpose(1, 0, 2, 3))
-    np.matmul(scratch_64_N_8_8.reshape(64, 64*N), a8_patches.T, out=dK9.reshape(64, 576))
-    np.copyto(margined_N_64_10_8[:, :, 1:9], delta9)
-    np.copyto(delta9_patches.reshape(64, 3, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_64_10_8, 3,
-        axis=2).transpose(1, 4, 0, 2, 3))
-    np.copyto(scratch_3_64_64_3, K9[:, :, ::-1].transpose(3, 1, 0, 2))
+    for n in range(0, N, 32):
+        for s_4_2, j_4_2, from_j_4_2 in _taps(3, 8, 8, padding=1):
+            np.copyto(delta9_patches.reshape(64, 3, N, 8, 8)[:, s_4_2, n:n + 32, :, j_4_2], delta9[n:n + 32, :, :,
+                from_j_4_2].transpose(1, 0, 2, 3))
+    np.matmul(a8_patches, delta9_patches.reshape(64, 3, 64*N)[:, 1].T, out=scratch_576_64)
+    np.copyto(dK9.reshape(64, 576), scratch_576_64.T)
+    np.copyto(scratch_3_64_64_3, K9[:, :, :, ::-1].transpose(2, 1, 0, 3))
     np.matmul(scratch_3_64_64_3.reshape(192, 192), delta9_patches, out=da8_rows.reshape(192, 64*N))
     np.copyto(da8, da8_rows[1].transpose(1, 0, 2, 3))
-    da8[:, :, :, :7] += da8_rows[0, :, :, :, 1:8].transpose(1, 0, 2, 3)
-    da8[:, :, :, 1:8] += da8_rows[2, :, :, :, :7].transpose(1, 0, 2, 3)
+    da8[:, :, :7] += da8_rows[0, :, :, 1:8].transpose(1, 0, 2, 3)
+    da8[:, :, 1:8] += da8_rows[2, :, :, :7].transpose(1, 0, 2, 3)
     np.greater(y8, 0, out=mask_N_64_8_8)
     np.multiply(da8, mask_N_64_8_8, out=dy8)
     np.multiply(xhat8, dy8, out=scratch_N_64_8_8)
@@ -743,24 +766,25 @@ def train_step(params, state, x, y):
     np.add.reduce(dc8, axis=(0, 2, 3), out=scratch_64)
     np.divide(scratch_64, 64*N, out=scratch_64)
     np.subtract(dc8, scratch_64[:, None, None], out=delta7)
-    np.copyto(delta7_matrix.reshape(64, N, 8, 8), delta7.transpose(1, 0, 2, 3))
-    np.matmul(delta7_matrix, a6_patches.T, out=dK7.reshape(64, 288))
+    for n in range(0, N, 32):
+        for s_3_2, j_3_2, from_j_3_2 in _taps(2, 8, 8):
+            np.copyto(delta7_patches.reshape(64, 2, N, 8, 8)[:, s_3_2, n:n + 32, :, j_3_2], delta7[n:n + 32, :, :,
+                from_j_3_2].transpose(1, 0, 2, 3))
+    np.matmul(a6_patches, delta7_patches.reshape(64, 2, 64*N)[:, 0].T, out=scratch_288_64)
+    np.copyto(dK7.reshape(64, 288), scratch_288_64.T)
     da6.fill(0)
     np.matmul(K11[:, :, 0, 0].T, delta11_matrix, out=scratch_32_x_2)
     da6[:, :, :15:2, :15:2] += scratch_32_x_2.reshape(32, N, 8, 8).transpose(1, 0, 2, 3)
-    np.copyto(margined_N_64_9_8[:, :, :8], delta7)
-    np.copyto(delta7_patches.reshape(64, 2, N, 8, 8), np.lib.stride_tricks.sliding_window_view(margined_N_64_9_8, 2,
-        axis=2).transpose(1, 4, 0, 2, 3))
-    np.copyto(scratch_3_32_64_2, K7[:, :, ::-2].transpose(3, 1, 0, 2))
+    np.copyto(scratch_3_32_64_2, K7[:, :, :, ::-2].transpose(2, 1, 0, 3))
     np.matmul(scratch_3_32_64_2.reshape(96, 128), delta7_patches, out=da6_rows.reshape(96, 64*N))
-    da6[:, :, 1:16:2, :15:2] += da6_rows[1].transpose(1, 0, 2, 3)
+    da6_rows[2, :, :, :7] += da6_rows[0, :, :, 1:8]
     da6[:, :, 1:16:2, 1:16:2] += da6_rows[2].transpose(1, 0, 2, 3)
-    da6[:, :, 1:16:2, 1:14:2] += da6_rows[0, :, :, :, 1:8].transpose(1, 0, 2, 3)
-    np.copyto(scratch_3_32_64, K7[:, :, 1].transpose(2, 1, 0))
-    np.matmul(scratch_3_32_64.reshape(96, 64), delta7_matrix, out=da6_rows_2.reshape(96, 64*N))
+    da6[:, :, :15:2, 1:16:2] += da6_rows[1].transpose(1, 0, 2, 3)
+    np.copyto(scratch_3_32_64, K7[:, :, :, 1].transpose(2, 1, 0))
+    np.matmul(scratch_3_32_64.reshape(96, 64), delta7_patches.reshape(64, 2, 64*N)[:, 0], out=da6_rows_2.reshape(96, 64*N))
+    da6_rows_2[2, :, :, :7] += da6_rows_2[0, :, :, 1:8]
+    da6[:, :, 1:16:2, :15:2] += da6_rows_2[2].transpose(1, 0, 2, 3)
     da6[:, :, :15:2, :15:2] += da6_rows_2[1].transpose(1, 0, 2, 3)
-    da6[:, :, :15:2, 1:16:2] += da6_rows_2[2].transpose(1, 0, 2, 3)
-    da6[:, :, :15:2, 1:14:2] += da6_rows_2[0, :, :, :, 1:8].transpose(1, 0, 2, 3)
     np.greater(r_3, 0, out=mask_N_32_16_16)
     np.multiply(da6, mask_N_32_16_16, out=dr_3)
     np.multiply(dr_3, xhat6, out=scratch_N_32_16_16)
@@ -777,16 +801,17 @@ def train_step(params, state, x, y):
     np.add.reduce(dc6, axis=(0, 2, 3), out=scratch_32)
     np.divide(scratch_32, 256*N, out=scratch_32)
     np.subtract(dc6, scratch_32[:, None, None], out=delta5)
-    np.copyto(scratch_32_N_16_16, delta5.transpose(1, 0, 2, 3))
-    np.matmul(scratch_32_N_16_16.reshape(32, 256*N), a4_patches.T, out=dK5.reshape(32, 288))
-    np.copyto(margined_N_32_18_16[:, :, 1:17], delta5)
-    np.copyto(delta5_patches.reshape(32, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_32_18_16, 3,
-        axis=2).transpose(1, 4, 0, 2, 3))
-    np.copyto(scratch_3_32_32_3, K5[:, :, ::-1].transpose(3, 1, 0, 2))
+    for n in range(0, N, 16):
+        for s_2_2, j_2_2, from_j_2_2 in _taps(3, 16, 16, padding=1):
+            np.copyto(delta5_patches.reshape(32, 3, N, 16, 16)[:, s_2_2, n:n + 16, :, j_2_2], delta5[n:n + 16, :, :,
+                from_j_2_2].transpose(1, 0, 2, 3))
+    np.matmul(a4_patches, delta5_patches.reshape(32, 3, 256*N)[:, 1].T, out=scratch_288_32)
+    np.copyto(dK5.reshape(32, 288), scratch_288_32.T)
+    np.copyto(scratch_3_32_32_3, K5[:, :, :, ::-1].transpose(2, 1, 0, 3))
     np.matmul(scratch_3_32_32_3.reshape(96, 96), delta5_patches, out=da4_rows.reshape(96, 256*N))
     np.copyto(da4, da4_rows[1].transpose(1, 0, 2, 3))
-    da4[:, :, :, :15] += da4_rows[0, :, :, :, 1:16].transpose(1, 0, 2, 3)
-    da4[:, :, :, 1:16] += da4_rows[2, :, :, :, :15].transpose(1, 0, 2, 3)
+    da4[:, :, :15] += da4_rows[0, :, :, 1:16].transpose(1, 0, 2, 3)
+    da4[:, :, 1:16] += da4_rows[2, :, :, :15].transpose(1, 0, 2, 3)
     np.greater(y4, 0, out=mask_N_32_16_16)
     np.multiply(da4, mask_N_32_16_16, out=dy4)
     np.multiply(xhat4, dy4, out=scratch_N_32_16_16)
@@ -803,17 +828,18 @@ def train_step(params, state, x, y):
     np.add.reduce(dc4, axis=(0, 2, 3), out=scratch_32)
     np.divide(scratch_32, 256*N, out=scratch_32)
     np.subtract(dc4, scratch_32[:, None, None], out=delta3)
-    np.copyto(scratch_32_N_16_16, delta3.transpose(1, 0, 2, 3))
-    np.matmul(scratch_32_N_16_16.reshape(32, 256*N), a2_patches.T, out=dK3.reshape(32, 288))
+    for n in range(0, N, 16):
+        for s_1_2, j_1_2, from_j_1_2 in _taps(3, 16, 16, padding=1):
+            np.copyto(delta3_patches.reshape(32, 3, N, 16, 16)[:, s_1_2, n:n + 16, :, j_1_2], delta3[n:n + 16, :, :,
+                from_j_1_2].transpose(1, 0, 2, 3))
+    np.matmul(a2_patches, delta3_patches.reshape(32, 3, 256*N)[:, 1].T, out=scratch_288_32)
+    np.copyto(dK3.reshape(32, 288), scratch_288_32.T)
     np.copyto(da2, dr_3)
-    np.copyto(margined_N_32_18_16[:, :, 1:17], delta3)
-    np.copyto(delta3_patches.reshape(32, 3, N, 16, 16), np.lib.stride_tricks.sliding_window_view(margined_N_32_18_16, 3,
-        axis=2).transpose(1, 4, 0, 2, 3))
-    np.copyto(scratch_3_32_32_3, K3[:, :, ::-1].transpose(3, 1, 0, 2))
+    np.copyto(scratch_3_32_32_3, K3[:, :, :, ::-1].transpose(2, 1, 0, 3))
     np.matmul(scratch_3_32_32_3.reshape(96, 96), delta3_patches, out=da2_rows.reshape(96, 256*N))
     da2 += da2_rows[1].transpose(1, 0, 2, 3)
-    da2[:, :, :, :15] += da2_rows[0, :, :, :, 1:16].transpose(1, 0, 2, 3)
-    da2[:, :, :, 1:16] += da2_rows[2, :, :, :, :15].transpose(1, 0, 2, 3)
+    da2[:, :, :15] += da2_rows[0, :, :, 1:16].transpose(1, 0, 2, 3)
+    da2[:, :, 1:16] += da2_rows[2, :, :, :15].transpose(1, 0, 2, 3)
     np.greater(y2, 0, out=mask_N_32_16_16)
     np.multiply(da2, mask_N_32_16_16, out=dy2)
     np.multiply(xhat2, dy2, out=scratch_N_32_16_16)
@@ -862,8 +888,7 @@ def update(params, state, grads):
 def _workspace(N, dtype):
     """The buffers of a training step for batches of N samples."""
     return (
-        np.empty((27, 256*N), dtype),  # x_patches
-        np.zeros((N, 3, 33, 33), dtype),  # margined_N_3_33_33
+        np.zeros((27, 256*N), dtype),  # x_patches
         np.empty((N, 32, 16, 16), dtype),  # z1
         np.empty((32, 256*N), dtype),  # scratch_32_x
         np.empty((32,), dtype),  # mu2
@@ -876,8 +901,7 @@ def _workspace(N, dtype):
         np.empty((N, 32, 16, 16), dtype),  # xhat2
         np.empty((N, 32, 16, 16), dtype),  # y2
         np.empty((N, 32, 16, 16), dtype),  # a2
-        np.empty((288, 256*N), dtype),  # a2_patches
-        np.zeros((N, 32, 18, 18), dtype),  # margined_N_32_18_18
+        np.zeros((288, 256*N), dtype),  # a2_patches
         np.empty((N, 32, 16, 16), dtype),  # z3
         np.empty((32,), dtype),  # mu4
         np.empty((N, 32, 16, 16), dtype),  # c4
@@ -887,7 +911,7 @@ def _workspace(N, dtype):
         np.empty((N, 32, 16, 16), dtype),  # xhat4
         np.empty((N, 32, 16, 16), dtype),  # y4
         np.empty((N, 32, 16, 16), dtype),  # a4
-        np.empty((288, 256*N), dtype),  # a4_patches
+        np.zeros((288, 256*N), dtype),  # a4_patches
         np.empty((N, 32, 16, 16), dtype),  # z5
         np.empty((32,), dtype),  # mu6
         np.empty((N, 32, 16, 16), dtype),  # c6
@@ -898,8 +922,7 @@ def _workspace(N, dtype):
         np.empty((N, 32, 16, 16), dtype),  # y6
         np.empty((N, 32, 16, 16), dtype),  # r_3
         np.empty((N, 32, 16, 16), dtype),  # a6
-        np.empty((288, 64*N), dtype),  # a6_patches
-        np.zeros((N, 32, 17, 17), dtype),  # margined_N_32_17_17
+        np.zeros((288, 64*N), dtype),  # a6_patches
         np.empty((N, 64, 8, 8), dtype),  # z7
         np.empty((64, 64*N), dtype),  # scratch_64_x
         np.empty((64,), dtype),  # mu8
@@ -912,8 +935,7 @@ def _workspace(N, dtype):
         np.empty((N, 64, 8, 8), dtype),  # xhat8
         np.empty((N, 64, 8, 8), dtype),  # y8
         np.empty((N, 64, 8, 8), dtype),  # a8
-        np.empty((576, 64*N), dtype),  # a8_patches
-        np.zeros((N, 64, 10, 10), dtype),  # margined_N_64_10_10
+        np.zeros((576, 64*N), dtype),  # a8_patches
         np.empty((N, 64, 8, 8), dtype),  # z9
         np.empty((64,), dtype),  # mu10
         np.empty((N, 64, 8, 8), dtype),  # c10
@@ -961,10 +983,9 @@ def _workspace(N, dtype):
         np.empty((64,), dtype),  # dresidual2_beta
         np.empty((N, 64, 8, 8), dtype),  # dc10
         np.empty((N, 64, 8, 8), dtype),  # delta9
+        np.zeros((192, 64*N), dtype),  # delta9_patches
         np.empty((64, 64, 3, 3), dtype),  # dK9
-        np.empty((64, N, 8, 8), dtype),  # scratch_64_N_8_8
-        np.empty((192, 64*N), dtype),  # delta9_patches
-        np.zeros((N, 64, 10, 8), dtype),  # margined_N_64_10_8
+        np.empty((576, 64), dtype),  # scratch_576_64
         np.empty((3, 64, N, 8, 8), dtype),  # da8_rows
         np.empty((3, 64, 64, 3), dtype),  # scratch_3_64_64_3
         np.empty((N, 64, 8, 8), dtype),  # da8
@@ -974,12 +995,11 @@ def _workspace(N, dtype):
         np.empty((64,), dtype),  # dbeta8
         np.empty((N, 64, 8, 8), dtype),  # dc8
         np.empty((N, 64, 8, 8), dtype),  # delta7
-        np.empty((64, 64*N), dtype),  # delta7_matrix
+        np.zeros((128, 64*N), dtype),  # delta7_patches
         np.empty((64, 32, 3, 3), dtype),  # dK7
+        np.empty((288, 64), dtype),  # scratch_288_64
         np.empty((N, 32, 16, 16), dtype),  # da6
         np.empty((32, 64*N), dtype),  # scratch_32_x_2
-        np.empty((128, 64*N), dtype),  # delta7_patches
-        np.zeros((N, 64, 9, 8), dtype),  # margined_N_64_9_8
         np.empty((3, 32, N, 8, 8), dtype),  # da6_rows
         np.empty((3, 32, 64, 2), dtype),  # scratch_3_32_64_2
         np.empty((3, 32, N, 8, 8), dtype),  # da6_rows_2
@@ -992,10 +1012,9 @@ def _workspace(N, dtype):
         np.empty((N, 32, 16, 16), dtype),  # dc6
         np.empty((N, 32, 16, 16), dtype),  # scratch_N_32_16_16_2
         np.empty((N, 32, 16, 16), dtype),  # delta5
+        np.zeros((96, 256*N), dtype),  # delta5_patches
         np.empty((32, 32, 3, 3), dtype),  # dK5
-        np.empty((32, N, 16, 16), dtype),  # scratch_32_N_16_16
-        np.empty((96, 256*N), dtype),  # delta5_patches
-        np.zeros((N, 32, 18, 16), dtype),  # margined_N_32_18_16
+        np.empty((288, 32), dtype),  # scratch_288_32
         np.empty((3, 32, N, 16, 16), dtype),  # da4_rows
         np.empty((3, 32, 32, 3), dtype),  # scratch_3_32_32_3
         np.empty((N, 32, 16, 16), dtype),  # da4
@@ -1005,9 +1024,9 @@ def _workspace(N, dtype):
         np.empty((32,), dtype),  # dbeta4
         np.empty((N, 32, 16, 16), dtype),  # dc4
         np.empty((N, 32, 16, 16), dtype),  # delta3
+        np.zeros((96, 256*N), dtype),  # delta3_patches
         np.empty((32, 32, 3, 3), dtype),  # dK3
         np.empty((N, 32, 16, 16), dtype),  # da2
-        np.empty((96, 256*N), dtype),  # delta3_patches
         np.empty((3, 32, N, 16, 16), dtype),  # da2_rows
         np.empty((N, 32, 16, 16), dtype),  # dy2
         np.empty((32,), dtype),  # dgamma2
@@ -1016,6 +1035,7 @@ def _workspace(N, dtype):
         np.empty((N, 32, 16, 16), dtype),  # dc2
         np.empty((N, 32, 16, 16), dtype),  # delta1
         np.empty((32, 3, 3, 3), dtype),  # dK1
+        np.empty((32, N, 16, 16), dtype),  # scratch_32_N_16_16
     )
 
 

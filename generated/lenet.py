@@ -49,6 +49,7 @@ Floating-point operations for N samples: forward 2,264,074 N, forward and backwa
 from __future__ import annotations
 
 import argparse
+import functools
 import math
 import os
 import sys
@@ -75,6 +76,19 @@ EPSILON = 1e-08
 ALPHA = 0.002
 HORIZON = 4690
 LEAST = 0.01
+
+
+@functools.cache
+def _taps(taps, windows, size, stride=1, dilation=1, padding=0):
+    """Of windows along an axis: for each tap, the windows that meet the axis with it, and where they do."""
+    found = []
+    for tap in range(taps):
+        start = dilation * tap - padding
+        low = max(0, -(start // stride))
+        high = max(low, min(windows, (size - 1 - start) // stride + 1))
+        first = stride * low + start
+        found.append((tap, slice(low, high), slice(first, first + stride * (high - low), stride)))
+    return tuple(found)
 
 
 def init_params(seed=0, dtype=np.float32):
@@ -114,7 +128,7 @@ def forward(params, x, state=None):
         a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2])   # (3)  (N, 16, 12, 12)
     m_patches = np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(400,
         64*N)
-    z2 = ((K2.reshape(32, 400) @ m_patches).reshape(32, N, 8, 8) + b2[:, None, None, None]).transpose(1, 0, 2, 3)  # (4)  (N, 32, 8, 8)
+    z2 = ((K2.reshape(32, 400) @ m_patches).reshape(32, N, 8, 8) + b2[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (4)  (N, 32, 8, 8)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 32, 8, 8)
     m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]), a2[:,
         :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2])             # (6)  (N, 32, 4, 4)
@@ -169,16 +183,16 @@ def loss_and_grads(params, x, y, state=None):
             da2[:, :, r_3:r_3 + 7:2, s_3:s_3 + 7:2] = dm_2 * m_2_hit  # (27)
     delta2 = da2 * (z2 > 0)                                   # (28)  (N, 32, 8, 8)
     db2 = delta2.sum(axis=(0, 2, 3))                          # (29)  (32,)
-    dK2 = (delta2.transpose(1, 0, 2, 3).reshape(32, 64*N) @ m_patches.T).reshape(32, 16, 5, 5)  # (30)  (32, 16, 5, 5)
-    delta2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta2, ((0, 0), (0, 0), (4, 4), (0, 0))), 5,
-        axis=2).transpose(1, 4, 0, 2, 3).reshape(160, 96*N)
-    dm_rows = (K2[:, :, ::-1].transpose(3, 1, 0, 2).reshape(80, 160) @ delta2_patches).reshape(5, 16, N, 12, 8)
+    dK2 = (m_patches @ delta2.transpose(1, 0, 2, 3).reshape(32, 64*N).T).T.reshape(32, 16, 5, 5)  # (30)  (32, 16, 5, 5)
+    delta2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(delta2, ((0, 0), (0, 0), (0, 0), (4, 4))), 5,
+        axis=3).transpose(1, 4, 0, 2, 3).reshape(160, 96*N)
+    dm_rows = (K2[:, :, :, ::-1].transpose(2, 1, 0, 3).reshape(80, 160) @ delta2_patches).reshape(5, 16, N, 8, 12)
     dm = np.zeros((N, 16, 12, 12), dtype)
-    dm[:, :, :, :8] += dm_rows[0].transpose(1, 0, 2, 3)       # (31)
-    dm[:, :, :, 1:9] += dm_rows[1].transpose(1, 0, 2, 3)      # (31)
-    dm[:, :, :, 2:10] += dm_rows[2].transpose(1, 0, 2, 3)     # (31)
-    dm[:, :, :, 3:11] += dm_rows[3].transpose(1, 0, 2, 3)     # (31)
-    dm[:, :, :, 4:12] += dm_rows[4].transpose(1, 0, 2, 3)     # (31)
+    dm[:, :, :8] += dm_rows[0].transpose(1, 0, 2, 3)          # (31)
+    dm[:, :, 1:9] += dm_rows[1].transpose(1, 0, 2, 3)         # (31)
+    dm[:, :, 2:10] += dm_rows[2].transpose(1, 0, 2, 3)        # (31)
+    dm[:, :, 3:11] += dm_rows[3].transpose(1, 0, 2, 3)        # (31)
+    dm[:, :, 4:12] += dm_rows[4].transpose(1, 0, 2, 3)        # (31)
     m_taken = np.zeros((N, 16, 12, 12), bool)
     da1 = np.empty((N, 16, 24, 24), dtype)
     for r_1 in range(2):
@@ -203,20 +217,23 @@ def train_step(params, state, x, y):
         state["workspaces"][N] = _workspace(N, dtype)
     (x_patches, z1, scratch_16_x, a1, m, m_patches, z2, scratch_32_x, a2, m_2, z3, a3, z4, M,
      e, S, p, scratch_N_10, scratch_N, delta4, db4, dW4, delta3, mask_N_128, db3, dW3, dm_2,
-     m_2_taken, da2, m_2_hit, mask_N_32_4_4, delta2, mask_N_32_8_8, db2, dK2,
-     scratch_32_N_8_8, delta2_patches, margined_N_32_16_8, dm_rows, scratch_5_16_32_5, dm,
-     m_taken, da1, m_hit, mask_N_16_12_12, delta1, mask_N_16_24_24, db1, dK1,
-     scratch_16_N_24_24) = state["workspaces"][N]
-    np.copyto(x_patches.reshape(1, 5, 5, N, 24, 24), np.lib.stride_tricks.sliding_window_view(x, (5, 5), axis=(2,
-        3)).transpose(1, 4, 5, 0, 2, 3))
+     m_2_taken, da2, m_2_hit, mask_N_32_4_4, delta2, mask_N_32_8_8, db2, dK2, scratch_400_32,
+     scratch_32_N_8_8, delta2_patches, dm_rows, scratch_5_16_32_5, dm, m_taken, da1, m_hit,
+     mask_N_16_12_12, delta1, mask_N_16_24_24, db1, dK1, scratch_16_N_24_24) = state["workspaces"][N]
+    for r, i, from_i in _taps(5, 24, 28):
+        for s, j, from_j in _taps(5, 24, 28):
+            np.copyto(x_patches.reshape(1, 5, 5, N, 24, 24)[:, r, s, :, i, j], x[:, :, from_i, from_j].transpose(1, 0, 2,
+                3))
     np.matmul(K1.reshape(16, 25), x_patches, out=scratch_16_x)
     np.add(scratch_16_x.reshape(16, N, 24, 24), b1[:, None, None, None], out=z1.transpose(1, 0, 2, 3))
     np.maximum(z1, 0, out=a1)
     np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2], out=m)
     np.maximum(m, a1[:, :, 1:24:2, :23:2], out=m)
     np.maximum(m, a1[:, :, 1:24:2, 1:24:2], out=m)
-    np.copyto(m_patches.reshape(16, 5, 5, N, 8, 8), np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2,
-        3)).transpose(1, 4, 5, 0, 2, 3))
+    for r_2, i_2, from_i_2 in _taps(5, 8, 12):
+        for s_2, j_2, from_j_2 in _taps(5, 8, 12):
+            np.copyto(m_patches.reshape(16, 5, 5, N, 8, 8)[:, r_2, s_2, :, i_2, j_2], m[:, :, from_i_2,
+                from_j_2].transpose(1, 0, 2, 3))
     np.matmul(K2.reshape(32, 400), m_patches, out=scratch_32_x)
     np.add(scratch_32_x.reshape(32, N, 8, 8), b2[:, None, None, None], out=z2.transpose(1, 0, 2, 3))
     np.maximum(z2, 0, out=a2)
@@ -261,18 +278,20 @@ def train_step(params, state, x, y):
     np.multiply(da2, mask_N_32_8_8, out=delta2)
     np.add.reduce(delta2, axis=(0, 2, 3), out=db2)
     np.copyto(scratch_32_N_8_8, delta2.transpose(1, 0, 2, 3))
-    np.matmul(scratch_32_N_8_8.reshape(32, 64*N), m_patches.T, out=dK2.reshape(32, 400))
-    np.copyto(margined_N_32_16_8[:, :, 4:12], delta2)
-    np.copyto(delta2_patches.reshape(32, 5, N, 12, 8), np.lib.stride_tricks.sliding_window_view(margined_N_32_16_8, 5,
-        axis=2).transpose(1, 4, 0, 2, 3))
-    np.copyto(scratch_5_16_32_5, K2[:, :, ::-1].transpose(3, 1, 0, 2))
+    np.matmul(m_patches, scratch_32_N_8_8.reshape(32, 64*N).T, out=scratch_400_32)
+    np.copyto(dK2.reshape(32, 400), scratch_400_32.T)
+    for n in range(0, N, 64):
+        for s_2_2, j_2_2, from_j_2_2 in _taps(5, 12, 8, padding=4):
+            np.copyto(delta2_patches.reshape(32, 5, N, 8, 12)[:, s_2_2, n:n + 64, :, j_2_2], delta2[n:n + 64, :, :,
+                from_j_2_2].transpose(1, 0, 2, 3))
+    np.copyto(scratch_5_16_32_5, K2[:, :, :, ::-1].transpose(2, 1, 0, 3))
     np.matmul(scratch_5_16_32_5.reshape(80, 160), delta2_patches, out=dm_rows.reshape(80, 96*N))
     dm.fill(0)
-    dm[:, :, :, :8] += dm_rows[0].transpose(1, 0, 2, 3)
-    dm[:, :, :, 1:9] += dm_rows[1].transpose(1, 0, 2, 3)
-    dm[:, :, :, 2:10] += dm_rows[2].transpose(1, 0, 2, 3)
-    dm[:, :, :, 3:11] += dm_rows[3].transpose(1, 0, 2, 3)
-    dm[:, :, :, 4:12] += dm_rows[4].transpose(1, 0, 2, 3)
+    dm[:, :, :8] += dm_rows[0].transpose(1, 0, 2, 3)
+    dm[:, :, 1:9] += dm_rows[1].transpose(1, 0, 2, 3)
+    dm[:, :, 2:10] += dm_rows[2].transpose(1, 0, 2, 3)
+    dm[:, :, 3:11] += dm_rows[3].transpose(1, 0, 2, 3)
+    dm[:, :, 4:12] += dm_rows[4].transpose(1, 0, 2, 3)
     m_taken.fill(0)
     for r_1 in range(2):
         for s_1 in range(2):
@@ -353,10 +372,10 @@ def _workspace(N, dtype):
         np.empty((N, 32, 8, 8), bool),  # mask_N_32_8_8
         np.empty((32,), dtype),  # db2
         np.empty((32, 16, 5, 5), dtype),  # dK2
+        np.empty((400, 32), dtype),  # scratch_400_32
         np.empty((32, N, 8, 8), dtype),  # scratch_32_N_8_8
-        np.empty((160, 96*N), dtype),  # delta2_patches
-        np.zeros((N, 32, 16, 8), dtype),  # margined_N_32_16_8
-        np.empty((5, 16, N, 12, 8), dtype),  # dm_rows
+        np.zeros((160, 96*N), dtype),  # delta2_patches
+        np.empty((5, 16, N, 8, 12), dtype),  # dm_rows
         np.empty((5, 16, 32, 5), dtype),  # scratch_5_16_32_5
         np.empty((N, 16, 12, 12), dtype),  # dm
         np.empty((N, 16, 12, 12), bool),  # m_taken
@@ -386,7 +405,7 @@ def evaluate(params, x, y, state=None):
         a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2])   # (3)  (N, 16, 12, 12)
     m_patches = np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(400,
         64*N)
-    z2 = ((K2.reshape(32, 400) @ m_patches).reshape(32, N, 8, 8) + b2[:, None, None, None]).transpose(1, 0, 2, 3)  # (4)  (N, 32, 8, 8)
+    z2 = ((K2.reshape(32, 400) @ m_patches).reshape(32, N, 8, 8) + b2[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (4)  (N, 32, 8, 8)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 32, 8, 8)
     m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]), a2[:,
         :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2])             # (6)  (N, 32, 4, 4)

@@ -122,14 +122,14 @@ class _Emitter:
         """Names in the code, shapes and dtypes of the parameters."""
         return tuple((self.names[t.name], tuple(int(e) for e in t.shape), "float") for t in self.program.parameters)
 
-    def planned(self) -> tuple[list[str], list[Buffer], list[Kernel]]:
-        """The lines of one training step before the update, and the buffers and kernels that they need."""
+    def planned(self) -> tuple[list[str], list[Buffer], list[Kernel], tuple[str, ...]]:
+        """The lines of one training step before the update, and the buffers, kernels and functions that they need."""
         printer: PlannedPrinter = self.target.planned(self.printer, same=self.state.following)
         statements = self.code.statements(self.network.loss, *self.gradients.values(), *self.state.following)
         check_order(statements, self.state.following)
         drawn, masks = self.state.redrawn()
         lines = [*drawn, *printer.lines(statements)]
-        return lines, [*masks, *printer.buffers.values()], list(printer.kernels)
+        return lines, [*masks, *printer.buffers.values()], list(printer.kernels), printer.helpers
 
     def accuracy(self) -> list[str] | None:
         """Lines that leave `accuracy`, or None where the target is no class."""
@@ -168,13 +168,14 @@ class _Emitter:
         update, first = update_lines(self.network, self.target, largest), starts(self.network)
         erf = any("erf(" in line for line in self.code.readable(self.network.loss, *self.gradients.values()))
         modules, lines, helpers = self.target.erf if erf else ((), (), ())
+        _, _, kernels, called = self.planned()
         return {
             "name": self.network.name, "title": self.network.title or self.network.name, "version": __version__,
-            "equations": self._equations(), "notes": self._notes(), "helpers": (*helpers, *update.helpers), "target": self.target,
+            "equations": self._equations(), "notes": self._notes(), "helpers": (*helpers, *called, *update.helpers), "target": self.target,
             **self._running(),
-            "imports": sorted({*MODULES, *modules, *({"math"} & names_in([*functions, *update.lines]))}),
+            "imports": sorted({*MODULES, *modules, *({"math", "functools"} & names_in([*functions, *called, *update.lines]))}),
             "libraries": [*self.target.imports, *lines],
-            "kernels": self.target.kernels([*self.planned()[2], *update.kernels]),
+            "kernels": self.target.kernels([*kernels, *update.kernels]),
             "generator": ["rng = np.random.default_rng(seed)"] if any(s.kind not in ("zeros", "ones") for s in first.values()) else [],
             "parameters": [f'("{code}", {shape}, "{dtype}"),' for code, shape, dtype in self.parameters()],
             "starts": [f'"{self.names[t.name]}": {start_text(first[t.name], self.printer.shape(t.shape))},'
@@ -205,7 +206,7 @@ class _Emitter:
     def _functions(self) -> dict[str, Any]:
         """The bodies of the functions, and what they return."""
         loss, output = self.network.loss, self.output
-        lines, buffers, _ = self.planned()
+        lines, buffers, *_ = self.planned()
         lines = [part for line in lines for part in broken_line(line, WIDTH)]
         names = wrapped([b.name for b in buffers], 'state["workspaces"][N]')
         workspace = ['if N not in state["workspaces"]:', '    state["workspaces"][N] = _workspace(N, dtype)', *names]

@@ -15,7 +15,7 @@ from symbp.language.tensor import Tensor
 TAKEN = frozenset({
     "np", "cp", "x", "y", "params", "state", "dtype", "loss", "grads", "N", "PARAMETERS", "STATES", "erf", "main", "load", "save",
     "forward", "train_step", "evaluate", "update", "init_params", "init_state", "loss_and_grads", "read_data", "rng", "step", "name",
-    "accuracy", "FUNCTIONS", "RUNNING"})
+    "accuracy", "FUNCTIONS", "RUNNING", "functools", "_taps"})
 """What a module uses for other things."""
 
 

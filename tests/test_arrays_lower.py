@@ -1,6 +1,7 @@
 """The array statements of every program, run by NumPy, against the oracle."""
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -39,7 +40,8 @@ def run_planned(program: Program, draws: Sequence[Mapping[str, np.ndarray]], siz
     """All arrays after the planned lines were run for each draw on the same buffers, which hold anything at first."""
     plan = PlannedPrinter(NumpyPrinter())
     lines = compile("\n".join(plan.lines(lower(program))), "planned", "exec")
-    names: dict[str, Any] = {**sizes, "np": np, "math": math, "dtype": np.float64, "erf": erf}
+    names: dict[str, Any] = {**sizes, "np": np, "math": math, "functools": functools, "dtype": np.float64, "erf": erf}
+    exec("\n".join(plan.helpers), names)  # noqa: S102 - the source that is under test
     buffers = plan.buffers.values()
     for buffer, text in zip(buffers, allocations(buffers, NumpyPrinter())):
         names[buffer.name] = eval(text, names)  # noqa: S307 - the source that is under test

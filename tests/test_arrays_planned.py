@@ -38,9 +38,9 @@ def turned() -> Node:
 
 
 def test_patches_are_copied_once_for_the_value_and_the_gradient_of_the_kernel() -> None:
-    for planned in (False, True):
+    for planned, copy in ((False, "X_patches = np.lib.stride_tricks.sliding_window_view("), (True, "np.copyto(X_patches.reshape(")):
         lines = lines_of(image(), planned)
-        assert sum("sliding_window_view" in line and "X_patches" in line for line in lines) == 1
+        assert sum(line.strip().startswith(copy) for line in lines) == 1
         assert sum("X_patches" in line for line in lines) > 2
 
 
@@ -67,7 +67,7 @@ def test_products_are_written_where_they_belong() -> None:
 
 
 def test_slice_adds_run_over_taps_alone() -> None:
-    many = conv(3, 1, 6, (8, 7), (3, 2), (1, 1), ((1, 1), (1, 0)), (1, 1), groups=1)
+    many = conv(3, 1, 6, (8, 7), (2, 3), (1, 1), ((1, 1), (1, 0)), (1, 1), groups=1)
     statements = lower(adjoint(many.program, "y", ("X",)).program)
     loops = [s for s in statements if isinstance(s, For)]
     assert [(loop.index.name, loop.body[0].index.name) for loop in loops] == [("u", "v")]
@@ -175,8 +175,9 @@ def test_an_operation_writes_into_the_result_with_its_axes_in_another_order() ->
     assert lines[0].endswith("b[:, None, None, None], out=y.transpose(1, 0, 2, 3))")
 
 
-def test_what_is_added_to_a_part_of_groups_is_not_copied_before() -> None:
+def test_what_goes_into_a_part_of_groups_is_not_copied_before() -> None:
     lines = lines_of(conv(2, 4, 6, (8, 8), (3, 3), (2, 2), ((1, 1),) * 2, (1, 1), groups=2), planned=True)
-    added = [line for line in lines if "X_bar.reshape" in line]
-    assert len(added) == 6
-    assert "X_bar.reshape(2, 2, 2, 8, 8)[:, :, :, 1:8:2, 1:6:2] += X_bar_rows[:, 0, :, :, :, 1:4].transpose(2, 0, 1, 3, 4)" in added
+    stored = [line for line in lines if "X_bar.reshape" in line]
+    assert len(stored) == 4
+    assert "np.copyto(X_bar.reshape(2, 2, 2, 8, 8)[:, :, :, 1:8:2, 1:8:2], X_bar_rows[:, 2].transpose(2, 0, 1, 3, 4))" in stored
+    assert "X_bar_rows[:, 2, :, :, :3] += X_bar_rows[:, 0, :, :, 1:4]" in lines

@@ -31,7 +31,7 @@ def convolutions(axes: int) -> st.SearchStrategy[str]:
     dilated = st.builds(table, st.just(f"conv{axes}d"), filters=st.just(2), kernel=st.integers(2, 3), padding=st.integers(1, 2),
                         dilation=st.just(2))
     pool = st.builds(table, st.sampled_from(["max_pool", "average_pool"]), kernel=st.integers(2, 3), stride=st.none() | st.integers(1, 2))
-    return conv | conv | dilated | pool
+    return conv | conv | dilated | pool | st.just(table("batch_norm"))
 
 
 def of_sequences() -> st.SearchStrategy[str]:
@@ -109,3 +109,13 @@ def test_groups_that_a_reshape_leaves_where_they_lie_are_added_up_in_order() -> 
 def test_a_factor_with_gaps_is_multiplied_as_its_copy_is() -> None:
     check([1, 8], [table("conv1d", filters=2, kernel=1, padding=1), table("conv1d", filters=4, kernel=3, stride=2, groups=2)],
           "softmax_cross_entropy", 0)
+
+
+def test_means_over_what_a_pool_leaves_of_a_convolution_are_added_up_in_order() -> None:
+    for seed in range(4):
+        check([1, 8, 7], [table("conv2d", filters=8, kernel=5, stride=2, padding="same"), table("max_pool", kernel=2, stride=1),
+                          table("batch_norm")], "softmax_cross_entropy", seed)
+
+
+def test_windows_that_leave_rests_of_both_axes() -> None:
+    check([2, 5, 7], [table("conv2d", filters=3, kernel=2, stride=[2, 3]), table("conv2d", filters=2, kernel=1)], "softmax_cross_entropy", 0)

@@ -65,24 +65,33 @@ def test_windows_that_miss_the_image_add_nothing(stride: tuple[int, int], pads: 
     compare(conv(2, 2, 2, tuple(1 if s == 4 else 4 for s in stride), (2, 2) if stride == (4, 4) else (3, 2), stride, pads, (1, 1), 1))
 
 
-def test_one_product_adds_up_the_taps_of_the_first_axis() -> None:
+def test_one_product_adds_up_the_taps_of_the_last_axis() -> None:
     found = without_overlap(adjoint_of(same()))
     assert into(found, "X_bar_rows") == [
-        "X_bar_rows[v, c, n, i_2, j] += sum(u_2, f where c >= 0 and 2 - c >= 0 and i_2 + u_2 - 1 >= 0 and -i_2 - u_2 + 6 >= 0, "
-        "K[f, c, 2 - u_2, v]*y_bar[n, f, i_2 + u_2 - 1, j])"]
+        "X_bar_rows[u, c, n, i, j_2] += sum(v_2, f where c >= 0 and 2 - c >= 0 and j_2 + v_2 - 1 >= 0 and -j_2 - v_2 + 5 >= 0, "
+        "K[f, c, u, 2 - v_2]*y_bar[n, f, i, j_2 + v_2 - 1])"]
     assert into(found, "X_bar") == [
-        "X_bar[n, c, i_2, j_3] += X_bar_rows[1, c, n, i_2, j_3]",
-        "X_bar[n, c, i_2, j_2 - 1] += X_bar_rows[0, c, n, i_2, j_2]",
-        "X_bar[n, c, i_2, j_4 + 1] += X_bar_rows[2, c, n, i_2, j_4]"]
+        "X_bar[n, c, i_3, j_2] += X_bar_rows[1, c, n, i_3, j_2]",
+        "X_bar[n, c, i_2 - 1, j_2] += X_bar_rows[0, c, n, i_2, j_2]",
+        "X_bar[n, c, i_4 + 1, j_2] += X_bar_rows[2, c, n, i_4, j_2]"]
 
 
 def test_each_remainder_of_a_stride_has_its_own_taps() -> None:
     found = without_overlap(adjoint_of(halved()))
-    assert [(eq.body.args[0].indices[2], [i.name for i in eq.over]) for name in ("X_bar_rows", "X_bar_rows_2")
-            for eq in found.equations if eq.target.name == name] == [(2 - 2 * Index("u_2", 2), ["u_2", "f"]), (1, ["f"])]
+    products = [eq for eq in found.equations if eq.target.name.startswith("X_bar_rows") and eq.over]
+    assert [(eq.body.args[0].indices[3], [i.name for i in eq.over]) for eq in products] == [
+        (2 - 2 * Index("v_2", 2), ["v_2", "f"]), (1, ["f"])]
     assert [str(eq.target) for eq in found.equations if eq.target.name == "X_bar"] == [
-        f"X_bar[n, c, {row}, {column}]" for row, k in (("2*i_2 + 1", 2), ("2*i_3", 5))
-        for column in (f"2*j_{k + 1}", f"2*j_{k + 2} + 1", f"2*j_{k} - 1")]
+        "X_bar[n, c, 2*i_3 + 1, 2*j_2 + 1]", "X_bar[n, c, 2*i_4, 2*j_2 + 1]",
+        "X_bar[n, c, 2*i_6 + 1, 2*j_3]", "X_bar[n, c, 2*i_7, 2*j_3]"]
+
+
+def test_taps_that_reach_the_same_rows_with_gaps_are_added_up_before() -> None:
+    found = without_overlap(adjoint_of(halved()))
+    assert into(found, "X_bar_rows")[1:] == ["X_bar_rows[2, c, n, i_2 - 1, j_2] += X_bar_rows[0, c, n, i_2, j_2]"]
+    valid = without_overlap(adjoint_of(conv(2, 3, 4, (9, 9), (3, 3), (2, 2), ((0, 0),) * 2, (1, 1), groups=1)))
+    assert into(valid, "X_bar_rows")[1:] == ["X_bar_rows[0, c, n, i_3 + 1, j_2] += X_bar_rows[2, c, n, i_3, j_2]"]
+    assert "X_bar[n, c, 2*i_4 + 2, 2*j_2] += X_bar_rows[2, c, n, i_4, j_2]" in into(valid, "X_bar")
 
 
 def test_nothing_is_filled_with_zeros_where_the_first_contributions_meet_every_element() -> None:
@@ -105,16 +114,16 @@ def test_a_convolution_over_one_axis_is_one_product() -> None:
 def test_the_lines_are_those_of_a_convolution_with_the_kernel_the_other_way_round() -> None:
     lines = list(NumpyPrinter().lines(lower(adjoint_of(same()))))
     assert lines[-4:] == [
-        "X_bar_rows = (K[:, :, ::-1].transpose(3, 1, 0, 2).reshape(9, 12) @ y_bar_patches).reshape(3, 3, 2, 6, 5)",
+        "X_bar_rows = (K[:, :, :, ::-1].transpose(2, 1, 0, 3).reshape(9, 12) @ y_bar_patches).reshape(3, 3, 2, 6, 5)",
         "X_bar = X_bar_rows[1].transpose(1, 0, 2, 3).copy()",
-        "X_bar[:, :, :, :4] += X_bar_rows[0, :, :, :, 1:5].transpose(1, 0, 2, 3)",
-        "X_bar[:, :, :, 1:5] += X_bar_rows[2, :, :, :, :4].transpose(1, 0, 2, 3)"]
+        "X_bar[:, :, :5] += X_bar_rows[0, :, :, 1:6].transpose(1, 0, 2, 3)",
+        "X_bar[:, :, 1:6] += X_bar_rows[2, :, :, :5].transpose(1, 0, 2, 3)"]
 
 
 @pytest.mark.parametrize("case", [
     avg_pool(2, 2, (5, 5), (3, 3), (1, 1), (0, 0)),
     conv(2, 1, 9, (6, 6), (3, 3), (1, 1), ((1, 1),) * 2, (1, 1), groups=1),
-    conv(2, 3, 4, (14, 14), (3, 11), (1, 1), ((1, 5), (1, 5)), (1, 1), groups=1),
+    conv(2, 3, 4, (14, 14), (11, 3), (1, 1), ((1, 5), (1, 5)), (1, 1), groups=1),
     conv(2, 3, 4, (10, 10), (3, 3), (1, 1), ((0, 0),) * 2, (3, 3), groups=1),
     conv(2, 3, 4, (6, 6), (2, 2), (2, 2), ((0, 0),) * 2, (1, 1), groups=1),
     conv(2, 3, 4, (12, 12), (3, 3), (2, 2), ((1, 1),) * 2, (3, 3), groups=1),

@@ -12,12 +12,12 @@ A slice runs backwards only to where it is known to end: from 0 down, a number t
 """
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
 
-from symbp.arrays.nodes import WHOLE, At, Key, Node, Slice, Windows, joint, reshape, subscript
+from symbp.arrays.nodes import WHOLE, At, Key, Node, Slice, Windows, joint, relabelled, reshape, subscript
 from symbp.language.affine import coefficients
 from symbp.language.index import Index
 from symbp.language.tensor import Access
@@ -99,28 +99,42 @@ def key(position: Position, extent: sp.Expr) -> Key:
 
 
 def view(source: Node, where: tuple[Position, ...], shape: tuple[sp.Expr, ...]) -> Node:
-    """The view of a whole array with one axis for each index; `shape` are the extents of the array, margins included."""
+    """The view of a whole array with one axis for each index; `shape` are the extents of the array, margins included.
+
+    Axes that several indices share are divided before slices are taken, where these leave them whole: a whole array need not be copied
+    for that.
+    """
     keys = tuple(WHOLE if p.kind == "window" else key(p, e) for p, e in zip(where, shape))
-    axes, extents, kinds = [], [], []
-    for p, e in zip(where, shape):
-        if p.kind != "fixed":
-            axes.append(Index(f"window {len(axes)}", e) if p.kind == "window" else joint(p.indices))
-            extents.append(p.indices[0].extent if p.kind == "slice" else p.count if p.kind == "split" else e)
-            kinds.append(p)
-    node = subscript(source, keys, tuple(axes))
-    node = _split(node, kinds, extents)
-    return _windows(node, [(a, p) for a, p in zip(axes, kinds) if p.kind == "window"])
+    labels = tuple(None if p.kind == "fixed" else Index(f"window {k}", e) if p.kind == "window" else joint(p.indices)
+                   for k, (p, e) in enumerate(zip(where, shape)))
+    free = [(p, a, e) for p, a, e in zip(where, labels, shape) if a is not None]
+    split = [k for p, k in zip(where, keys) if p.kind == "split"]
+    if split and all(k == WHOLE for k in split):
+        whole = tuple(a if a is not None and k == WHOLE else Index(f"axis {n}", e) for n, (a, k, e) in enumerate(zip(labels, keys, shape)))
+        divided = _split(relabelled(source, whole), where, shape)
+        axes = tuple(i for p, a, _ in free for i in (p.indices if p.kind == "split" else (a,)))
+        node = subscript(divided, tuple(_each(where, keys)), axes)
+    else:
+        lengths = [p.indices[0].extent if p.kind == "slice" else p.count if p.kind == "split" else e for p, _, e in free]
+        node = _split(subscript(source, keys, tuple(a for _, a, _ in free)), [p for p, *_ in free], lengths)
+    return _windows(node, [(a, p) for p, a, _ in free if p.kind == "window"])
 
 
-def _split(node: Node, kinds: list[Position], extents: list[sp.Expr]) -> Node:
-    """The axes of splits, divided among their indices by a reshape."""
-    if not any(p.kind == "split" for p in kinds):
+def _split(node: Node, positions: Sequence[Position], extents: Sequence[sp.Expr]) -> Node:
+    """The axes of splits, divided among their indices by a reshape; for each axis of the node its position and its extent."""
+    if not any(p.kind == "split" for p in positions):
         return node
     axes, shape = [], []
-    for p, axis, extent in zip(kinds, node.axes, extents):
+    for p, axis, extent in zip(positions, node.axes, extents):
         axes += p.indices if p.kind == "split" else [axis]
         shape += [i.extent for i in p.indices] if p.kind == "split" else [extent]
     return reshape(node, tuple(axes), tuple(shape))
+
+
+def _each(where: Sequence[Position], keys: Sequence[Key]) -> Iterator[Key]:
+    """The subscripts of an array whose splits are divided: one for each of their indices."""
+    for p, k in zip(where, keys):
+        yield from [k] * (len(p.indices) if p.kind == "split" else 1)
 
 
 def _windows(node: Node, kinds: list[tuple[Index, Position]]) -> Node:

@@ -46,6 +46,7 @@ from symbp.arrays.product import Sums, in_memory, settled
 from symbp.arrays.settle import settle
 from symbp.arrays.share import share
 from symbp.arrays.store import Target, full, scattered, whole, written
+from symbp.arrays.within import within
 from symbp.errors import LanguageError
 from symbp.language.equation import Equation, Loop
 from symbp.language.equation import Statement as Written
@@ -73,7 +74,8 @@ def lower(program: Program, fresh: Collection[str] = ()) -> tuple[Statement, ...
                             f"give the depth and the widths as numbers")
     program = without_overlap(hoist(program))
     names = NameSupply(t.name for t in program.tensors)
-    return settle(share(_Lowering(program, names, frozenset(fresh)).statements(program.statements, frozenset()), names))
+    statements = share(_Lowering(program, names, frozenset(fresh)).statements(program.statements, frozenset()), names)
+    return settle(within(statements, {t.name for t in program.tensors}))
 
 
 @dataclass

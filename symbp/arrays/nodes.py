@@ -77,7 +77,14 @@ class New:
     """A subscript that makes an axis of extent 1."""
 
 
-Key = Slice | At | New
+@dataclass(frozen=True)
+class Part:
+    """A subscript by a slice that has a name."""
+
+    name: str
+
+
+Key = Slice | At | New | Part
 
 
 @dataclass(frozen=True)

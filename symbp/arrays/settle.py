@@ -65,6 +65,8 @@ def _loose_names(made: dict[str, Node]) -> Loose:
 
 def is_loose(node: Node, names: Loose = frozenset()) -> bool:
     """Whether a node's array may lie in another order than that of its axes; `names` are the named arrays that do."""
+    if isinstance(node, Name) and None in node.axes:  # the array behind a view: its extents are not known here
+        return node.name in names
     if sum(extent(a) != 1 for a in node.axes) < 2:
         return False
     if isinstance(node, Name):

@@ -53,11 +53,11 @@ def _shared(statements: list[Statement], names: NameSupply) -> Iterator[Statemen
     found: dict[tuple, _Copy] = {}
     keys: list[Callable[[Node], tuple]] = []
     for place, statement in enumerate(statements):
-        key = _key_of(dict(versions))
+        key = key_of(dict(versions))
         keys.append(key)
         for node in () if isinstance(statement, For) else (n for v in values(statement) for n in _copies(v)):
             found.setdefault(key(node), _Copy(node, place)).count += 1
-        for name in _written(statement):
+        for name in written(statement):
             versions[name] = versions.get(name, 0) + 1
     for copy in reversed(found.values()):
         for inner in _copies(copy.node):
@@ -105,7 +105,7 @@ def _may_share(node: Node) -> bool:
     return is_copied(node) or isinstance(node, Apply) and node.op in LONG and bool(node.axes)
 
 
-def _key_of(versions: dict[str, int]) -> Callable[[Node], tuple]:
+def key_of(versions: dict[str, int]) -> Callable[[Node], tuple]:
     """What two copies of equal content have in common: everything but the names of axes, and the states of their arrays."""
     def key(item: Any) -> tuple:
         if isinstance(item, Name):
@@ -117,8 +117,9 @@ def _key_of(versions: dict[str, int]) -> Callable[[Node], tuple]:
     return key
 
 
-def _written(statement: Statement) -> set[str]:
-    return {n for s in statement.body for n in _written(s)} if isinstance(statement, For) else {statement.name}
+def written(statement: Statement) -> set[str]:
+    """The arrays that a statement changes."""
+    return {n for s in statement.body for n in written(s)} if isinstance(statement, For) else {statement.name}
 
 
 def _fresh(node: Node, names: NameSupply) -> str:

@@ -1,6 +1,7 @@
 """Rung 4: the lines that generated code consists of, readable and planned, run by NumPy and compared with the oracle."""
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -65,10 +66,10 @@ def run_lines(program: Program, point: Point, planned: bool) -> dict[str, np.nda
         plan = PlannedPrinter(printer)
         lines = plan.lines(lower(program))
         buffers = plan.buffers.values()
-        lines = [*(f"{b.name} = {text}" for b, text in zip(buffers, allocations(buffers, printer))), *lines]
+        lines = [*plan.helpers, *(f"{b.name} = {text}" for b, text in zip(buffers, allocations(buffers, printer))), *lines]
     else:
         lines = list(printer.lines(lower(program)))
-    space: dict[str, Any] = {"np": np, "math": math, "dtype": np.float64, "erf": erf, **point.sample.sizes}
+    space: dict[str, Any] = {"np": np, "math": math, "functools": functools, "dtype": np.float64, "erf": erf, **point.sample.sizes}
     space |= {names[t.name]: np.array(given[t.name], dtype=np.int64 if t.dtype == "int" else np.float64) for t in program.inputs}
     with np.errstate(all="ignore"):
         exec("\n".join(lines), space)  # noqa: S102 - our own lines

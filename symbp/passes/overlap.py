@@ -1,13 +1,14 @@
-"""Sums of products into overlapping windows: gathered along the first axis that slides, added tap by tap along the others.
+"""Sums of products into overlapping windows: gathered along the last axis that slides, added tap by tap along the others.
 
 Stage: L1 Program → L1 Program with the same values, in another order of summation.
 
     X̄[s·i+u, s·j+v] += Σ_f K[f,u,v]·ȳ[f,i,j]
-        ⇒   R[v,a,j]         += Σ_{t,f} K[f, r+s·(T−1−t), v]·ȳ[f, a+t−(T−1), j]     where ȳ has such a row
-            X̄[s·a+r, s·j+v]  += R[v,a,j]                                            for each v
+        ⇒   R[u,i,b]         += Σ_{t,f} K[f, u, r+s·(T−1−t)]·ȳ[f, i, b+t−(T−1)]     where ȳ has such a column
+            X̄[s·i+u, s·b+r]  += R[u,i,b]                                            for each u
 
-for each remainder r of the stride s; T is the number of the taps u = r + s·t.  The product adds up a window's taps along the first axis
-by itself, with the kernel the other way round, so that fewer and smaller arrays are left to add into slices.
+for each remainder r of the stride s; T is the number of the taps v = r + s·t.  The product adds up a window's taps along the last axis
+by itself, with the kernel the other way round, so that fewer and smaller arrays are left to add into slices, which are whole rows of R.
+With a stride above 1, what several taps u add to the same rows of X̄ is added up in R before: a slice with gaps is slow to write.
 """
 from __future__ import annotations
 
@@ -49,6 +50,14 @@ class _Window:
     guards: frozenset[sp.Expr]
     clipped: bool
 
+    def at(self, tap: int) -> int:
+        """Where a tap of the window 0 lies."""
+        return self.first + self.dilation * tap
+
+    def reached(self, tap: int) -> range:
+        """The windows that lie on the axis with a tap."""
+        return self.inside(self.at(tap), int(self.along.extent))
+
     def inside(self, first: int, extent: int) -> range:
         """The values i of an index below `extent` for which s·i + first lies on the axis."""
         if not self.clipped:
@@ -83,7 +92,10 @@ def _gathered(program: Program, equation: Equation, names: NameSupply) -> Made |
     if not windows or any(i.start != 0 for i in equation.indices) or not all(
             i.extent.is_Integer for w in windows for i in (w.along, w.tap)):
         return None
-    first, *others = windows
+    *others, first = windows
+    guarded = {c for w in windows for c in w.guards}
+    if others and any(c not in guarded and _may_fail(c) for c in equation.domain):
+        return None
     source = _source(program, equation, first)
     if source is None or not _is_cheaper(equation, source, first, others):
         return None
@@ -96,6 +108,13 @@ def _gathered(program: Program, equation: Equation, names: NameSupply) -> Made |
             tensors += more[0]
             equations += more[1]
     return (tensors, equations) if equations else None
+
+
+def _may_fail(condition: sp.Expr) -> bool:
+    """Whether an affine condition may be negative somewhere."""
+    split = coefficients(condition)
+    return split is None or not (split[1] + sum(factor * (i.start if factor > 0 else i.start + i.extent - 1)
+                                                for i, factor in split[0].items())).is_nonnegative
 
 
 def _windows(program: Program, equation: Equation) -> list[_Window]:
@@ -177,20 +196,55 @@ def _added(program: Program, equation: Equation, others: list[_Window], names: N
     tensor = Tensor(names.fresh(f"{target.name}_rows"), tuple(i.extent for i in axes), dtype=target.dtype)
     guards = {c for w in others for c in w.guards}
     whole = replace(equation, target=Access(tensor.name, *axes), domain=tuple(c for c in equation.domain if c not in guards))
-    parts = []
-    for values in product(*(range(int(w.tap.extent)) for w in others)):
-        moved: dict[sp.Basic, sp.Basic] = {}
-        for window, value in zip(others, values, strict=True):
-            inside = window.inside(window.first + window.dilation * value, int(window.along.extent))
-            moved |= {window.tap: sp.Integer(value),
-                      window.along: Index(names.fresh(window.along.name), len(inside), inside.start, part=True) if inside else None}
-        if None not in moved.values():
-            at = (sp.expand(p.xreplace(moved)) for p in equation.target.indices)
-            parts.append(Equation(Access(target.name, *at), Access(tensor.name, *(i.xreplace(moved) for i in axes))))
+    before, parts = list[Equation](), list[Equation]()
+    for alike in _alike(others):
+        if len(alike) > 1 and len(others) == 1 and others[0].stride > 1:
+            inner, made = _together(equation, tensor, axes, others[0], [taps[0] for taps in alike], names)
+            before += inner
+        else:
+            made = [_part(equation, tensor, axes, others, taps, [w.reached(k) for w, k in zip(others, taps, strict=True)], names)
+                    for taps in alike]
+        parts += made
     if not parts:
         return [], []
     first, *rest = sorted(parts, key=lambda p: -sum(_size(i) for i in p.indices))
-    return [tensor], [replace(whole, label=""), replace(first, label=equation.label), *rest]
+    return [tensor], [replace(whole, label=""), *before, replace(first, label=equation.label), *rest]
+
+
+def _alike(others: list[_Window]) -> list[list[tuple[int, ...]]]:
+    """The taps that reach the target, those together whose positions leave the same remainders of the strides."""
+    found: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+    for taps in product(*(range(int(w.tap.extent)) for w in others)):
+        if all(w.reached(k) for w, k in zip(others, taps, strict=True)):
+            found.setdefault(tuple(w.at(k) % w.stride for w, k in zip(others, taps, strict=True)), []).append(taps)
+    return list(found.values())
+
+
+def _part(equation: Equation, rows: Tensor, axes: tuple[Index, ...], others: list[_Window], taps: tuple[int, ...],
+          reached: list[range], names: NameSupply) -> Equation:
+    """What these windows add to the target with these taps."""
+    moved: dict[sp.Basic, sp.Basic] = {}
+    for window, tap, r in zip(others, taps, reached, strict=True):
+        moved |= {window.tap: sp.Integer(tap), window.along: Index(names.fresh(window.along.name), len(r), r.start, part=True)}
+    return Equation(Access(equation.target.name, *(sp.expand(p.xreplace(moved)) for p in equation.target.indices)),
+                    Access(rows.name, *(a.xreplace(moved) for a in axes)))
+
+
+def _together(equation: Equation, rows: Tensor, axes: tuple[Index, ...], window: _Window, taps: list[int], names: NameSupply
+              ) -> tuple[list[Equation], list[Equation]]:
+    """What taps of one remainder add to the one that reaches most, and what then is added to the target, which is a slice with gaps."""
+    most = max(taps, key=lambda k: len(window.reached(k)))
+    all_of_it, inner, parts = window.reached(most), [], []
+    for tap in taps:
+        reached, shift = window.reached(tap), window.at(tap) // window.stride - window.at(most) // window.stride
+        both = range(max(reached.start, all_of_it.start - shift), min(reached.stop, all_of_it.stop - shift))
+        if tap != most and both:
+            row = Index(names.fresh(window.along.name), len(both), both.start, part=True)
+            into, read = ({window.tap: sp.Integer(k), window.along: at} for k, at in ((most, row + shift), (tap, row)))
+            inner.append(Equation(*(Access(rows.name, *(a.xreplace(m) for a in axes)) for m in (into, read))))
+        left = [reached] if tap == most or not both else [range(reached.start, both.start), range(both.stop, reached.stop)]
+        parts += [_part(equation, rows, axes, [window], (tap,), [r], names) for r in left if r]
+    return inner, parts
 
 
 def _axes(equation: Equation, taps: list[Index]) -> tuple[Index, ...]:

@@ -40,6 +40,7 @@ class FusedPrinter(PlannedPrinter):
     """
 
     reduce: Mapping[str, str] = {}
+    tap_by_tap = False
 
     def __init__(self, printer: NumpyPrinter, same: Mapping[str, str] | None = None, host: Iterable[str] = (),
                  kernel: str = "_{}_kernel") -> None:

@@ -27,6 +27,7 @@ from symbp.arrays.nodes import (
     Node,
     Number,
     Pad,
+    Part,
     Permute,
     Reshape,
     Scatter,
@@ -225,6 +226,8 @@ class NumpyPrinter:
             return self.number(key.position)
         if isinstance(key, New):
             return "None"
+        if isinstance(key, Part):
+            return key.name
         if key.whole:
             return ":"
         start = "" if key.start is None or key.start == 0 and key.step > 0 else self.number(key.start)

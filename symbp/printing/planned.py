@@ -42,8 +42,11 @@ from symbp.arrays.nodes import (
     reshape,
     subscript,
 )
+from symbp.arrays.patches import Patches, patches
+from symbp.arrays.share import written
 from symbp.printing.kernel import Kernel
 from symbp.printing.numpy import NumpyPrinter
+from symbp.printing.taps import HELPER, tap_lines
 
 REDUCE = {"sum": "add.reduce", "max": "maximum.reduce"}
 """What `np.sum` and `np.max` call, without their overhead."""
@@ -68,23 +71,29 @@ class Buffer:
 
 
 class PlannedPrinter:
-    """Prints statements with buffers; `printer` spells names and expressions.
+    """Prints statements with buffers; `printer` spells names and expressions.  `helpers` are lines of what the others call.
 
     same: names that share the array of another, such as the next value of a parameter.
     """
 
     reduce: Mapping[str, str] = REDUCE
     kernels: Sequence[Kernel] = ()
+    tap_by_tap = True
+    """Whether a copy for each tap of patches is faster than one of all."""
 
     def __init__(self, printer: NumpyPrinter, same: Mapping[str, str] | None = None) -> None:
         self.printer, self.same = printer, dict(same or {})
         self.buffers: dict[str, Buffer] = {}
         self.named: set[str] = set()
         self._free: dict[Buffer, list[str]] = {}
+        self.helpers: tuple[str, ...] = ()
+        self._changed: set[str] = set()
         self._out: list[str] = []
 
     def lines(self, statements: Iterable[Statement]) -> list[str]:
         """The lines of statements."""
+        statements = list(statements)
+        self._changed |= {name for s in statements if not isinstance(s, Assign) for name in written(s)}
         found: list[str] = []
         for statement in statements:
             self._out = []
@@ -176,11 +185,28 @@ class PlannedPrinter:
             self._call(f"{self.printer.module}.{self.reduce.get(node.op, node.op)}", node, out)
         elif isinstance(node, Apply) and node.op == "where":
             self._where(node, out)
+        elif self.tap_by_tap and (found := patches(node)) is not None and self._keeps_margins(out):
+            self._taps(out, found, node)
         else:
             source = self._plain(node.args[0] if isinstance(node, Apply) else node, out)
             if source != out:
                 self._out.append(f"{self.printer.module}.copyto({self.printer(out)}, {self.printer(source)})")
             self._release(source, out)
+
+    def _keeps_margins(self, out: Node) -> bool:
+        """Whether an array is all of a buffer that nothing changes but its one assignment."""
+        whole = out.source if isinstance(out, Reshape) else out
+        return isinstance(whole, Name) and whole.name in self.named - self._changed
+
+    def _taps(self, out: Node, found: Patches, node: Node) -> None:
+        """Patches, tap by tap."""
+        self.helpers = HELPER
+        image = self._plain(found.image)
+        name = next(n.name for n in nodes(out) if isinstance(n, Name))
+        if found.padded:
+            self.buffers[name] = replace(self.buffers[name], fill="zero")
+        self._out += tap_lines(out, image, found, node, self.printer, {*self.printer.names.values(), *map(self.printer.name, self.buffers)})
+        self._release(image, out)
 
     def _function(self, op: str) -> str:
         return "erf" if op == "erf" else f"{self.printer.module}.{op}"
