@@ -11,7 +11,7 @@
     hits.py         where the cotangent of a maximum goes: the first tap that has it
     store.py        how a value is written: whole, slices, strided slice-adds, scatter
     share.py        what is needed twice is made once: copies, patches, functions that take long
-    patches.py      what patches of an image consist of: which windows meet it with a tap, and where
+    patches.py      what patches of an image consist of: what their axes run along
     within.py       a matrix that patches hold is taken from them
     settle.py       what is added up lies in the order of its axes
     cost.py         how many operations statements take

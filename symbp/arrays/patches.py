@@ -1,6 +1,6 @@
-"""What patches of an image consist of: for each tap of a window, the windows that meet the image with it, and where they do.
+"""What patches of an image consist of: what each axis of a view of sliding windows runs along.
 
-Stage: a view of sliding windows → what each of its axes runs along.  Windows that reach over the image's margins have zeros there.
+Stage: array expression → the image behind it and its axes.  Windows that reach over the image have zeros there.
 """
 from __future__ import annotations
 
@@ -47,54 +47,35 @@ class Patches:
         windows = {a.axis: k for k, a in enumerate(self.axes) if not a.taps}
         return [(k, windows[a.axis]) for k, a in enumerate(self.axes) if a.taps]
 
-    def shifted(self) -> list[int]:
-        """The numbers of the other axes that do not run along all of the image's."""
+    def cut(self) -> list[int]:
+        """The numbers of the other axes that may leave out elements of the image."""
         windows = {k for pair in self.tapped() for k in pair}
-        return [k for k, a in enumerate(self.axes) if k not in windows and (a.part or self.extents[a.axis] is not None)]
+        return [k for k, a in enumerate(self.axes) if k not in windows and a.part]
 
 
 def patches(node: Node) -> Patches | None:
-    """The windows that a node shows; None where it shows none, or their numbers are no integers."""
-    found = _shown(node) if any(isinstance(n, Windows) for n in nodes(node)) else None
-    if found is None or not found.tapped():
-        return None
-    known = [k for pair in found.tapped() for k in pair] + found.shifted()
-    extents = [extent(node.axes[k]) for k in known] + [e for e in found.extents if e is not None]
-    return found if all(e.is_Integer for e in extents) else None
-
-
-def meeting(found: Patches, node: Node, windows: int, tap: int = 0) -> tuple[slice, slice]:
-    """The windows along an axis that meet the image with a tap, which lies so far from their beginning, and where they do.
-
-    The helper of generated code, `templates/taps.txt`, does the same.
+    """The windows that a node shows; None where it shows none, their numbers are no integers, or other axes have margins.
 
     >>> from symbp.arrays.nodes import Name
     >>> from symbp.language.index import Index
     >>> i, u = Index("i", 6), Index("u", 3)
     >>> padded = Pad((i,), "float", Name((i,), "float", "x"), ((1, 1),), (sp.Integer(8),), "zero")
-    >>> shown = Windows((i, u), "float", padded, 0, sp.Integer(3))
-    >>> meeting(patches(shown), shown, 0, 0), meeting(patches(shown), shown, 0, 2)
-    ((slice(1, 6, 1), slice(0, 5, 1)), (slice(0, 5, 1), slice(1, 6, 1)))
+    >>> patches(Windows((i, u), "float", padded, 0, sp.Integer(3))).axes[0].first
+    -1
     """
-    along, count = found.axes[windows], int(extent(node.axes[windows]))
-    start, size = along.first + tap, found.extents[along.axis]
-    low = max(0, -(start // along.step))
-    high = count if size is None else min(count, (int(size) - 1 - start) // along.step + 1)
-    if low >= high:
-        return slice(0, 0, 1), slice(0, 0, along.step)
-    first = along.step * low + start
-    return slice(low, high, 1), slice(first, first + along.step * (high - low - 1) + 1, along.step)
-
-
-def meetings(found: Patches, node: Node, taps: int, windows: int) -> list[tuple[slice, slice]]:
-    """The same for each tap of an axis."""
-    tap = found.axes[taps]
-    return [meeting(found, node, windows, tap.first + k * tap.step) for k in range(int(extent(node.axes[taps])))]
+    found = _shown(node) if any(isinstance(n, Windows) for n in nodes(node)) else None
+    if found is None or not found.tapped():
+        return None
+    slid = {found.axes[k].axis for k, _ in found.tapped()}
+    known = [k for pair in found.tapped() for k in pair] + found.cut()
+    extents = [extent(node.axes[k]) for k in known] + [e for e in found.extents if e is not None]
+    margins = any(e is not None and k not in slid for k, e in enumerate(found.extents))
+    return found if not margins and all(e.is_Integer for e in extents) else None
 
 
 def block(found: Patches, node: Node) -> int | None:
     """How many images have rows that stay in the cache until all taps have met them; None where a batch of any size will do."""
-    windows, cut = {k for _, k in found.tapped()}, {*found.shifted()}
+    windows, cut = {k for _, k in found.tapped()}, {*found.cut()}
     sizes = []
     for k, along in enumerate(found.axes):
         if not along.taps and along.axis != 0:

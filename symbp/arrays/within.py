@@ -34,7 +34,7 @@ from symbp.arrays.nodes import (
     reshape,
     values,
 )
-from symbp.arrays.patches import Patches, meetings, patches
+from symbp.arrays.patches import Patches, patches
 from symbp.arrays.share import key_of, written
 
 content = key_of({})
@@ -58,15 +58,15 @@ def _view(statement: Assign, shown: Patches) -> tuple[tuple, Node] | None:
     """The matrix that patches hold, by its content, and their view that shows it; None where they hold none."""
     value, axes = statement.value, statement.value.source.axes
     taps = dict(shown.tapped())
-    if shown.shifted() or not shown.padded:
+    if shown.cut():
         return None
     at: dict[int, int] = {}
     for tap, windows in taps.items():
-        whole = slice(0, int(extent(axes[windows])), 1), slice(0, shown.extents[shown.axes[tap].axis], 1)
-        met = meetings(shown, value.source, tap, windows)
-        if whole not in met:
+        inner, along = shown.axes[tap], shown.axes[windows]
+        own = [k for k in range(int(extent(axes[tap]))) if along.first + inner.first + k * inner.step == 0]
+        if not own or along.step != 1 or shown.extents[along.axis] != extent(axes[windows]):
             return None
-        at[tap] = met.index(whole)
+        at[tap] = own[0]
     groups = [[axes.index(a) for a in group] for group in merged(value)]
     if any(k in taps and not {*group[j:]} <= {*taps} for group in groups for j, k in enumerate(group)):
         return None

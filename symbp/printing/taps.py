@@ -10,7 +10,7 @@ from collections.abc import Collection
 import sympy as sp
 
 from symbp.arrays.nodes import WHOLE, At, Key, Name, Node, Part, Slice, Subscript, extent, nodes, permute
-from symbp.arrays.patches import Patches, block, meeting
+from symbp.arrays.patches import Patches, block
 from symbp.printing.numpy import NumpyPrinter
 from symbp.resources import templates_dir
 from symbp.spelling import TAKEN
@@ -26,17 +26,19 @@ def tap_lines(out: Node, image: Node, found: Patches, node: Node, printer: Numpy
     source: list[Key] = [WHOLE] * len(image.axes)
     heads = []
     if (step := block(found, node)) is not None:
-        along = next(k for k, a in enumerate(found.axes) if a.axis == 0)
-        name = _free(printer.index(node.axes[along]), used)
-        heads.append(f"for {name} in range(0, {printer.number(extent(node.axes[along]))}, {step}):")
-        into[along] = source[0] = Part(f"{name}:{name} + {step}")
+        images = next(k for k, a in enumerate(found.axes) if a.axis == 0)
+        name = _free(printer.index(node.axes[images]), used)
+        heads.append(f"for {name} in range(0, {printer.number(extent(node.axes[images]))}, {step}):")
+        into[images] = source[0] = Part(f"{name}:{name} + {step}")
     for taps, windows in found.tapped():
         tap, window = (_free(printer.index(node.axes[k]), used) for k in (taps, windows))
         origin = _free(f"from_{window}", used)
         heads.append(f"for {tap}, {window}, {origin} in _taps({_given(found, node, taps, windows)}):")
         into[taps], into[windows], source[found.axes[taps].axis] = At(sp.Symbol(tap)), Part(window), Part(origin)
-    for k in found.shifted():
-        into[k], source[found.axes[k].axis] = (Slice(sp.Integer(p.start), sp.Integer(p.stop), p.step) for p in meeting(found, node, k))
+    for k in found.cut():
+        along = found.axes[k]
+        stop = along.first + along.step * (extent(node.axes[k]) - 1) + 1
+        source[along.axis] = Slice(sp.Integer(along.first), stop, along.step)
     kept = [k for k, a in enumerate(found.axes) if not a.taps]
     order = tuple(found.axes[k].axis for k in kept)
     axes = tuple(node.axes[k] for k in kept)
