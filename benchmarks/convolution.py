@@ -32,14 +32,15 @@ def planned(groups: int, stride: int) -> tuple[Callable[[], None], Values, Value
     from symbp.calculus.differentiate import adjoint
     from symbp.printing.numpy import NumpyPrinter
     from symbp.printing.planned import PlannedPrinter, allocations
+    from symbp.targets import NUMPY_BLOCK
     case = conv(BATCH, CHANNELS, FILTERS, (SIZE,) * 2, (KERNEL,) * 2, (stride,) * 2, ((1, 1),) * 2, (1, 1), groups)
     derivative = adjoint(case.program, case.of, case.wrt)
     plan = PlannedPrinter(NumpyPrinter())
     lines = plan.lines(lower(derivative.program))
     buffers = list(plan.buffers.values())
     space: dict[str, Any] = {"np": np, "functools": functools, "dtype": np.float32}
-    exec("\n".join(plan.helpers), space)  # noqa: S102 - our own lines
-    space |= {b.name: eval(text, space) for b, text in zip(buffers, allocations(buffers, plan.printer))}  # noqa: S307 - our own lines
+    exec("\n".join([*NUMPY_BLOCK, *plan.helpers]), space)  # noqa: S102 - our own lines
+    space |= space["_block"]({b.name: eval(text, space) for b, text in zip(buffers, allocations(buffers, plan.printer))})  # noqa: S307 - our own lines
     rng = np.random.default_rng(0)
     given = {t.name: rng.normal(size=tuple(map(int, t.shape))).astype(np.float32) for t in derivative.program.inputs}
     names = [*given, *(b.name for b in buffers)]

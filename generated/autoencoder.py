@@ -58,6 +58,18 @@ EPSILON = 1e-08
 ALPHA = 0.003
 
 
+def _block(arrays):
+    """The arrays by name, in one block of memory that the system may map with large pages; each begins a cache line."""
+    sizes = [-(-array.nbytes // 64) * 64 for array in arrays.values()]
+    block, found = np.empty(sum(sizes) + 2**22, np.uint8), {}
+    start = -block.ctypes.data % 2**21
+    for (name, array), size in zip(arrays.items(), sizes):
+        found[name] = np.ndarray(array.shape, array.dtype, block, start)
+        found[name][...] = array
+        start += size
+    return found
+
+
 def init_params(seed=0, dtype=np.float32):
     """The parameters at the start of training; everything else follows their dtype."""
     rng = np.random.default_rng(seed)
@@ -71,12 +83,12 @@ def init_params(seed=0, dtype=np.float32):
         "W4": rng.standard_normal((64, 32)) * np.sqrt(2 / 96),
         "b4": np.zeros((64,)),
     }
-    return {name: value.astype(dtype) for name, value in params.items()}
+    return _block({name: value.astype(dtype) for name, value in params.items()})
 
 
 def init_state(params, seed=0):
     """What training keeps between steps: their number, the optimiser's arrays, and buffers for each batch size."""
-    state = {name: {key: np.zeros_like(value) for key, value in params.items()} for name in STATES}
+    state = {name: _block({key: np.zeros_like(value) for key, value in params.items()}) for name in STATES}
     scratch = {key: tuple(np.empty_like(value) for _ in range(1)) for key, value in params.items()}
     return {"step": 0, "seed": seed, **state, "scratch": scratch, "workspaces": {}}
 
@@ -136,7 +148,7 @@ def train_step(params, state, x, y):
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
     (z1, a1, z2, z3, a3, z4, a4, scratch_N_64, delta4, db4, dW4, delta3, scratch_N_32, db3,
-     dW3, delta2, dcode_b, dcode_W, delta1, db1, dW1) = state["workspaces"][N]
+     dW3, delta2, dcode_b, dcode_W, delta1, db1, dW1) = state["workspaces"][N].values()
     np.matmul(x, W1.T, out=z1)
     np.add(z1, b1, out=z1)
     np.tanh(z1, out=a1)
@@ -206,29 +218,29 @@ def update(params, state, grads):
 
 def _workspace(N, dtype):
     """The buffers of a training step for batches of N samples."""
-    return (
-        np.empty((N, 32), dtype),  # z1
-        np.empty((N, 32), dtype),  # a1
-        np.empty((N, 8), dtype),  # z2
-        np.empty((N, 32), dtype),  # z3
-        np.empty((N, 32), dtype),  # a3
-        np.empty((N, 64), dtype),  # z4
-        np.empty((N, 64), dtype),  # a4
-        np.empty((N, 64), dtype),  # scratch_N_64
-        np.empty((N, 64), dtype),  # delta4
-        np.empty((64,), dtype),  # db4
-        np.empty((64, 32), dtype),  # dW4
-        np.empty((N, 32), dtype),  # delta3
-        np.empty((N, 32), dtype),  # scratch_N_32
-        np.empty((32,), dtype),  # db3
-        np.empty((32, 8), dtype),  # dW3
-        np.empty((N, 8), dtype),  # delta2
-        np.empty((8,), dtype),  # dcode_b
-        np.empty((8, 32), dtype),  # dcode_W
-        np.empty((N, 32), dtype),  # delta1
-        np.empty((32,), dtype),  # db1
-        np.empty((32, 64), dtype),  # dW1
-    )
+    return _block({
+        "z1": np.empty((N, 32), dtype),
+        "a1": np.empty((N, 32), dtype),
+        "z2": np.empty((N, 8), dtype),
+        "z3": np.empty((N, 32), dtype),
+        "a3": np.empty((N, 32), dtype),
+        "z4": np.empty((N, 64), dtype),
+        "a4": np.empty((N, 64), dtype),
+        "scratch_N_64": np.empty((N, 64), dtype),
+        "delta4": np.empty((N, 64), dtype),
+        "db4": np.empty((64,), dtype),
+        "dW4": np.empty((64, 32), dtype),
+        "delta3": np.empty((N, 32), dtype),
+        "scratch_N_32": np.empty((N, 32), dtype),
+        "db3": np.empty((32,), dtype),
+        "dW3": np.empty((32, 8), dtype),
+        "delta2": np.empty((N, 8), dtype),
+        "dcode_b": np.empty((8,), dtype),
+        "dcode_W": np.empty((8, 32), dtype),
+        "delta1": np.empty((N, 32), dtype),
+        "db1": np.empty((32,), dtype),
+        "dW1": np.empty((32, 64), dtype),
+    })
 
 
 def evaluate(params, x, y, state=None):
@@ -267,7 +279,7 @@ def load(path):
     """Read what `save` wrote: parameters, and the state (a new one where the file has none)."""
     with np.load(path, allow_pickle=False) as file:
         arrays = {key: file[key] for key in file.files}
-    params = {name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS}
+    params = _block({name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS})
     state = init_state(params, int(arrays.get("seed", 0)))
     if "step" in arrays:
         state["step"] = int(arrays["step"])

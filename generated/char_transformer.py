@@ -216,6 +216,18 @@ EPSILON = 1e-08
 ALPHA = 0.001
 
 
+def _block(arrays):
+    """The arrays by name, in one block of memory that the system may map with large pages; each begins a cache line."""
+    sizes = [-(-array.nbytes // 64) * 64 for array in arrays.values()]
+    block, found = np.empty(sum(sizes) + 2**22, np.uint8), {}
+    start = -block.ctypes.data % 2**21
+    for (name, array), size in zip(arrays.items(), sizes):
+        found[name] = np.ndarray(array.shape, array.dtype, block, start)
+        found[name][...] = array
+        start += size
+    return found
+
+
 def erf(x, out=None):
     """The error function, element by element; in float32 by a quotient of polynomials (those of Eigen), within 5e-7 of it."""
     out = np.empty(x.shape, x.dtype) if out is None else out
@@ -287,12 +299,12 @@ def init_params(seed=0, dtype=np.float32):
         "W14": rng.standard_normal((96, 128)) * np.sqrt(2 / 224),
         "b14": np.zeros((96,)),
     }
-    return {name: value.astype(dtype) for name, value in params.items()}
+    return _block({name: value.astype(dtype) for name, value in params.items()})
 
 
 def init_state(params, seed=0):
     """What training keeps between steps: their number, the optimiser's arrays, and buffers for each batch size."""
-    state = {name: {key: np.zeros_like(value) for key, value in params.items()} for name in STATES}
+    state = {name: _block({key: np.zeros_like(value) for key, value in params.items()}) for name in STATES}
     scratch = {key: tuple(np.empty_like(value) for _ in range(1)) for key, value in params.items()}
     return {"step": 0, "seed": seed, **state, "scratch": scratch, "workspaces": {}}
 
@@ -564,7 +576,7 @@ def train_step(params, state, x, y):
      ds9, dK9, dQ9, db_v9, dW_v9, db_k9, dW_k9, db_q9, dW_q9, dy8, scratch_x_128, dbeta8,
      dgamma8, dh8, dc8, dr_3, db7, dW7, delta6, db6, dW6, dy5, dbeta5, dgamma5, dh5, dc5,
      dr_2, db_o4, dW_o4, do4, dV4, dp, S_5, ds4, dK4, dQ4, db_v4, dW_v4, db_k4, dW_k4, db_q4,
-     dW_q4, dy3, dbeta3, dgamma3, dh3, dc3, dz2, dP2, dE1, mask_96_N_64) = state["workspaces"][N]
+     dW_q4, dy3, dbeta3, dgamma3, dh3, dc3, dz2, dP2, dE1, mask_96_N_64) = state["workspaces"][N].values()
     np.copyto(z1, E1[x])
     np.add(z1, P2, out=z2)
     np.add.reduce(z2, axis=2, out=mu3)
@@ -921,157 +933,157 @@ def update(params, state, grads):
 
 def _workspace(N, dtype):
     """The buffers of a training step for batches of N samples."""
-    return (
-        np.empty((N, 64, 128), dtype),  # z1
-        np.empty((N, 64, 128), dtype),  # z2
-        np.empty((N, 64), dtype),  # mu3
-        np.empty((N, 64, 128), dtype),  # c3
-        np.empty((N, 64), dtype),  # v3
-        np.empty((N, 64, 128), dtype),  # scratch_N_64_128
-        np.empty((N, 64, 128), dtype),  # h3
-        np.empty((N, 64), dtype),  # scratch_N_64
-        np.empty((N, 64, 128), dtype),  # y3
-        np.empty((N, 64, 4, 32), dtype),  # Q4
-        np.empty((N, 64, 4, 32), dtype),  # K4
-        np.empty((N, 64, 4, 32), dtype),  # V4
-        np.empty((N, 4, 64, 64), dtype),  # s4
-        np.empty((N, 4, 64), dtype),  # M
-        np.empty((N, 4, 64, 64), dtype),  # scratch_N_4_64_64
-        np.empty((64, 64), bool),  # mask_64_64
-        np.empty((N, 4, 64, 64), dtype),  # e
-        np.empty((N, 4, 64), dtype),  # S
-        np.empty((N, 4, 64, 64), dtype),  # p
-        np.empty((N, 64, 4, 32), dtype),  # o4
-        np.empty((N, 4, 64, 32), dtype),  # scratch_N_4_64_32
-        np.empty((N, 64, 128), dtype),  # y4
-        np.empty((N, 64, 128), dtype),  # r_2
-        np.empty((N, 64), dtype),  # mu5
-        np.empty((N, 64, 128), dtype),  # c5
-        np.empty((N, 64), dtype),  # v5
-        np.empty((N, 64, 128), dtype),  # h5
-        np.empty((N, 64, 128), dtype),  # y5
-        np.empty((N, 64, 512), dtype),  # z6
-        np.empty((N, 64, 512), dtype),  # z6_erf
-        np.empty((N, 64, 512), dtype),  # a6
-        np.empty((N, 64, 128), dtype),  # z7
-        np.empty((N, 64, 128), dtype),  # r_3
-        np.empty((N, 64), dtype),  # mu8
-        np.empty((N, 64, 128), dtype),  # c8
-        np.empty((N, 64), dtype),  # v8
-        np.empty((N, 64, 128), dtype),  # h8
-        np.empty((N, 64, 128), dtype),  # y8
-        np.empty((N, 64, 4, 32), dtype),  # Q9
-        np.empty((N, 64, 4, 32), dtype),  # K9
-        np.empty((N, 64, 4, 32), dtype),  # V9
-        np.empty((N, 4, 64, 64), dtype),  # s9
-        np.empty((N, 4, 64), dtype),  # M_2
-        np.empty((N, 4, 64, 64), dtype),  # e_2
-        np.empty((N, 4, 64), dtype),  # S_2
-        np.empty((N, 4, 64, 64), dtype),  # p_2
-        np.empty((N, 64, 4, 32), dtype),  # o9
-        np.empty((N, 64, 128), dtype),  # y9
-        np.empty((N, 64, 128), dtype),  # r_4
-        np.empty((N, 64), dtype),  # mu10
-        np.empty((N, 64, 128), dtype),  # c10
-        np.empty((N, 64), dtype),  # v10
-        np.empty((N, 64, 128), dtype),  # h10
-        np.empty((N, 64, 128), dtype),  # y10
-        np.empty((N, 64, 512), dtype),  # z11
-        np.empty((N, 64, 512), dtype),  # z11_erf
-        np.empty((N, 64, 512), dtype),  # a11
-        np.empty((N, 64, 128), dtype),  # z12
-        np.empty((N, 64, 128), dtype),  # r_5
-        np.empty((N, 64), dtype),  # mu13
-        np.empty((N, 64, 128), dtype),  # c13
-        np.empty((N, 64), dtype),  # v13
-        np.empty((N, 64, 128), dtype),  # h13
-        np.empty((N, 64, 128), dtype),  # y13
-        np.empty((N, 64, 96), dtype),  # z14
-        np.empty((N, 64), dtype),  # M_3
-        np.empty((N, 64, 96), dtype),  # e_3
-        np.empty((N, 64), dtype),  # S_3
-        np.empty((N, 64, 96), dtype),  # p_3
-        np.empty((N, 64, 96), dtype),  # delta14
-        np.empty((96,), dtype),  # db14
-        np.empty((96, 128), dtype),  # dW14
-        np.empty((N, 64, 128), dtype),  # dy13
-        np.empty((128,), dtype),  # dbeta13
-        np.empty((128,), dtype),  # dgamma13
-        np.empty((N, 64, 128), dtype),  # dh13
-        np.empty((N, 64, 128), dtype),  # dc13
-        np.empty((N, 64, 128), dtype),  # scratch_N_64_128_2
-        np.empty((N, 64, 128), dtype),  # dr_5
-        np.empty((128,), dtype),  # db12
-        np.empty((128, 512), dtype),  # dW12
-        np.empty((N, 64, 512), dtype),  # delta11
-        np.empty((N, 64, 512), dtype),  # scratch_N_64_512
-        np.empty((N, 64, 512), dtype),  # scratch_N_64_512_2
-        np.empty((512,), dtype),  # db11
-        np.empty((512, 128), dtype),  # dW11
-        np.empty((N, 64, 128), dtype),  # dy10
-        np.empty((128,), dtype),  # dbeta10
-        np.empty((128,), dtype),  # dgamma10
-        np.empty((N, 64, 128), dtype),  # dh10
-        np.empty((N, 64, 128), dtype),  # dc10
-        np.empty((N, 64, 128), dtype),  # dr_4
-        np.empty((128,), dtype),  # db_o9
-        np.empty((128, 4, 32), dtype),  # dW_o9
-        np.empty((N, 64, 4, 32), dtype),  # do9
-        np.empty((N, 64, 4, 32), dtype),  # dV9
-        np.empty((N, 4, 64, 64), dtype),  # dp_2
-        np.empty((N, 4, 64), dtype),  # S_4
-        np.empty((N, 4, 64, 64), dtype),  # ds9
-        np.empty((N, 64, 4, 32), dtype),  # dK9
-        np.empty((N, 64, 4, 32), dtype),  # dQ9
-        np.empty((4, 32), dtype),  # db_v9
-        np.empty((4, 32, 128), dtype),  # dW_v9
-        np.empty((4, 32), dtype),  # db_k9
-        np.empty((4, 32, 128), dtype),  # dW_k9
-        np.empty((4, 32), dtype),  # db_q9
-        np.empty((4, 32, 128), dtype),  # dW_q9
-        np.empty((N, 64, 128), dtype),  # dy8
-        np.empty((64*N, 128), dtype),  # scratch_x_128
-        np.empty((128,), dtype),  # dbeta8
-        np.empty((128,), dtype),  # dgamma8
-        np.empty((N, 64, 128), dtype),  # dh8
-        np.empty((N, 64, 128), dtype),  # dc8
-        np.empty((N, 64, 128), dtype),  # dr_3
-        np.empty((128,), dtype),  # db7
-        np.empty((128, 512), dtype),  # dW7
-        np.empty((N, 64, 512), dtype),  # delta6
-        np.empty((512,), dtype),  # db6
-        np.empty((512, 128), dtype),  # dW6
-        np.empty((N, 64, 128), dtype),  # dy5
-        np.empty((128,), dtype),  # dbeta5
-        np.empty((128,), dtype),  # dgamma5
-        np.empty((N, 64, 128), dtype),  # dh5
-        np.empty((N, 64, 128), dtype),  # dc5
-        np.empty((N, 64, 128), dtype),  # dr_2
-        np.empty((128,), dtype),  # db_o4
-        np.empty((128, 4, 32), dtype),  # dW_o4
-        np.empty((N, 64, 4, 32), dtype),  # do4
-        np.empty((N, 64, 4, 32), dtype),  # dV4
-        np.empty((N, 4, 64, 64), dtype),  # dp
-        np.empty((N, 4, 64), dtype),  # S_5
-        np.empty((N, 4, 64, 64), dtype),  # ds4
-        np.empty((N, 64, 4, 32), dtype),  # dK4
-        np.empty((N, 64, 4, 32), dtype),  # dQ4
-        np.empty((4, 32), dtype),  # db_v4
-        np.empty((4, 32, 128), dtype),  # dW_v4
-        np.empty((4, 32), dtype),  # db_k4
-        np.empty((4, 32, 128), dtype),  # dW_k4
-        np.empty((4, 32), dtype),  # db_q4
-        np.empty((4, 32, 128), dtype),  # dW_q4
-        np.empty((N, 64, 128), dtype),  # dy3
-        np.empty((128,), dtype),  # dbeta3
-        np.empty((128,), dtype),  # dgamma3
-        np.empty((N, 64, 128), dtype),  # dh3
-        np.empty((N, 64, 128), dtype),  # dc3
-        np.empty((N, 64, 128), dtype),  # dz2
-        np.empty((64, 128), dtype),  # dP2
-        np.empty((96, 128), dtype),  # dE1
-        np.empty((96, N, 64), bool),  # mask_96_N_64
-    )
+    return _block({
+        "z1": np.empty((N, 64, 128), dtype),
+        "z2": np.empty((N, 64, 128), dtype),
+        "mu3": np.empty((N, 64), dtype),
+        "c3": np.empty((N, 64, 128), dtype),
+        "v3": np.empty((N, 64), dtype),
+        "scratch_N_64_128": np.empty((N, 64, 128), dtype),
+        "h3": np.empty((N, 64, 128), dtype),
+        "scratch_N_64": np.empty((N, 64), dtype),
+        "y3": np.empty((N, 64, 128), dtype),
+        "Q4": np.empty((N, 64, 4, 32), dtype),
+        "K4": np.empty((N, 64, 4, 32), dtype),
+        "V4": np.empty((N, 64, 4, 32), dtype),
+        "s4": np.empty((N, 4, 64, 64), dtype),
+        "M": np.empty((N, 4, 64), dtype),
+        "scratch_N_4_64_64": np.empty((N, 4, 64, 64), dtype),
+        "mask_64_64": np.empty((64, 64), bool),
+        "e": np.empty((N, 4, 64, 64), dtype),
+        "S": np.empty((N, 4, 64), dtype),
+        "p": np.empty((N, 4, 64, 64), dtype),
+        "o4": np.empty((N, 64, 4, 32), dtype),
+        "scratch_N_4_64_32": np.empty((N, 4, 64, 32), dtype),
+        "y4": np.empty((N, 64, 128), dtype),
+        "r_2": np.empty((N, 64, 128), dtype),
+        "mu5": np.empty((N, 64), dtype),
+        "c5": np.empty((N, 64, 128), dtype),
+        "v5": np.empty((N, 64), dtype),
+        "h5": np.empty((N, 64, 128), dtype),
+        "y5": np.empty((N, 64, 128), dtype),
+        "z6": np.empty((N, 64, 512), dtype),
+        "z6_erf": np.empty((N, 64, 512), dtype),
+        "a6": np.empty((N, 64, 512), dtype),
+        "z7": np.empty((N, 64, 128), dtype),
+        "r_3": np.empty((N, 64, 128), dtype),
+        "mu8": np.empty((N, 64), dtype),
+        "c8": np.empty((N, 64, 128), dtype),
+        "v8": np.empty((N, 64), dtype),
+        "h8": np.empty((N, 64, 128), dtype),
+        "y8": np.empty((N, 64, 128), dtype),
+        "Q9": np.empty((N, 64, 4, 32), dtype),
+        "K9": np.empty((N, 64, 4, 32), dtype),
+        "V9": np.empty((N, 64, 4, 32), dtype),
+        "s9": np.empty((N, 4, 64, 64), dtype),
+        "M_2": np.empty((N, 4, 64), dtype),
+        "e_2": np.empty((N, 4, 64, 64), dtype),
+        "S_2": np.empty((N, 4, 64), dtype),
+        "p_2": np.empty((N, 4, 64, 64), dtype),
+        "o9": np.empty((N, 64, 4, 32), dtype),
+        "y9": np.empty((N, 64, 128), dtype),
+        "r_4": np.empty((N, 64, 128), dtype),
+        "mu10": np.empty((N, 64), dtype),
+        "c10": np.empty((N, 64, 128), dtype),
+        "v10": np.empty((N, 64), dtype),
+        "h10": np.empty((N, 64, 128), dtype),
+        "y10": np.empty((N, 64, 128), dtype),
+        "z11": np.empty((N, 64, 512), dtype),
+        "z11_erf": np.empty((N, 64, 512), dtype),
+        "a11": np.empty((N, 64, 512), dtype),
+        "z12": np.empty((N, 64, 128), dtype),
+        "r_5": np.empty((N, 64, 128), dtype),
+        "mu13": np.empty((N, 64), dtype),
+        "c13": np.empty((N, 64, 128), dtype),
+        "v13": np.empty((N, 64), dtype),
+        "h13": np.empty((N, 64, 128), dtype),
+        "y13": np.empty((N, 64, 128), dtype),
+        "z14": np.empty((N, 64, 96), dtype),
+        "M_3": np.empty((N, 64), dtype),
+        "e_3": np.empty((N, 64, 96), dtype),
+        "S_3": np.empty((N, 64), dtype),
+        "p_3": np.empty((N, 64, 96), dtype),
+        "delta14": np.empty((N, 64, 96), dtype),
+        "db14": np.empty((96,), dtype),
+        "dW14": np.empty((96, 128), dtype),
+        "dy13": np.empty((N, 64, 128), dtype),
+        "dbeta13": np.empty((128,), dtype),
+        "dgamma13": np.empty((128,), dtype),
+        "dh13": np.empty((N, 64, 128), dtype),
+        "dc13": np.empty((N, 64, 128), dtype),
+        "scratch_N_64_128_2": np.empty((N, 64, 128), dtype),
+        "dr_5": np.empty((N, 64, 128), dtype),
+        "db12": np.empty((128,), dtype),
+        "dW12": np.empty((128, 512), dtype),
+        "delta11": np.empty((N, 64, 512), dtype),
+        "scratch_N_64_512": np.empty((N, 64, 512), dtype),
+        "scratch_N_64_512_2": np.empty((N, 64, 512), dtype),
+        "db11": np.empty((512,), dtype),
+        "dW11": np.empty((512, 128), dtype),
+        "dy10": np.empty((N, 64, 128), dtype),
+        "dbeta10": np.empty((128,), dtype),
+        "dgamma10": np.empty((128,), dtype),
+        "dh10": np.empty((N, 64, 128), dtype),
+        "dc10": np.empty((N, 64, 128), dtype),
+        "dr_4": np.empty((N, 64, 128), dtype),
+        "db_o9": np.empty((128,), dtype),
+        "dW_o9": np.empty((128, 4, 32), dtype),
+        "do9": np.empty((N, 64, 4, 32), dtype),
+        "dV9": np.empty((N, 64, 4, 32), dtype),
+        "dp_2": np.empty((N, 4, 64, 64), dtype),
+        "S_4": np.empty((N, 4, 64), dtype),
+        "ds9": np.empty((N, 4, 64, 64), dtype),
+        "dK9": np.empty((N, 64, 4, 32), dtype),
+        "dQ9": np.empty((N, 64, 4, 32), dtype),
+        "db_v9": np.empty((4, 32), dtype),
+        "dW_v9": np.empty((4, 32, 128), dtype),
+        "db_k9": np.empty((4, 32), dtype),
+        "dW_k9": np.empty((4, 32, 128), dtype),
+        "db_q9": np.empty((4, 32), dtype),
+        "dW_q9": np.empty((4, 32, 128), dtype),
+        "dy8": np.empty((N, 64, 128), dtype),
+        "scratch_x_128": np.empty((64*N, 128), dtype),
+        "dbeta8": np.empty((128,), dtype),
+        "dgamma8": np.empty((128,), dtype),
+        "dh8": np.empty((N, 64, 128), dtype),
+        "dc8": np.empty((N, 64, 128), dtype),
+        "dr_3": np.empty((N, 64, 128), dtype),
+        "db7": np.empty((128,), dtype),
+        "dW7": np.empty((128, 512), dtype),
+        "delta6": np.empty((N, 64, 512), dtype),
+        "db6": np.empty((512,), dtype),
+        "dW6": np.empty((512, 128), dtype),
+        "dy5": np.empty((N, 64, 128), dtype),
+        "dbeta5": np.empty((128,), dtype),
+        "dgamma5": np.empty((128,), dtype),
+        "dh5": np.empty((N, 64, 128), dtype),
+        "dc5": np.empty((N, 64, 128), dtype),
+        "dr_2": np.empty((N, 64, 128), dtype),
+        "db_o4": np.empty((128,), dtype),
+        "dW_o4": np.empty((128, 4, 32), dtype),
+        "do4": np.empty((N, 64, 4, 32), dtype),
+        "dV4": np.empty((N, 64, 4, 32), dtype),
+        "dp": np.empty((N, 4, 64, 64), dtype),
+        "S_5": np.empty((N, 4, 64), dtype),
+        "ds4": np.empty((N, 4, 64, 64), dtype),
+        "dK4": np.empty((N, 64, 4, 32), dtype),
+        "dQ4": np.empty((N, 64, 4, 32), dtype),
+        "db_v4": np.empty((4, 32), dtype),
+        "dW_v4": np.empty((4, 32, 128), dtype),
+        "db_k4": np.empty((4, 32), dtype),
+        "dW_k4": np.empty((4, 32, 128), dtype),
+        "db_q4": np.empty((4, 32), dtype),
+        "dW_q4": np.empty((4, 32, 128), dtype),
+        "dy3": np.empty((N, 64, 128), dtype),
+        "dbeta3": np.empty((128,), dtype),
+        "dgamma3": np.empty((128,), dtype),
+        "dh3": np.empty((N, 64, 128), dtype),
+        "dc3": np.empty((N, 64, 128), dtype),
+        "dz2": np.empty((N, 64, 128), dtype),
+        "dP2": np.empty((64, 128), dtype),
+        "dE1": np.empty((96, 128), dtype),
+        "mask_96_N_64": np.empty((96, N, 64), bool),
+    })
 
 
 def evaluate(params, x, y, state=None):
@@ -1168,7 +1180,7 @@ def load(path):
     """Read what `save` wrote: parameters, and the state (a new one where the file has none)."""
     with np.load(path, allow_pickle=False) as file:
         arrays = {key: file[key] for key in file.files}
-    params = {name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS}
+    params = _block({name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS})
     state = init_state(params, int(arrays.get("seed", 0)))
     if "step" in arrays:
         state["step"] = int(arrays["step"])

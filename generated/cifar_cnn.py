@@ -101,6 +101,18 @@ HORIZON = 6256
 LEAST = 0.01
 
 
+def _block(arrays):
+    """The arrays by name, in one block of memory that the system may map with large pages; each begins a cache line."""
+    sizes = [-(-array.nbytes // 64) * 64 for array in arrays.values()]
+    block, found = np.empty(sum(sizes) + 2**22, np.uint8), {}
+    start = -block.ctypes.data % 2**21
+    for (name, array), size in zip(arrays.items(), sizes):
+        found[name] = np.ndarray(array.shape, array.dtype, block, start)
+        found[name][...] = array
+        start += size
+    return found
+
+
 @functools.cache
 def _taps(taps, windows, size, stride=1, dilation=1, padding=0):
     """Of windows along an axis: for each tap, the windows that meet the axis with it, and where they do."""
@@ -135,12 +147,12 @@ def init_params(seed=0, dtype=np.float32):
         "W5": rng.standard_normal((10, 128)) * np.sqrt(2 / 138),
         "b5": np.zeros((10,)),
     }
-    return {name: value.astype(dtype) for name, value in params.items()}
+    return _block({name: value.astype(dtype) for name, value in params.items()})
 
 
 def init_state(params, seed=0):
     """What training keeps between steps: their number, the optimiser's arrays, and buffers for each batch size."""
-    state = {name: {key: np.zeros_like(value) for key, value in params.items()} for name in STATES}
+    state = {name: _block({key: np.zeros_like(value) for key, value in params.items()}) for name in STATES}
     largest = max((w[part] for w in params.values() for part in _parts(w)), key=np.size)
     scratch = [np.empty_like(largest).reshape(-1) for _ in range(1)]
     return {"step": 0, "seed": seed, **state, "scratch": scratch, "workspaces": {}}
@@ -278,34 +290,37 @@ def train_step(params, state, x, y):
      mask_N_128_8_8, db3, delta3_patches, dK3, scratch_576_128, dm_2_rows, scratch_3_64_128_3,
      dm_2, m_2_taken, da2, m_2_hit, mask_N_64_8_8, delta2, mask_N_64_16_16, db2,
      delta2_patches, dK2, scratch_288_64, dm_rows, scratch_3_32_64_3, dm, m_taken, da1, m_hit,
-     mask_N_32_16_16, delta1, mask_N_32_32_32, db1, dK1, scratch_32_N_32_32) = state["workspaces"][N]
-    for n in range(0, N, 42):
+     mask_N_32_16_16, delta1, mask_N_32_32_32, db1, dK1, scratch_32_N_32_32) = state["workspaces"][N].values()
+    windows = x_patches.reshape(3, 3, 3, N, 32, 32)
+    image = x.transpose(1, 0, 2, 3)
+    for n in range(0, N, 85):
         for r, i, from_i in _taps(3, 32, 32, padding=1):
             for s, j, from_j in _taps(3, 32, 32, padding=1):
-                np.copyto(x_patches.reshape(3, 3, 3, N, 32, 32)[:, r, s, n:n + 42, i, j], x[n:n + 42, :, from_i,
-                    from_j].transpose(1, 0, 2, 3))
+                windows[:, r, s, n:n + 85, i, j] = image[:, n:n + 85, from_i, from_j]
     np.matmul(K1.reshape(32, 27), x_patches, out=scratch_32_x)
     np.add(scratch_32_x.reshape(32, N, 32, 32), b1[:, None, None, None], out=z1.transpose(1, 0, 2, 3))
     np.maximum(z1, 0, out=a1)
     np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2], out=m)
     np.maximum(m, a1[:, :, 1:32:2, :31:2], out=m)
     np.maximum(m, a1[:, :, 1:32:2, 1:32:2], out=m)
-    for n in range(0, N, 16):
+    windows = m_patches.reshape(32, 3, 3, N, 16, 16)
+    image = m.transpose(1, 0, 2, 3)
+    for n in range(0, N, 32):
         for r_2, i_2, from_i_2 in _taps(3, 16, 16, padding=1):
             for s_2, j_2, from_j_2 in _taps(3, 16, 16, padding=1):
-                np.copyto(m_patches.reshape(32, 3, 3, N, 16, 16)[:, r_2, s_2, n:n + 16, i_2, j_2], m[n:n + 16, :, from_i_2,
-                    from_j_2].transpose(1, 0, 2, 3))
+                windows[:, r_2, s_2, n:n + 32, i_2, j_2] = image[:, n:n + 32, from_i_2, from_j_2]
     np.matmul(K2.reshape(64, 288), m_patches, out=scratch_64_x)
     np.add(scratch_64_x.reshape(64, N, 16, 16), b2[:, None, None, None], out=z2.transpose(1, 0, 2, 3))
     np.maximum(z2, 0, out=a2)
     np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2], out=m_2)
     np.maximum(m_2, a2[:, :, 1:16:2, :15:2], out=m_2)
     np.maximum(m_2, a2[:, :, 1:16:2, 1:16:2], out=m_2)
-    for n in range(0, N, 32):
+    windows = m_2_patches.reshape(64, 3, 3, N, 8, 8)
+    image = m_2.transpose(1, 0, 2, 3)
+    for n in range(0, N, 64):
         for r_4, i_4, from_i_4 in _taps(3, 8, 8, padding=1):
             for s_4, j_4, from_j_4 in _taps(3, 8, 8, padding=1):
-                np.copyto(m_2_patches.reshape(64, 3, 3, N, 8, 8)[:, r_4, s_4, n:n + 32, i_4, j_4], m_2[n:n + 32, :,
-                    from_i_4, from_j_4].transpose(1, 0, 2, 3))
+                windows[:, r_4, s_4, n:n + 64, i_4, j_4] = image[:, n:n + 64, from_i_4, from_j_4]
     np.matmul(K3.reshape(128, 576), m_2_patches, out=scratch_128_x)
     np.add(scratch_128_x.reshape(128, N, 8, 8), b3[:, None, None, None], out=z3.transpose(1, 0, 2, 3))
     np.maximum(z3, 0, out=a3)
@@ -349,10 +364,11 @@ def train_step(params, state, x, y):
     np.greater(z3, 0, out=mask_N_128_8_8)
     np.multiply(da3, mask_N_128_8_8, out=delta3)
     np.add.reduce(delta3, axis=(0, 2, 3), out=db3)
-    for n in range(0, N, 16):
+    windows = delta3_patches.reshape(128, 3, N, 8, 8)
+    image = delta3.transpose(1, 0, 2, 3)
+    for n in range(0, N, 32):
         for s_4_2, j_4_2, from_j_4_2 in _taps(3, 8, 8, padding=1):
-            np.copyto(delta3_patches.reshape(128, 3, N, 8, 8)[:, s_4_2, n:n + 16, :, j_4_2], delta3[n:n + 16, :, :,
-                from_j_4_2].transpose(1, 0, 2, 3))
+            windows[:, s_4_2, n:n + 32, :, j_4_2] = image[:, n:n + 32, :, from_j_4_2]
     np.matmul(m_2_patches, delta3_patches.reshape(128, 3, 64*N)[:, 1].T, out=scratch_576_128)
     np.copyto(dK3.reshape(128, 576), scratch_576_128.T)
     np.copyto(scratch_3_64_128_3, K3[:, :, :, ::-1].transpose(2, 1, 0, 3))
@@ -371,10 +387,11 @@ def train_step(params, state, x, y):
     np.greater(z2, 0, out=mask_N_64_16_16)
     np.multiply(da2, mask_N_64_16_16, out=delta2)
     np.add.reduce(delta2, axis=(0, 2, 3), out=db2)
-    for n in range(0, N, 8):
+    windows = delta2_patches.reshape(64, 3, N, 16, 16)
+    image = delta2.transpose(1, 0, 2, 3)
+    for n in range(0, N, 16):
         for s_2_2, j_2_2, from_j_2_2 in _taps(3, 16, 16, padding=1):
-            np.copyto(delta2_patches.reshape(64, 3, N, 16, 16)[:, s_2_2, n:n + 8, :, j_2_2], delta2[n:n + 8, :, :,
-                from_j_2_2].transpose(1, 0, 2, 3))
+            windows[:, s_2_2, n:n + 16, :, j_2_2] = image[:, n:n + 16, :, from_j_2_2]
     np.matmul(m_patches, delta2_patches.reshape(64, 3, 256*N)[:, 1].T, out=scratch_288_64)
     np.copyto(dK2.reshape(64, 288), scratch_288_64.T)
     np.copyto(scratch_3_32_64_3, K2[:, :, :, ::-1].transpose(2, 1, 0, 3))
@@ -428,75 +445,75 @@ def update(params, state, grads):
 
 def _workspace(N, dtype):
     """The buffers of a training step for batches of N samples."""
-    return (
-        np.zeros((27, 1024*N), dtype),  # x_patches
-        np.empty((N, 32, 32, 32), dtype),  # z1
-        np.empty((32, 1024*N), dtype),  # scratch_32_x
-        np.empty((N, 32, 32, 32), dtype),  # a1
-        np.empty((N, 32, 16, 16), dtype),  # m
-        np.zeros((288, 256*N), dtype),  # m_patches
-        np.empty((N, 64, 16, 16), dtype),  # z2
-        np.empty((64, 256*N), dtype),  # scratch_64_x
-        np.empty((N, 64, 16, 16), dtype),  # a2
-        np.empty((N, 64, 8, 8), dtype),  # m_2
-        np.zeros((576, 64*N), dtype),  # m_2_patches
-        np.empty((N, 128, 8, 8), dtype),  # z3
-        np.empty((128, 64*N), dtype),  # scratch_128_x
-        np.empty((N, 128, 8, 8), dtype),  # a3
-        np.empty((N, 128, 4, 4), dtype),  # m_3
-        np.empty((N, 128), dtype),  # z4
-        np.empty((N, 128), dtype),  # a4
-        np.empty((N, 10), dtype),  # z5
-        np.empty((N,), dtype),  # M
-        np.empty((N, 10), dtype),  # e
-        np.empty((N,), dtype),  # S
-        np.empty((N, 10), dtype),  # p
-        np.empty((N, 10), dtype),  # scratch_N_10
-        np.empty((N,), dtype),  # scratch_N
-        np.empty((N, 10), dtype),  # delta5
-        np.empty((10,), dtype),  # db5
-        np.empty((10, 128), dtype),  # dW5
-        np.empty((N, 128), dtype),  # delta4
-        np.empty((N, 128), bool),  # mask_N_128
-        np.empty((128,), dtype),  # db4
-        np.empty((128, 2048), dtype),  # dW4
-        np.empty((N, 128, 4, 4), dtype),  # dm_3
-        np.empty((N, 128, 4, 4), bool),  # m_3_taken
-        np.empty((N, 128, 8, 8), dtype),  # da3
-        np.empty((N, 128, 4, 4), bool),  # m_3_hit
-        np.empty((N, 128, 4, 4), bool),  # mask_N_128_4_4
-        np.empty((N, 128, 8, 8), dtype),  # delta3
-        np.empty((N, 128, 8, 8), bool),  # mask_N_128_8_8
-        np.empty((128,), dtype),  # db3
-        np.zeros((384, 64*N), dtype),  # delta3_patches
-        np.empty((128, 64, 3, 3), dtype),  # dK3
-        np.empty((576, 128), dtype),  # scratch_576_128
-        np.empty((3, 64, N, 8, 8), dtype),  # dm_2_rows
-        np.empty((3, 64, 128, 3), dtype),  # scratch_3_64_128_3
-        np.empty((N, 64, 8, 8), dtype),  # dm_2
-        np.empty((N, 64, 8, 8), bool),  # m_2_taken
-        np.empty((N, 64, 16, 16), dtype),  # da2
-        np.empty((N, 64, 8, 8), bool),  # m_2_hit
-        np.empty((N, 64, 8, 8), bool),  # mask_N_64_8_8
-        np.empty((N, 64, 16, 16), dtype),  # delta2
-        np.empty((N, 64, 16, 16), bool),  # mask_N_64_16_16
-        np.empty((64,), dtype),  # db2
-        np.zeros((192, 256*N), dtype),  # delta2_patches
-        np.empty((64, 32, 3, 3), dtype),  # dK2
-        np.empty((288, 64), dtype),  # scratch_288_64
-        np.empty((3, 32, N, 16, 16), dtype),  # dm_rows
-        np.empty((3, 32, 64, 3), dtype),  # scratch_3_32_64_3
-        np.empty((N, 32, 16, 16), dtype),  # dm
-        np.empty((N, 32, 16, 16), bool),  # m_taken
-        np.empty((N, 32, 32, 32), dtype),  # da1
-        np.empty((N, 32, 16, 16), bool),  # m_hit
-        np.empty((N, 32, 16, 16), bool),  # mask_N_32_16_16
-        np.empty((N, 32, 32, 32), dtype),  # delta1
-        np.empty((N, 32, 32, 32), bool),  # mask_N_32_32_32
-        np.empty((32,), dtype),  # db1
-        np.empty((32, 3, 3, 3), dtype),  # dK1
-        np.empty((32, N, 32, 32), dtype),  # scratch_32_N_32_32
-    )
+    return _block({
+        "x_patches": np.zeros((27, 1024*N), dtype),
+        "z1": np.empty((N, 32, 32, 32), dtype),
+        "scratch_32_x": np.empty((32, 1024*N), dtype),
+        "a1": np.empty((N, 32, 32, 32), dtype),
+        "m": np.empty((N, 32, 16, 16), dtype),
+        "m_patches": np.zeros((288, 256*N), dtype),
+        "z2": np.empty((N, 64, 16, 16), dtype),
+        "scratch_64_x": np.empty((64, 256*N), dtype),
+        "a2": np.empty((N, 64, 16, 16), dtype),
+        "m_2": np.empty((N, 64, 8, 8), dtype),
+        "m_2_patches": np.zeros((576, 64*N), dtype),
+        "z3": np.empty((N, 128, 8, 8), dtype),
+        "scratch_128_x": np.empty((128, 64*N), dtype),
+        "a3": np.empty((N, 128, 8, 8), dtype),
+        "m_3": np.empty((N, 128, 4, 4), dtype),
+        "z4": np.empty((N, 128), dtype),
+        "a4": np.empty((N, 128), dtype),
+        "z5": np.empty((N, 10), dtype),
+        "M": np.empty((N,), dtype),
+        "e": np.empty((N, 10), dtype),
+        "S": np.empty((N,), dtype),
+        "p": np.empty((N, 10), dtype),
+        "scratch_N_10": np.empty((N, 10), dtype),
+        "scratch_N": np.empty((N,), dtype),
+        "delta5": np.empty((N, 10), dtype),
+        "db5": np.empty((10,), dtype),
+        "dW5": np.empty((10, 128), dtype),
+        "delta4": np.empty((N, 128), dtype),
+        "mask_N_128": np.empty((N, 128), bool),
+        "db4": np.empty((128,), dtype),
+        "dW4": np.empty((128, 2048), dtype),
+        "dm_3": np.empty((N, 128, 4, 4), dtype),
+        "m_3_taken": np.empty((N, 128, 4, 4), bool),
+        "da3": np.empty((N, 128, 8, 8), dtype),
+        "m_3_hit": np.empty((N, 128, 4, 4), bool),
+        "mask_N_128_4_4": np.empty((N, 128, 4, 4), bool),
+        "delta3": np.empty((N, 128, 8, 8), dtype),
+        "mask_N_128_8_8": np.empty((N, 128, 8, 8), bool),
+        "db3": np.empty((128,), dtype),
+        "delta3_patches": np.zeros((384, 64*N), dtype),
+        "dK3": np.empty((128, 64, 3, 3), dtype),
+        "scratch_576_128": np.empty((576, 128), dtype),
+        "dm_2_rows": np.empty((3, 64, N, 8, 8), dtype),
+        "scratch_3_64_128_3": np.empty((3, 64, 128, 3), dtype),
+        "dm_2": np.empty((N, 64, 8, 8), dtype),
+        "m_2_taken": np.empty((N, 64, 8, 8), bool),
+        "da2": np.empty((N, 64, 16, 16), dtype),
+        "m_2_hit": np.empty((N, 64, 8, 8), bool),
+        "mask_N_64_8_8": np.empty((N, 64, 8, 8), bool),
+        "delta2": np.empty((N, 64, 16, 16), dtype),
+        "mask_N_64_16_16": np.empty((N, 64, 16, 16), bool),
+        "db2": np.empty((64,), dtype),
+        "delta2_patches": np.zeros((192, 256*N), dtype),
+        "dK2": np.empty((64, 32, 3, 3), dtype),
+        "scratch_288_64": np.empty((288, 64), dtype),
+        "dm_rows": np.empty((3, 32, N, 16, 16), dtype),
+        "scratch_3_32_64_3": np.empty((3, 32, 64, 3), dtype),
+        "dm": np.empty((N, 32, 16, 16), dtype),
+        "m_taken": np.empty((N, 32, 16, 16), bool),
+        "da1": np.empty((N, 32, 32, 32), dtype),
+        "m_hit": np.empty((N, 32, 16, 16), bool),
+        "mask_N_32_16_16": np.empty((N, 32, 16, 16), bool),
+        "delta1": np.empty((N, 32, 32, 32), dtype),
+        "mask_N_32_32_32": np.empty((N, 32, 32, 32), bool),
+        "db1": np.empty((32,), dtype),
+        "dK1": np.empty((32, 3, 3, 3), dtype),
+        "scratch_32_N_32_32": np.empty((32, N, 32, 32), dtype),
+    })
 
 
 def evaluate(params, x, y, state=None):
@@ -552,7 +569,7 @@ def load(path):
     """Read what `save` wrote: parameters, and the state (a new one where the file has none)."""
     with np.load(path, allow_pickle=False) as file:
         arrays = {key: file[key] for key in file.files}
-    params = {name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS}
+    params = _block({name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS})
     state = init_state(params, int(arrays.get("seed", 0)))
     if "step" in arrays:
         state["step"] = int(arrays["step"])

@@ -227,6 +227,18 @@ BETA = 0.9
 WEIGHT_DECAY = 0.0001
 
 
+def _block(arrays):
+    """The arrays by name, in one block of memory that the system may map with large pages; each begins a cache line."""
+    sizes = [-(-array.nbytes // 64) * 64 for array in arrays.values()]
+    block, found = np.empty(sum(sizes) + 2**22, np.uint8), {}
+    start = -block.ctypes.data % 2**21
+    for (name, array), size in zip(arrays.items(), sizes):
+        found[name] = np.ndarray(array.shape, array.dtype, block, start)
+        found[name][...] = array
+        start += size
+    return found
+
+
 @functools.cache
 def _taps(taps, windows, size, stride=1, dilation=1, padding=0):
     """Of windows along an axis: for each tap, the windows that meet the axis with it, and where they do."""
@@ -265,12 +277,12 @@ def init_params(seed=0, dtype=np.float32):
         "W13": rng.standard_normal((10, 64)) * np.sqrt(2 / 74),
         "b13": np.zeros((10,)),
     }
-    return {name: value.astype(dtype) for name, value in params.items()}
+    return _block({name: value.astype(dtype) for name, value in params.items()})
 
 
 def init_state(params, seed=0):
     """What training keeps between steps: their number, the optimiser's arrays, and buffers for each batch size."""
-    state = {name: {key: np.zeros_like(value) for key, value in params.items()} for name in STATES}
+    state = {name: _block({key: np.zeros_like(value) for key, value in params.items()}) for name in STATES}
     running = {name: np.full(shape, start, next(iter(params.values())).dtype) for name, shape, start in RUNNING}
     scratch = {key: tuple(np.empty_like(value) for _ in range(1)) for key, value in params.items()}
     return {"step": 0, "seed": seed, **state, "running": running, "scratch": scratch, "workspaces": {}}
@@ -449,13 +461,11 @@ def loss_and_grads(params, x, y, state=None):
     da6[:, :, :15:2, :15:2] += (K11[:, :, 0, 0].T @ delta11_matrix).reshape(32, N, 8, 8).transpose(1, 0, 2, 3)  # (99)
     da6_rows = (K7[:, :, :, ::-2].transpose(2, 1, 0, 3).reshape(96, 128) @ delta7_patches).reshape(3, 32, N, 8, 8)
     da6_rows[2, :, :, :7] += da6_rows[0, :, :, 1:8]
-    da6[:, :, 1:16:2, 1:16:2] += da6_rows[2].transpose(1, 0, 2, 3)  # (99)
-    da6[:, :, :15:2, 1:16:2] += da6_rows[1].transpose(1, 0, 2, 3)  # (99)
+    da6[:, :, :, 1:16:2] += da6_rows[1:3].transpose(2, 1, 3, 0, 4).reshape(N, 32, 16, 8)  # (99)
     da6_rows_2 = (K7[:, :, :, 1].transpose(2, 1, 0).reshape(96, 64) @ delta7_patches.reshape(64, 2, 64*N)[:, 0]).reshape(3,
         32, N, 8, 8)
     da6_rows_2[2, :, :, :7] += da6_rows_2[0, :, :, 1:8]
-    da6[:, :, 1:16:2, :15:2] += da6_rows_2[2].transpose(1, 0, 2, 3)  # (99)
-    da6[:, :, :15:2, :15:2] += da6_rows_2[1].transpose(1, 0, 2, 3)  # (99)
+    da6[:, :, :, :15:2] += da6_rows_2[1:3].transpose(2, 1, 3, 0, 4).reshape(N, 32, 16, 8)  # (99)
     dr_3 = da6 * (r_3 > 0)                                    # (100)  (N, 32, 16, 16)
     dresidual1_gamma = np.sum(dr_3 * xhat6, axis=(0, 2, 3))   # (101)  (32,)
     dxhat6 = residual1_gamma[:, None, None] * dr_3            # (102)  (N, 32, 16, 16)
@@ -525,13 +535,14 @@ def train_step(params, state, x, y):
      scratch_3_32_64, dr_3, mask_N_32_16_16, dresidual1_gamma, dxhat6, dresidual1_beta, dc6,
      scratch_N_32_16_16_2, delta5, delta5_patches, dK5, scratch_288_32, da4_rows,
      scratch_3_32_32_3, da4, dy4, dgamma4, dxhat4, dbeta4, dc4, delta3, delta3_patches, dK3,
-     da2, da2_rows, dy2, dgamma2, dxhat2, dbeta2, dc2, delta1, dK1, scratch_32_N_16_16) = state["workspaces"][N]
+     da2, da2_rows, dy2, dgamma2, dxhat2, dbeta2, dc2, delta1, dK1, scratch_32_N_16_16) = state["workspaces"][N].values()
     running_mean2, running_var2, running_mean4, running_var4, residual1_running_mean, residual1_running_var, running_mean8, running_var8, residual2_running_mean, residual2_running_var, shortcut2_running_mean, shortcut2_running_var = (state["running"][name] for name, *_ in RUNNING)
-    for n in range(0, N, 42):
+    windows = x_patches.reshape(3, 3, 3, N, 16, 16)
+    image = x.transpose(1, 0, 2, 3)
+    for n in range(0, N, 85):
         for r, i, from_i in _taps(3, 16, 32, stride=2, padding=1):
             for s, j, from_j in _taps(3, 16, 32, stride=2, padding=1):
-                np.copyto(x_patches.reshape(3, 3, 3, N, 16, 16)[:, r, s, n:n + 42, i, j], x[n:n + 42, :, from_i,
-                    from_j].transpose(1, 0, 2, 3))
+                windows[:, r, s, n:n + 85, i, j] = image[:, n:n + 85, from_i, from_j]
     np.matmul(K1.reshape(32, 27), x_patches, out=scratch_32_x)
     np.copyto(z1, scratch_32_x.reshape(32, N, 16, 16).transpose(1, 0, 2, 3))
     np.add.reduce(z1, axis=(0, 2, 3), out=mu2)
@@ -554,11 +565,12 @@ def train_step(params, state, x, y):
     np.multiply(gamma2[:, None, None], xhat2, out=y2)
     np.add(y2, beta2[:, None, None], out=y2)
     np.maximum(y2, 0, out=a2)
-    for n in range(0, N, 16):
+    windows = a2_patches.reshape(32, 3, 3, N, 16, 16)
+    image = a2.transpose(1, 0, 2, 3)
+    for n in range(0, N, 32):
         for r_1, i_1, from_i_1 in _taps(3, 16, 16, padding=1):
             for s_1, j_1, from_j_1 in _taps(3, 16, 16, padding=1):
-                np.copyto(a2_patches.reshape(32, 3, 3, N, 16, 16)[:, r_1, s_1, n:n + 16, i_1, j_1], a2[n:n + 16, :,
-                    from_i_1, from_j_1].transpose(1, 0, 2, 3))
+                windows[:, r_1, s_1, n:n + 32, i_1, j_1] = image[:, n:n + 32, from_i_1, from_j_1]
     np.matmul(K3.reshape(32, 288), a2_patches, out=scratch_32_x)
     np.copyto(z3, scratch_32_x.reshape(32, N, 16, 16).transpose(1, 0, 2, 3))
     np.add.reduce(z3, axis=(0, 2, 3), out=mu4)
@@ -581,11 +593,12 @@ def train_step(params, state, x, y):
     np.multiply(gamma4[:, None, None], xhat4, out=y4)
     np.add(y4, beta4[:, None, None], out=y4)
     np.maximum(y4, 0, out=a4)
-    for n in range(0, N, 16):
+    windows = a4_patches.reshape(32, 3, 3, N, 16, 16)
+    image = a4.transpose(1, 0, 2, 3)
+    for n in range(0, N, 32):
         for r_2, i_2, from_i_2 in _taps(3, 16, 16, padding=1):
             for s_2, j_2, from_j_2 in _taps(3, 16, 16, padding=1):
-                np.copyto(a4_patches.reshape(32, 3, 3, N, 16, 16)[:, r_2, s_2, n:n + 16, i_2, j_2], a4[n:n + 16, :,
-                    from_i_2, from_j_2].transpose(1, 0, 2, 3))
+                windows[:, r_2, s_2, n:n + 32, i_2, j_2] = image[:, n:n + 32, from_i_2, from_j_2]
     np.matmul(K5.reshape(32, 288), a4_patches, out=scratch_32_x)
     np.copyto(z5, scratch_32_x.reshape(32, N, 16, 16).transpose(1, 0, 2, 3))
     np.add.reduce(z5, axis=(0, 2, 3), out=mu6)
@@ -609,11 +622,12 @@ def train_step(params, state, x, y):
     np.add(y6, residual1_beta[:, None, None], out=y6)
     np.add(y6, a2, out=r_3)
     np.maximum(r_3, 0, out=a6)
-    for n in range(0, N, 16):
+    windows = a6_patches.reshape(32, 3, 3, N, 8, 8)
+    image = a6.transpose(1, 0, 2, 3)
+    for n in range(0, N, 32):
         for r_4, i_3, from_i_3 in _taps(3, 8, 16, stride=2, padding=1):
             for s_3, j_3, from_j_3 in _taps(3, 8, 16, stride=2, padding=1):
-                np.copyto(a6_patches.reshape(32, 3, 3, N, 8, 8)[:, r_4, s_3, n:n + 16, i_3, j_3], a6[n:n + 16, :, from_i_3,
-                    from_j_3].transpose(1, 0, 2, 3))
+                windows[:, r_4, s_3, n:n + 32, i_3, j_3] = image[:, n:n + 32, from_i_3, from_j_3]
     np.matmul(K7.reshape(64, 288), a6_patches, out=scratch_64_x)
     np.copyto(z7, scratch_64_x.reshape(64, N, 8, 8).transpose(1, 0, 2, 3))
     np.add.reduce(z7, axis=(0, 2, 3), out=mu8)
@@ -636,11 +650,12 @@ def train_step(params, state, x, y):
     np.multiply(gamma8[:, None, None], xhat8, out=y8)
     np.add(y8, beta8[:, None, None], out=y8)
     np.maximum(y8, 0, out=a8)
-    for n in range(0, N, 32):
+    windows = a8_patches.reshape(64, 3, 3, N, 8, 8)
+    image = a8.transpose(1, 0, 2, 3)
+    for n in range(0, N, 64):
         for r_5, i_4, from_i_4 in _taps(3, 8, 8, padding=1):
             for s_4, j_4, from_j_4 in _taps(3, 8, 8, padding=1):
-                np.copyto(a8_patches.reshape(64, 3, 3, N, 8, 8)[:, r_5, s_4, n:n + 32, i_4, j_4], a8[n:n + 32, :, from_i_4,
-                    from_j_4].transpose(1, 0, 2, 3))
+                windows[:, r_5, s_4, n:n + 64, i_4, j_4] = image[:, n:n + 64, from_i_4, from_j_4]
     np.matmul(K9.reshape(64, 576), a8_patches, out=scratch_64_x)
     np.copyto(z9, scratch_64_x.reshape(64, N, 8, 8).transpose(1, 0, 2, 3))
     np.add.reduce(z9, axis=(0, 2, 3), out=mu10)
@@ -739,10 +754,11 @@ def train_step(params, state, x, y):
     np.add.reduce(dc10, axis=(0, 2, 3), out=scratch_64)
     np.divide(scratch_64, 64*N, out=scratch_64)
     np.subtract(dc10, scratch_64[:, None, None], out=delta9)
-    for n in range(0, N, 32):
+    windows = delta9_patches.reshape(64, 3, N, 8, 8)
+    image = delta9.transpose(1, 0, 2, 3)
+    for n in range(0, N, 64):
         for s_4_2, j_4_2, from_j_4_2 in _taps(3, 8, 8, padding=1):
-            np.copyto(delta9_patches.reshape(64, 3, N, 8, 8)[:, s_4_2, n:n + 32, :, j_4_2], delta9[n:n + 32, :, :,
-                from_j_4_2].transpose(1, 0, 2, 3))
+            windows[:, s_4_2, n:n + 64, :, j_4_2] = image[:, n:n + 64, :, from_j_4_2]
     np.matmul(a8_patches, delta9_patches.reshape(64, 3, 64*N)[:, 1].T, out=scratch_576_64)
     np.copyto(dK9.reshape(64, 576), scratch_576_64.T)
     np.copyto(scratch_3_64_64_3, K9[:, :, :, ::-1].transpose(2, 1, 0, 3))
@@ -766,10 +782,11 @@ def train_step(params, state, x, y):
     np.add.reduce(dc8, axis=(0, 2, 3), out=scratch_64)
     np.divide(scratch_64, 64*N, out=scratch_64)
     np.subtract(dc8, scratch_64[:, None, None], out=delta7)
-    for n in range(0, N, 32):
+    windows = delta7_patches.reshape(64, 2, N, 8, 8)
+    image = delta7.transpose(1, 0, 2, 3)
+    for n in range(0, N, 64):
         for s_3_2, j_3_2, from_j_3_2 in _taps(2, 8, 8):
-            np.copyto(delta7_patches.reshape(64, 2, N, 8, 8)[:, s_3_2, n:n + 32, :, j_3_2], delta7[n:n + 32, :, :,
-                from_j_3_2].transpose(1, 0, 2, 3))
+            windows[:, s_3_2, n:n + 64, :, j_3_2] = image[:, n:n + 64, :, from_j_3_2]
     np.matmul(a6_patches, delta7_patches.reshape(64, 2, 64*N)[:, 0].T, out=scratch_288_64)
     np.copyto(dK7.reshape(64, 288), scratch_288_64.T)
     da6.fill(0)
@@ -778,13 +795,11 @@ def train_step(params, state, x, y):
     np.copyto(scratch_3_32_64_2, K7[:, :, :, ::-2].transpose(2, 1, 0, 3))
     np.matmul(scratch_3_32_64_2.reshape(96, 128), delta7_patches, out=da6_rows.reshape(96, 64*N))
     da6_rows[2, :, :, :7] += da6_rows[0, :, :, 1:8]
-    da6[:, :, 1:16:2, 1:16:2] += da6_rows[2].transpose(1, 0, 2, 3)
-    da6[:, :, :15:2, 1:16:2] += da6_rows[1].transpose(1, 0, 2, 3)
+    da6.reshape(N, 32, 8, 2, 16)[:, :, :, :, 1:16:2] += da6_rows[1:3].transpose(2, 1, 3, 0, 4)
     np.copyto(scratch_3_32_64, K7[:, :, :, 1].transpose(2, 1, 0))
     np.matmul(scratch_3_32_64.reshape(96, 64), delta7_patches.reshape(64, 2, 64*N)[:, 0], out=da6_rows_2.reshape(96, 64*N))
     da6_rows_2[2, :, :, :7] += da6_rows_2[0, :, :, 1:8]
-    da6[:, :, 1:16:2, :15:2] += da6_rows_2[2].transpose(1, 0, 2, 3)
-    da6[:, :, :15:2, :15:2] += da6_rows_2[1].transpose(1, 0, 2, 3)
+    da6.reshape(N, 32, 8, 2, 16)[:, :, :, :, :15:2] += da6_rows_2[1:3].transpose(2, 1, 3, 0, 4)
     np.greater(r_3, 0, out=mask_N_32_16_16)
     np.multiply(da6, mask_N_32_16_16, out=dr_3)
     np.multiply(dr_3, xhat6, out=scratch_N_32_16_16)
@@ -801,10 +816,11 @@ def train_step(params, state, x, y):
     np.add.reduce(dc6, axis=(0, 2, 3), out=scratch_32)
     np.divide(scratch_32, 256*N, out=scratch_32)
     np.subtract(dc6, scratch_32[:, None, None], out=delta5)
-    for n in range(0, N, 16):
+    windows = delta5_patches.reshape(32, 3, N, 16, 16)
+    image = delta5.transpose(1, 0, 2, 3)
+    for n in range(0, N, 32):
         for s_2_2, j_2_2, from_j_2_2 in _taps(3, 16, 16, padding=1):
-            np.copyto(delta5_patches.reshape(32, 3, N, 16, 16)[:, s_2_2, n:n + 16, :, j_2_2], delta5[n:n + 16, :, :,
-                from_j_2_2].transpose(1, 0, 2, 3))
+            windows[:, s_2_2, n:n + 32, :, j_2_2] = image[:, n:n + 32, :, from_j_2_2]
     np.matmul(a4_patches, delta5_patches.reshape(32, 3, 256*N)[:, 1].T, out=scratch_288_32)
     np.copyto(dK5.reshape(32, 288), scratch_288_32.T)
     np.copyto(scratch_3_32_32_3, K5[:, :, :, ::-1].transpose(2, 1, 0, 3))
@@ -828,10 +844,11 @@ def train_step(params, state, x, y):
     np.add.reduce(dc4, axis=(0, 2, 3), out=scratch_32)
     np.divide(scratch_32, 256*N, out=scratch_32)
     np.subtract(dc4, scratch_32[:, None, None], out=delta3)
-    for n in range(0, N, 16):
+    windows = delta3_patches.reshape(32, 3, N, 16, 16)
+    image = delta3.transpose(1, 0, 2, 3)
+    for n in range(0, N, 32):
         for s_1_2, j_1_2, from_j_1_2 in _taps(3, 16, 16, padding=1):
-            np.copyto(delta3_patches.reshape(32, 3, N, 16, 16)[:, s_1_2, n:n + 16, :, j_1_2], delta3[n:n + 16, :, :,
-                from_j_1_2].transpose(1, 0, 2, 3))
+            windows[:, s_1_2, n:n + 32, :, j_1_2] = image[:, n:n + 32, :, from_j_1_2]
     np.matmul(a2_patches, delta3_patches.reshape(32, 3, 256*N)[:, 1].T, out=scratch_288_32)
     np.copyto(dK3.reshape(32, 288), scratch_288_32.T)
     np.copyto(da2, dr_3)
@@ -887,156 +904,156 @@ def update(params, state, grads):
 
 def _workspace(N, dtype):
     """The buffers of a training step for batches of N samples."""
-    return (
-        np.zeros((27, 256*N), dtype),  # x_patches
-        np.empty((N, 32, 16, 16), dtype),  # z1
-        np.empty((32, 256*N), dtype),  # scratch_32_x
-        np.empty((32,), dtype),  # mu2
-        np.empty((N, 32, 16, 16), dtype),  # c2
-        np.empty((32,), dtype),  # v2
-        np.empty((N, 32, 16, 16), dtype),  # scratch_N_32_16_16
-        np.empty((32,), dtype),  # u2
-        np.empty((32,), dtype),  # scratch_32
-        np.empty((32,), dtype),  # sigma2
-        np.empty((N, 32, 16, 16), dtype),  # xhat2
-        np.empty((N, 32, 16, 16), dtype),  # y2
-        np.empty((N, 32, 16, 16), dtype),  # a2
-        np.zeros((288, 256*N), dtype),  # a2_patches
-        np.empty((N, 32, 16, 16), dtype),  # z3
-        np.empty((32,), dtype),  # mu4
-        np.empty((N, 32, 16, 16), dtype),  # c4
-        np.empty((32,), dtype),  # v4
-        np.empty((32,), dtype),  # u4
-        np.empty((32,), dtype),  # sigma4
-        np.empty((N, 32, 16, 16), dtype),  # xhat4
-        np.empty((N, 32, 16, 16), dtype),  # y4
-        np.empty((N, 32, 16, 16), dtype),  # a4
-        np.zeros((288, 256*N), dtype),  # a4_patches
-        np.empty((N, 32, 16, 16), dtype),  # z5
-        np.empty((32,), dtype),  # mu6
-        np.empty((N, 32, 16, 16), dtype),  # c6
-        np.empty((32,), dtype),  # v6
-        np.empty((32,), dtype),  # u6
-        np.empty((32,), dtype),  # sigma6
-        np.empty((N, 32, 16, 16), dtype),  # xhat6
-        np.empty((N, 32, 16, 16), dtype),  # y6
-        np.empty((N, 32, 16, 16), dtype),  # r_3
-        np.empty((N, 32, 16, 16), dtype),  # a6
-        np.zeros((288, 64*N), dtype),  # a6_patches
-        np.empty((N, 64, 8, 8), dtype),  # z7
-        np.empty((64, 64*N), dtype),  # scratch_64_x
-        np.empty((64,), dtype),  # mu8
-        np.empty((N, 64, 8, 8), dtype),  # c8
-        np.empty((64,), dtype),  # v8
-        np.empty((N, 64, 8, 8), dtype),  # scratch_N_64_8_8
-        np.empty((64,), dtype),  # u8
-        np.empty((64,), dtype),  # scratch_64
-        np.empty((64,), dtype),  # sigma8
-        np.empty((N, 64, 8, 8), dtype),  # xhat8
-        np.empty((N, 64, 8, 8), dtype),  # y8
-        np.empty((N, 64, 8, 8), dtype),  # a8
-        np.zeros((576, 64*N), dtype),  # a8_patches
-        np.empty((N, 64, 8, 8), dtype),  # z9
-        np.empty((64,), dtype),  # mu10
-        np.empty((N, 64, 8, 8), dtype),  # c10
-        np.empty((64,), dtype),  # v10
-        np.empty((64,), dtype),  # u10
-        np.empty((64,), dtype),  # sigma10
-        np.empty((N, 64, 8, 8), dtype),  # xhat10
-        np.empty((N, 64, 8, 8), dtype),  # y10
-        np.empty((32, 64*N), dtype),  # a6_matrix
-        np.empty((N, 64, 8, 8), dtype),  # z11
-        np.empty((64,), dtype),  # mu12
-        np.empty((N, 64, 8, 8), dtype),  # c12
-        np.empty((64,), dtype),  # v12
-        np.empty((64,), dtype),  # u12
-        np.empty((64,), dtype),  # sigma12
-        np.empty((N, 64, 8, 8), dtype),  # xhat12
-        np.empty((N, 64, 8, 8), dtype),  # y12
-        np.empty((N, 64, 8, 8), dtype),  # r_7
-        np.empty((N, 64, 8, 8), dtype),  # a12
-        np.empty((N, 64), dtype),  # m
-        np.empty((N, 10), dtype),  # z13
-        np.empty((N,), dtype),  # M
-        np.empty((N, 10), dtype),  # e
-        np.empty((N,), dtype),  # S
-        np.empty((N, 10), dtype),  # p
-        np.empty((N, 10), dtype),  # scratch_N_10
-        np.empty((N,), dtype),  # scratch_N
-        np.empty((N, 10), dtype),  # delta13
-        np.empty((10,), dtype),  # db13
-        np.empty((10, 64), dtype),  # dW13
-        np.empty((N, 64, 8, 8), dtype),  # dr_7
-        np.empty((N, 64), dtype),  # scratch_N_64
-        np.empty((N, 64, 8, 8), bool),  # mask_N_64_8_8
-        np.empty((64,), dtype),  # dshortcut2_gamma
-        np.empty((N, 64, 8, 8), dtype),  # dxhat12
-        np.empty((64,), dtype),  # dshortcut2_beta
-        np.empty((N, 64, 8, 8), dtype),  # dc12
-        np.empty((N, 64, 8, 8), dtype),  # scratch_N_64_8_8_2
-        np.empty((N, 64, 8, 8), dtype),  # delta11
-        np.empty((64, 64*N), dtype),  # delta11_matrix
-        np.empty((64, 32, 1, 1), dtype),  # dK11
-        np.empty((64, 32), dtype),  # scratch_64_32
-        np.empty((64,), dtype),  # dresidual2_gamma
-        np.empty((N, 64, 8, 8), dtype),  # dxhat10
-        np.empty((64,), dtype),  # dresidual2_beta
-        np.empty((N, 64, 8, 8), dtype),  # dc10
-        np.empty((N, 64, 8, 8), dtype),  # delta9
-        np.zeros((192, 64*N), dtype),  # delta9_patches
-        np.empty((64, 64, 3, 3), dtype),  # dK9
-        np.empty((576, 64), dtype),  # scratch_576_64
-        np.empty((3, 64, N, 8, 8), dtype),  # da8_rows
-        np.empty((3, 64, 64, 3), dtype),  # scratch_3_64_64_3
-        np.empty((N, 64, 8, 8), dtype),  # da8
-        np.empty((N, 64, 8, 8), dtype),  # dy8
-        np.empty((64,), dtype),  # dgamma8
-        np.empty((N, 64, 8, 8), dtype),  # dxhat8
-        np.empty((64,), dtype),  # dbeta8
-        np.empty((N, 64, 8, 8), dtype),  # dc8
-        np.empty((N, 64, 8, 8), dtype),  # delta7
-        np.zeros((128, 64*N), dtype),  # delta7_patches
-        np.empty((64, 32, 3, 3), dtype),  # dK7
-        np.empty((288, 64), dtype),  # scratch_288_64
-        np.empty((N, 32, 16, 16), dtype),  # da6
-        np.empty((32, 64*N), dtype),  # scratch_32_x_2
-        np.empty((3, 32, N, 8, 8), dtype),  # da6_rows
-        np.empty((3, 32, 64, 2), dtype),  # scratch_3_32_64_2
-        np.empty((3, 32, N, 8, 8), dtype),  # da6_rows_2
-        np.empty((3, 32, 64), dtype),  # scratch_3_32_64
-        np.empty((N, 32, 16, 16), dtype),  # dr_3
-        np.empty((N, 32, 16, 16), bool),  # mask_N_32_16_16
-        np.empty((32,), dtype),  # dresidual1_gamma
-        np.empty((N, 32, 16, 16), dtype),  # dxhat6
-        np.empty((32,), dtype),  # dresidual1_beta
-        np.empty((N, 32, 16, 16), dtype),  # dc6
-        np.empty((N, 32, 16, 16), dtype),  # scratch_N_32_16_16_2
-        np.empty((N, 32, 16, 16), dtype),  # delta5
-        np.zeros((96, 256*N), dtype),  # delta5_patches
-        np.empty((32, 32, 3, 3), dtype),  # dK5
-        np.empty((288, 32), dtype),  # scratch_288_32
-        np.empty((3, 32, N, 16, 16), dtype),  # da4_rows
-        np.empty((3, 32, 32, 3), dtype),  # scratch_3_32_32_3
-        np.empty((N, 32, 16, 16), dtype),  # da4
-        np.empty((N, 32, 16, 16), dtype),  # dy4
-        np.empty((32,), dtype),  # dgamma4
-        np.empty((N, 32, 16, 16), dtype),  # dxhat4
-        np.empty((32,), dtype),  # dbeta4
-        np.empty((N, 32, 16, 16), dtype),  # dc4
-        np.empty((N, 32, 16, 16), dtype),  # delta3
-        np.zeros((96, 256*N), dtype),  # delta3_patches
-        np.empty((32, 32, 3, 3), dtype),  # dK3
-        np.empty((N, 32, 16, 16), dtype),  # da2
-        np.empty((3, 32, N, 16, 16), dtype),  # da2_rows
-        np.empty((N, 32, 16, 16), dtype),  # dy2
-        np.empty((32,), dtype),  # dgamma2
-        np.empty((N, 32, 16, 16), dtype),  # dxhat2
-        np.empty((32,), dtype),  # dbeta2
-        np.empty((N, 32, 16, 16), dtype),  # dc2
-        np.empty((N, 32, 16, 16), dtype),  # delta1
-        np.empty((32, 3, 3, 3), dtype),  # dK1
-        np.empty((32, N, 16, 16), dtype),  # scratch_32_N_16_16
-    )
+    return _block({
+        "x_patches": np.zeros((27, 256*N), dtype),
+        "z1": np.empty((N, 32, 16, 16), dtype),
+        "scratch_32_x": np.empty((32, 256*N), dtype),
+        "mu2": np.empty((32,), dtype),
+        "c2": np.empty((N, 32, 16, 16), dtype),
+        "v2": np.empty((32,), dtype),
+        "scratch_N_32_16_16": np.empty((N, 32, 16, 16), dtype),
+        "u2": np.empty((32,), dtype),
+        "scratch_32": np.empty((32,), dtype),
+        "sigma2": np.empty((32,), dtype),
+        "xhat2": np.empty((N, 32, 16, 16), dtype),
+        "y2": np.empty((N, 32, 16, 16), dtype),
+        "a2": np.empty((N, 32, 16, 16), dtype),
+        "a2_patches": np.zeros((288, 256*N), dtype),
+        "z3": np.empty((N, 32, 16, 16), dtype),
+        "mu4": np.empty((32,), dtype),
+        "c4": np.empty((N, 32, 16, 16), dtype),
+        "v4": np.empty((32,), dtype),
+        "u4": np.empty((32,), dtype),
+        "sigma4": np.empty((32,), dtype),
+        "xhat4": np.empty((N, 32, 16, 16), dtype),
+        "y4": np.empty((N, 32, 16, 16), dtype),
+        "a4": np.empty((N, 32, 16, 16), dtype),
+        "a4_patches": np.zeros((288, 256*N), dtype),
+        "z5": np.empty((N, 32, 16, 16), dtype),
+        "mu6": np.empty((32,), dtype),
+        "c6": np.empty((N, 32, 16, 16), dtype),
+        "v6": np.empty((32,), dtype),
+        "u6": np.empty((32,), dtype),
+        "sigma6": np.empty((32,), dtype),
+        "xhat6": np.empty((N, 32, 16, 16), dtype),
+        "y6": np.empty((N, 32, 16, 16), dtype),
+        "r_3": np.empty((N, 32, 16, 16), dtype),
+        "a6": np.empty((N, 32, 16, 16), dtype),
+        "a6_patches": np.zeros((288, 64*N), dtype),
+        "z7": np.empty((N, 64, 8, 8), dtype),
+        "scratch_64_x": np.empty((64, 64*N), dtype),
+        "mu8": np.empty((64,), dtype),
+        "c8": np.empty((N, 64, 8, 8), dtype),
+        "v8": np.empty((64,), dtype),
+        "scratch_N_64_8_8": np.empty((N, 64, 8, 8), dtype),
+        "u8": np.empty((64,), dtype),
+        "scratch_64": np.empty((64,), dtype),
+        "sigma8": np.empty((64,), dtype),
+        "xhat8": np.empty((N, 64, 8, 8), dtype),
+        "y8": np.empty((N, 64, 8, 8), dtype),
+        "a8": np.empty((N, 64, 8, 8), dtype),
+        "a8_patches": np.zeros((576, 64*N), dtype),
+        "z9": np.empty((N, 64, 8, 8), dtype),
+        "mu10": np.empty((64,), dtype),
+        "c10": np.empty((N, 64, 8, 8), dtype),
+        "v10": np.empty((64,), dtype),
+        "u10": np.empty((64,), dtype),
+        "sigma10": np.empty((64,), dtype),
+        "xhat10": np.empty((N, 64, 8, 8), dtype),
+        "y10": np.empty((N, 64, 8, 8), dtype),
+        "a6_matrix": np.empty((32, 64*N), dtype),
+        "z11": np.empty((N, 64, 8, 8), dtype),
+        "mu12": np.empty((64,), dtype),
+        "c12": np.empty((N, 64, 8, 8), dtype),
+        "v12": np.empty((64,), dtype),
+        "u12": np.empty((64,), dtype),
+        "sigma12": np.empty((64,), dtype),
+        "xhat12": np.empty((N, 64, 8, 8), dtype),
+        "y12": np.empty((N, 64, 8, 8), dtype),
+        "r_7": np.empty((N, 64, 8, 8), dtype),
+        "a12": np.empty((N, 64, 8, 8), dtype),
+        "m": np.empty((N, 64), dtype),
+        "z13": np.empty((N, 10), dtype),
+        "M": np.empty((N,), dtype),
+        "e": np.empty((N, 10), dtype),
+        "S": np.empty((N,), dtype),
+        "p": np.empty((N, 10), dtype),
+        "scratch_N_10": np.empty((N, 10), dtype),
+        "scratch_N": np.empty((N,), dtype),
+        "delta13": np.empty((N, 10), dtype),
+        "db13": np.empty((10,), dtype),
+        "dW13": np.empty((10, 64), dtype),
+        "dr_7": np.empty((N, 64, 8, 8), dtype),
+        "scratch_N_64": np.empty((N, 64), dtype),
+        "mask_N_64_8_8": np.empty((N, 64, 8, 8), bool),
+        "dshortcut2_gamma": np.empty((64,), dtype),
+        "dxhat12": np.empty((N, 64, 8, 8), dtype),
+        "dshortcut2_beta": np.empty((64,), dtype),
+        "dc12": np.empty((N, 64, 8, 8), dtype),
+        "scratch_N_64_8_8_2": np.empty((N, 64, 8, 8), dtype),
+        "delta11": np.empty((N, 64, 8, 8), dtype),
+        "delta11_matrix": np.empty((64, 64*N), dtype),
+        "dK11": np.empty((64, 32, 1, 1), dtype),
+        "scratch_64_32": np.empty((64, 32), dtype),
+        "dresidual2_gamma": np.empty((64,), dtype),
+        "dxhat10": np.empty((N, 64, 8, 8), dtype),
+        "dresidual2_beta": np.empty((64,), dtype),
+        "dc10": np.empty((N, 64, 8, 8), dtype),
+        "delta9": np.empty((N, 64, 8, 8), dtype),
+        "delta9_patches": np.zeros((192, 64*N), dtype),
+        "dK9": np.empty((64, 64, 3, 3), dtype),
+        "scratch_576_64": np.empty((576, 64), dtype),
+        "da8_rows": np.empty((3, 64, N, 8, 8), dtype),
+        "scratch_3_64_64_3": np.empty((3, 64, 64, 3), dtype),
+        "da8": np.empty((N, 64, 8, 8), dtype),
+        "dy8": np.empty((N, 64, 8, 8), dtype),
+        "dgamma8": np.empty((64,), dtype),
+        "dxhat8": np.empty((N, 64, 8, 8), dtype),
+        "dbeta8": np.empty((64,), dtype),
+        "dc8": np.empty((N, 64, 8, 8), dtype),
+        "delta7": np.empty((N, 64, 8, 8), dtype),
+        "delta7_patches": np.zeros((128, 64*N), dtype),
+        "dK7": np.empty((64, 32, 3, 3), dtype),
+        "scratch_288_64": np.empty((288, 64), dtype),
+        "da6": np.empty((N, 32, 16, 16), dtype),
+        "scratch_32_x_2": np.empty((32, 64*N), dtype),
+        "da6_rows": np.empty((3, 32, N, 8, 8), dtype),
+        "scratch_3_32_64_2": np.empty((3, 32, 64, 2), dtype),
+        "da6_rows_2": np.empty((3, 32, N, 8, 8), dtype),
+        "scratch_3_32_64": np.empty((3, 32, 64), dtype),
+        "dr_3": np.empty((N, 32, 16, 16), dtype),
+        "mask_N_32_16_16": np.empty((N, 32, 16, 16), bool),
+        "dresidual1_gamma": np.empty((32,), dtype),
+        "dxhat6": np.empty((N, 32, 16, 16), dtype),
+        "dresidual1_beta": np.empty((32,), dtype),
+        "dc6": np.empty((N, 32, 16, 16), dtype),
+        "scratch_N_32_16_16_2": np.empty((N, 32, 16, 16), dtype),
+        "delta5": np.empty((N, 32, 16, 16), dtype),
+        "delta5_patches": np.zeros((96, 256*N), dtype),
+        "dK5": np.empty((32, 32, 3, 3), dtype),
+        "scratch_288_32": np.empty((288, 32), dtype),
+        "da4_rows": np.empty((3, 32, N, 16, 16), dtype),
+        "scratch_3_32_32_3": np.empty((3, 32, 32, 3), dtype),
+        "da4": np.empty((N, 32, 16, 16), dtype),
+        "dy4": np.empty((N, 32, 16, 16), dtype),
+        "dgamma4": np.empty((32,), dtype),
+        "dxhat4": np.empty((N, 32, 16, 16), dtype),
+        "dbeta4": np.empty((32,), dtype),
+        "dc4": np.empty((N, 32, 16, 16), dtype),
+        "delta3": np.empty((N, 32, 16, 16), dtype),
+        "delta3_patches": np.zeros((96, 256*N), dtype),
+        "dK3": np.empty((32, 32, 3, 3), dtype),
+        "da2": np.empty((N, 32, 16, 16), dtype),
+        "da2_rows": np.empty((3, 32, N, 16, 16), dtype),
+        "dy2": np.empty((N, 32, 16, 16), dtype),
+        "dgamma2": np.empty((32,), dtype),
+        "dxhat2": np.empty((N, 32, 16, 16), dtype),
+        "dbeta2": np.empty((32,), dtype),
+        "dc2": np.empty((N, 32, 16, 16), dtype),
+        "delta1": np.empty((N, 32, 16, 16), dtype),
+        "dK1": np.empty((32, 3, 3, 3), dtype),
+        "scratch_32_N_16_16": np.empty((32, N, 16, 16), dtype),
+    })
 
 
 def evaluate(params, x, y, state=None):
@@ -1120,7 +1137,7 @@ def load(path):
     """Read what `save` wrote: parameters, and the state (a new one where the file has none)."""
     with np.load(path, allow_pickle=False) as file:
         arrays = {key: file[key] for key in file.files}
-    params = {name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS}
+    params = _block({name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS})
     state = init_state(params, int(arrays.get("seed", 0)))
     if "step" in arrays:
         state["step"] = int(arrays["step"])

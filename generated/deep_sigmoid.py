@@ -101,6 +101,18 @@ INPUT_SHAPE = (64,)
 ALPHA = 0.1
 
 
+def _block(arrays):
+    """The arrays by name, in one block of memory that the system may map with large pages; each begins a cache line."""
+    sizes = [-(-array.nbytes // 64) * 64 for array in arrays.values()]
+    block, found = np.empty(sum(sizes) + 2**22, np.uint8), {}
+    start = -block.ctypes.data % 2**21
+    for (name, array), size in zip(arrays.items(), sizes):
+        found[name] = np.ndarray(array.shape, array.dtype, block, start)
+        found[name][...] = array
+        start += size
+    return found
+
+
 def init_params(seed=0, dtype=np.float32):
     """The parameters at the start of training; everything else follows their dtype."""
     rng = np.random.default_rng(seed)
@@ -126,12 +138,12 @@ def init_params(seed=0, dtype=np.float32):
         "W10": rng.standard_normal((10, 32)) * np.sqrt(2 / 42),
         "b10": np.zeros((10,)),
     }
-    return {name: value.astype(dtype) for name, value in params.items()}
+    return _block({name: value.astype(dtype) for name, value in params.items()})
 
 
 def init_state(params, seed=0):
     """What training keeps between steps: their number, the optimiser's arrays, and buffers for each batch size."""
-    state = {name: {key: np.zeros_like(value) for key, value in params.items()} for name in STATES}
+    state = {name: _block({key: np.zeros_like(value) for key, value in params.items()}) for name in STATES}
     scratch = {key: tuple(np.empty_like(value) for _ in range(1)) for key, value in params.items()}
     return {"step": 0, "seed": seed, **state, "scratch": scratch, "workspaces": {}}
 
@@ -241,7 +253,7 @@ def train_step(params, state, x, y):
     (z1, a1, z2, a2, z3, a3, z4, a4, z5, a5, z6, a6, z7, a7, z8, a8, z9, a9, z10, M, e, S, p,
      scratch_N_10, scratch_N, delta10, db10, dW10, delta9, scratch_N_32, db9, dW9, delta8,
      db8, dW8, delta7, db7, dW7, delta6, db6, dW6, delta5, db5, dW5, delta4, db4, dW4, delta3,
-     db3, dW3, delta2, db2, dW2, delta1, db1, dW1) = state["workspaces"][N]
+     db3, dW3, delta2, db2, dW2, delta1, db1, dW1) = state["workspaces"][N].values()
     np.matmul(x, W1.T, out=z1)
     np.add(z1, b1, out=z1)
     np.multiply(0.5, z1, out=a1)
@@ -384,64 +396,64 @@ def update(params, state, grads):
 
 def _workspace(N, dtype):
     """The buffers of a training step for batches of N samples."""
-    return (
-        np.empty((N, 32), dtype),  # z1
-        np.empty((N, 32), dtype),  # a1
-        np.empty((N, 32), dtype),  # z2
-        np.empty((N, 32), dtype),  # a2
-        np.empty((N, 32), dtype),  # z3
-        np.empty((N, 32), dtype),  # a3
-        np.empty((N, 32), dtype),  # z4
-        np.empty((N, 32), dtype),  # a4
-        np.empty((N, 32), dtype),  # z5
-        np.empty((N, 32), dtype),  # a5
-        np.empty((N, 32), dtype),  # z6
-        np.empty((N, 32), dtype),  # a6
-        np.empty((N, 32), dtype),  # z7
-        np.empty((N, 32), dtype),  # a7
-        np.empty((N, 32), dtype),  # z8
-        np.empty((N, 32), dtype),  # a8
-        np.empty((N, 32), dtype),  # z9
-        np.empty((N, 32), dtype),  # a9
-        np.empty((N, 10), dtype),  # z10
-        np.empty((N,), dtype),  # M
-        np.empty((N, 10), dtype),  # e
-        np.empty((N,), dtype),  # S
-        np.empty((N, 10), dtype),  # p
-        np.empty((N, 10), dtype),  # scratch_N_10
-        np.empty((N,), dtype),  # scratch_N
-        np.empty((N, 10), dtype),  # delta10
-        np.empty((10,), dtype),  # db10
-        np.empty((10, 32), dtype),  # dW10
-        np.empty((N, 32), dtype),  # delta9
-        np.empty((N, 32), dtype),  # scratch_N_32
-        np.empty((32,), dtype),  # db9
-        np.empty((32, 32), dtype),  # dW9
-        np.empty((N, 32), dtype),  # delta8
-        np.empty((32,), dtype),  # db8
-        np.empty((32, 32), dtype),  # dW8
-        np.empty((N, 32), dtype),  # delta7
-        np.empty((32,), dtype),  # db7
-        np.empty((32, 32), dtype),  # dW7
-        np.empty((N, 32), dtype),  # delta6
-        np.empty((32,), dtype),  # db6
-        np.empty((32, 32), dtype),  # dW6
-        np.empty((N, 32), dtype),  # delta5
-        np.empty((32,), dtype),  # db5
-        np.empty((32, 32), dtype),  # dW5
-        np.empty((N, 32), dtype),  # delta4
-        np.empty((32,), dtype),  # db4
-        np.empty((32, 32), dtype),  # dW4
-        np.empty((N, 32), dtype),  # delta3
-        np.empty((32,), dtype),  # db3
-        np.empty((32, 32), dtype),  # dW3
-        np.empty((N, 32), dtype),  # delta2
-        np.empty((32,), dtype),  # db2
-        np.empty((32, 32), dtype),  # dW2
-        np.empty((N, 32), dtype),  # delta1
-        np.empty((32,), dtype),  # db1
-        np.empty((32, 64), dtype),  # dW1
-    )
+    return _block({
+        "z1": np.empty((N, 32), dtype),
+        "a1": np.empty((N, 32), dtype),
+        "z2": np.empty((N, 32), dtype),
+        "a2": np.empty((N, 32), dtype),
+        "z3": np.empty((N, 32), dtype),
+        "a3": np.empty((N, 32), dtype),
+        "z4": np.empty((N, 32), dtype),
+        "a4": np.empty((N, 32), dtype),
+        "z5": np.empty((N, 32), dtype),
+        "a5": np.empty((N, 32), dtype),
+        "z6": np.empty((N, 32), dtype),
+        "a6": np.empty((N, 32), dtype),
+        "z7": np.empty((N, 32), dtype),
+        "a7": np.empty((N, 32), dtype),
+        "z8": np.empty((N, 32), dtype),
+        "a8": np.empty((N, 32), dtype),
+        "z9": np.empty((N, 32), dtype),
+        "a9": np.empty((N, 32), dtype),
+        "z10": np.empty((N, 10), dtype),
+        "M": np.empty((N,), dtype),
+        "e": np.empty((N, 10), dtype),
+        "S": np.empty((N,), dtype),
+        "p": np.empty((N, 10), dtype),
+        "scratch_N_10": np.empty((N, 10), dtype),
+        "scratch_N": np.empty((N,), dtype),
+        "delta10": np.empty((N, 10), dtype),
+        "db10": np.empty((10,), dtype),
+        "dW10": np.empty((10, 32), dtype),
+        "delta9": np.empty((N, 32), dtype),
+        "scratch_N_32": np.empty((N, 32), dtype),
+        "db9": np.empty((32,), dtype),
+        "dW9": np.empty((32, 32), dtype),
+        "delta8": np.empty((N, 32), dtype),
+        "db8": np.empty((32,), dtype),
+        "dW8": np.empty((32, 32), dtype),
+        "delta7": np.empty((N, 32), dtype),
+        "db7": np.empty((32,), dtype),
+        "dW7": np.empty((32, 32), dtype),
+        "delta6": np.empty((N, 32), dtype),
+        "db6": np.empty((32,), dtype),
+        "dW6": np.empty((32, 32), dtype),
+        "delta5": np.empty((N, 32), dtype),
+        "db5": np.empty((32,), dtype),
+        "dW5": np.empty((32, 32), dtype),
+        "delta4": np.empty((N, 32), dtype),
+        "db4": np.empty((32,), dtype),
+        "dW4": np.empty((32, 32), dtype),
+        "delta3": np.empty((N, 32), dtype),
+        "db3": np.empty((32,), dtype),
+        "dW3": np.empty((32, 32), dtype),
+        "delta2": np.empty((N, 32), dtype),
+        "db2": np.empty((32,), dtype),
+        "dW2": np.empty((32, 32), dtype),
+        "delta1": np.empty((N, 32), dtype),
+        "db1": np.empty((32,), dtype),
+        "dW1": np.empty((32, 64), dtype),
+    })
 
 
 def evaluate(params, x, y, state=None):
@@ -494,7 +506,7 @@ def load(path):
     """Read what `save` wrote: parameters, and the state (a new one where the file has none)."""
     with np.load(path, allow_pickle=False) as file:
         arrays = {key: file[key] for key in file.files}
-    params = {name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS}
+    params = _block({name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS})
     state = init_state(params, int(arrays.get("seed", 0)))
     if "step" in arrays:
         state["step"] = int(arrays["step"])

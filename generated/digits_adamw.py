@@ -53,6 +53,18 @@ CLIP_NORM = 1.0
 WEIGHT_DECAY = 0.05
 
 
+def _block(arrays):
+    """The arrays by name, in one block of memory that the system may map with large pages; each begins a cache line."""
+    sizes = [-(-array.nbytes // 64) * 64 for array in arrays.values()]
+    block, found = np.empty(sum(sizes) + 2**22, np.uint8), {}
+    start = -block.ctypes.data % 2**21
+    for (name, array), size in zip(arrays.items(), sizes):
+        found[name] = np.ndarray(array.shape, array.dtype, block, start)
+        found[name][...] = array
+        start += size
+    return found
+
+
 def init_params(seed=0, dtype=np.float32):
     """The parameters at the start of training; everything else follows their dtype."""
     rng = np.random.default_rng(seed)
@@ -62,12 +74,12 @@ def init_params(seed=0, dtype=np.float32):
         "W2": rng.standard_normal((10, 64)) * np.sqrt(2 / 74),
         "b2": np.zeros((10,)),
     }
-    return {name: value.astype(dtype) for name, value in params.items()}
+    return _block({name: value.astype(dtype) for name, value in params.items()})
 
 
 def init_state(params, seed=0):
     """What training keeps between steps: their number, the optimiser's arrays, and buffers for each batch size."""
-    state = {name: {key: np.zeros_like(value) for key, value in params.items()} for name in STATES}
+    state = {name: _block({key: np.zeros_like(value) for key, value in params.items()}) for name in STATES}
     scratch = {key: tuple(np.empty_like(value) for _ in range(2)) for key, value in params.items()}
     return {"step": 0, "seed": seed, **state, "scratch": scratch, "workspaces": {}}
 
@@ -117,7 +129,7 @@ def train_step(params, state, x, y):
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
     (z1, a1, z2, M, e, S, p, scratch_N_10, scratch_N, delta2, db2, dW2, delta1, scratch_N_64,
-     db1, dW1) = state["workspaces"][N]
+     db1, dW1) = state["workspaces"][N].values()
     np.matmul(x, W1.T, out=z1)
     np.add(z1, b1, out=z1)
     np.tanh(z1, out=a1)
@@ -182,24 +194,24 @@ def update(params, state, grads):
 
 def _workspace(N, dtype):
     """The buffers of a training step for batches of N samples."""
-    return (
-        np.empty((N, 64), dtype),  # z1
-        np.empty((N, 64), dtype),  # a1
-        np.empty((N, 10), dtype),  # z2
-        np.empty((N,), dtype),  # M
-        np.empty((N, 10), dtype),  # e
-        np.empty((N,), dtype),  # S
-        np.empty((N, 10), dtype),  # p
-        np.empty((N, 10), dtype),  # scratch_N_10
-        np.empty((N,), dtype),  # scratch_N
-        np.empty((N, 10), dtype),  # delta2
-        np.empty((10,), dtype),  # db2
-        np.empty((10, 64), dtype),  # dW2
-        np.empty((N, 64), dtype),  # delta1
-        np.empty((N, 64), dtype),  # scratch_N_64
-        np.empty((64,), dtype),  # db1
-        np.empty((64, 64), dtype),  # dW1
-    )
+    return _block({
+        "z1": np.empty((N, 64), dtype),
+        "a1": np.empty((N, 64), dtype),
+        "z2": np.empty((N, 10), dtype),
+        "M": np.empty((N,), dtype),
+        "e": np.empty((N, 10), dtype),
+        "S": np.empty((N,), dtype),
+        "p": np.empty((N, 10), dtype),
+        "scratch_N_10": np.empty((N, 10), dtype),
+        "scratch_N": np.empty((N,), dtype),
+        "delta2": np.empty((N, 10), dtype),
+        "db2": np.empty((10,), dtype),
+        "dW2": np.empty((10, 64), dtype),
+        "delta1": np.empty((N, 64), dtype),
+        "scratch_N_64": np.empty((N, 64), dtype),
+        "db1": np.empty((64,), dtype),
+        "dW1": np.empty((64, 64), dtype),
+    })
 
 
 def evaluate(params, x, y, state=None):
@@ -236,7 +248,7 @@ def load(path):
     """Read what `save` wrote: parameters, and the state (a new one where the file has none)."""
     with np.load(path, allow_pickle=False) as file:
         arrays = {key: file[key] for key in file.files}
-    params = {name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS}
+    params = _block({name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS})
     state = init_state(params, int(arrays.get("seed", 0)))
     if "step" in arrays:
         state["step"] = int(arrays["step"])

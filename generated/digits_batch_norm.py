@@ -76,6 +76,18 @@ WARM_UP = 45
 HORIZON = 405
 
 
+def _block(arrays):
+    """The arrays by name, in one block of memory that the system may map with large pages; each begins a cache line."""
+    sizes = [-(-array.nbytes // 64) * 64 for array in arrays.values()]
+    block, found = np.empty(sum(sizes) + 2**22, np.uint8), {}
+    start = -block.ctypes.data % 2**21
+    for (name, array), size in zip(arrays.items(), sizes):
+        found[name] = np.ndarray(array.shape, array.dtype, block, start)
+        found[name][...] = array
+        start += size
+    return found
+
+
 def init_params(seed=0, dtype=np.float32):
     """The parameters at the start of training; everything else follows their dtype."""
     rng = np.random.default_rng(seed)
@@ -86,12 +98,12 @@ def init_params(seed=0, dtype=np.float32):
         "W3": rng.standard_normal((10, 64)) * np.sqrt(2 / 74),
         "b3": np.zeros((10,)),
     }
-    return {name: value.astype(dtype) for name, value in params.items()}
+    return _block({name: value.astype(dtype) for name, value in params.items()})
 
 
 def init_state(params, seed=0):
     """What training keeps between steps: their number, the optimiser's arrays, and buffers for each batch size."""
-    state = {name: {key: np.zeros_like(value) for key, value in params.items()} for name in STATES}
+    state = {name: _block({key: np.zeros_like(value) for key, value in params.items()}) for name in STATES}
     running = {name: np.full(shape, start, next(iter(params.values())).dtype) for name, shape, start in RUNNING}
     scratch = {key: tuple(np.empty_like(value) for _ in range(1)) for key, value in params.items()}
     return {"step": 0, "seed": seed, **state, "running": running, "scratch": scratch, "workspaces": {}}
@@ -168,7 +180,7 @@ def train_step(params, state, x, y):
         state["workspaces"][N] = _workspace(N, dtype)
     (uniform_m2, m2, z1, mu2, c2, v2, scratch_N_64, u2, scratch_64, sigma2, xhat2, y2, a2, h2,
      z3, M, e, S, p, scratch_N_10, scratch_N, delta3, db3, dW3, dy2, mask_N_64, dgamma2,
-     dxhat2, dbeta2, dc2, scratch_N_64_2, delta1, dW1) = state["workspaces"][N]
+     dxhat2, dbeta2, dc2, scratch_N_64_2, delta1, dW1) = state["workspaces"][N].values()
     running_mean2, running_var2 = (state["running"][name] for name, *_ in RUNNING)
     rng = np.random.default_rng([state["seed"], state["step"], 1])
     rng.random(out=uniform_m2, dtype=np.float32)
@@ -264,41 +276,41 @@ def update(params, state, grads):
 
 def _workspace(N, dtype):
     """The buffers of a training step for batches of N samples."""
-    return (
-        np.empty((N, 64), np.float32),  # uniform_m2
-        np.empty((N, 64), dtype),  # m2
-        np.empty((N, 64), dtype),  # z1
-        np.empty((64,), dtype),  # mu2
-        np.empty((N, 64), dtype),  # c2
-        np.empty((64,), dtype),  # v2
-        np.empty((N, 64), dtype),  # scratch_N_64
-        np.empty((64,), dtype),  # u2
-        np.empty((64,), dtype),  # scratch_64
-        np.empty((64,), dtype),  # sigma2
-        np.empty((N, 64), dtype),  # xhat2
-        np.empty((N, 64), dtype),  # y2
-        np.empty((N, 64), dtype),  # a2
-        np.empty((N, 64), dtype),  # h2
-        np.empty((N, 10), dtype),  # z3
-        np.empty((N,), dtype),  # M
-        np.empty((N, 10), dtype),  # e
-        np.empty((N,), dtype),  # S
-        np.empty((N, 10), dtype),  # p
-        np.empty((N, 10), dtype),  # scratch_N_10
-        np.empty((N,), dtype),  # scratch_N
-        np.empty((N, 10), dtype),  # delta3
-        np.empty((10,), dtype),  # db3
-        np.empty((10, 64), dtype),  # dW3
-        np.empty((N, 64), dtype),  # dy2
-        np.empty((N, 64), bool),  # mask_N_64
-        np.empty((64,), dtype),  # dgamma2
-        np.empty((N, 64), dtype),  # dxhat2
-        np.empty((64,), dtype),  # dbeta2
-        np.empty((N, 64), dtype),  # dc2
-        np.empty((N, 64), dtype),  # scratch_N_64_2
-        np.empty((N, 64), dtype),  # delta1
-        np.empty((64, 64), dtype),  # dW1
-    )
+    return _block({
+        "uniform_m2": np.empty((N, 64), np.float32),
+        "m2": np.empty((N, 64), dtype),
+        "z1": np.empty((N, 64), dtype),
+        "mu2": np.empty((64,), dtype),
+        "c2": np.empty((N, 64), dtype),
+        "v2": np.empty((64,), dtype),
+        "scratch_N_64": np.empty((N, 64), dtype),
+        "u2": np.empty((64,), dtype),
+        "scratch_64": np.empty((64,), dtype),
+        "sigma2": np.empty((64,), dtype),
+        "xhat2": np.empty((N, 64), dtype),
+        "y2": np.empty((N, 64), dtype),
+        "a2": np.empty((N, 64), dtype),
+        "h2": np.empty((N, 64), dtype),
+        "z3": np.empty((N, 10), dtype),
+        "M": np.empty((N,), dtype),
+        "e": np.empty((N, 10), dtype),
+        "S": np.empty((N,), dtype),
+        "p": np.empty((N, 10), dtype),
+        "scratch_N_10": np.empty((N, 10), dtype),
+        "scratch_N": np.empty((N,), dtype),
+        "delta3": np.empty((N, 10), dtype),
+        "db3": np.empty((10,), dtype),
+        "dW3": np.empty((10, 64), dtype),
+        "dy2": np.empty((N, 64), dtype),
+        "mask_N_64": np.empty((N, 64), bool),
+        "dgamma2": np.empty((64,), dtype),
+        "dxhat2": np.empty((N, 64), dtype),
+        "dbeta2": np.empty((64,), dtype),
+        "dc2": np.empty((N, 64), dtype),
+        "scratch_N_64_2": np.empty((N, 64), dtype),
+        "delta1": np.empty((N, 64), dtype),
+        "dW1": np.empty((64, 64), dtype),
+    })
 
 
 def evaluate(params, x, y, state=None):
@@ -342,7 +354,7 @@ def load(path):
     """Read what `save` wrote: parameters, and the state (a new one where the file has none)."""
     with np.load(path, allow_pickle=False) as file:
         arrays = {key: file[key] for key in file.files}
-    params = {name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS}
+    params = _block({name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS})
     state = init_state(params, int(arrays.get("seed", 0)))
     if "step" in arrays:
         state["step"] = int(arrays["step"])

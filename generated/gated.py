@@ -46,6 +46,18 @@ INPUT_SHAPE = (12,)
 ALPHA = 0.05
 
 
+def _block(arrays):
+    """The arrays by name, in one block of memory that the system may map with large pages; each begins a cache line."""
+    sizes = [-(-array.nbytes // 64) * 64 for array in arrays.values()]
+    block, found = np.empty(sum(sizes) + 2**22, np.uint8), {}
+    start = -block.ctypes.data % 2**21
+    for (name, array), size in zip(arrays.items(), sizes):
+        found[name] = np.ndarray(array.shape, array.dtype, block, start)
+        found[name][...] = array
+        start += size
+    return found
+
+
 def init_params(seed=0, dtype=np.float32):
     """The parameters at the start of training; everything else follows their dtype."""
     rng = np.random.default_rng(seed)
@@ -56,12 +68,12 @@ def init_params(seed=0, dtype=np.float32):
         "W2": rng.standard_normal((2, 6)) * np.sqrt(2 / 8),
         "b2": np.zeros((2,)),
     }
-    return {name: value.astype(dtype) for name, value in params.items()}
+    return _block({name: value.astype(dtype) for name, value in params.items()})
 
 
 def init_state(params, seed=0):
     """What training keeps between steps: their number, the optimiser's arrays, and buffers for each batch size."""
-    state = {name: {key: np.zeros_like(value) for key, value in params.items()} for name in STATES}
+    state = {name: _block({key: np.zeros_like(value) for key, value in params.items()}) for name in STATES}
     scratch = {key: tuple(np.empty_like(value) for _ in range(1)) for key, value in params.items()}
     return {"step": 0, "seed": seed, **state, "scratch": scratch, "workspaces": {}}
 
@@ -111,7 +123,7 @@ def train_step(params, state, x, y):
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
     (gate_S, gate_g, gate_y, z2, scratch_N_2, delta2, db2, dW2, dgate_y, dgate_U, scratch_N_6,
-     S, dgate_c, scratch_N_6_2, dgate_V, scratch_6_12) = state["workspaces"][N]
+     S, dgate_c, scratch_N_6_2, dgate_V, scratch_6_12) = state["workspaces"][N].values()
     np.matmul(gate_V, x.T, out=gate_S)
     np.add(gate_c, gate_S.T, out=gate_g)
     np.multiply(0.5, gate_g, out=gate_g)
@@ -165,24 +177,24 @@ def update(params, state, grads):
 
 def _workspace(N, dtype):
     """The buffers of a training step for batches of N samples."""
-    return (
-        np.empty((6, N), dtype),  # gate_S
-        np.empty((N, 6), dtype),  # gate_g
-        np.empty((N, 6), dtype),  # gate_y
-        np.empty((N, 2), dtype),  # z2
-        np.empty((N, 2), dtype),  # scratch_N_2
-        np.empty((N, 2), dtype),  # delta2
-        np.empty((2,), dtype),  # db2
-        np.empty((2, 6), dtype),  # dW2
-        np.empty((N, 6), dtype),  # dgate_y
-        np.empty((6, 12), dtype),  # dgate_U
-        np.empty((N, 6), dtype),  # scratch_N_6
-        np.empty((6, N), dtype),  # S
-        np.empty((6,), dtype),  # dgate_c
-        np.empty((N, 6), dtype),  # scratch_N_6_2
-        np.empty((6, 12), dtype),  # dgate_V
-        np.empty((6, 12), dtype),  # scratch_6_12
-    )
+    return _block({
+        "gate_S": np.empty((6, N), dtype),
+        "gate_g": np.empty((N, 6), dtype),
+        "gate_y": np.empty((N, 6), dtype),
+        "z2": np.empty((N, 2), dtype),
+        "scratch_N_2": np.empty((N, 2), dtype),
+        "delta2": np.empty((N, 2), dtype),
+        "db2": np.empty((2,), dtype),
+        "dW2": np.empty((2, 6), dtype),
+        "dgate_y": np.empty((N, 6), dtype),
+        "dgate_U": np.empty((6, 12), dtype),
+        "scratch_N_6": np.empty((N, 6), dtype),
+        "S": np.empty((6, N), dtype),
+        "dgate_c": np.empty((6,), dtype),
+        "scratch_N_6_2": np.empty((N, 6), dtype),
+        "dgate_V": np.empty((6, 12), dtype),
+        "scratch_6_12": np.empty((6, 12), dtype),
+    })
 
 
 def evaluate(params, x, y, state=None):
@@ -218,7 +230,7 @@ def load(path):
     """Read what `save` wrote: parameters, and the state (a new one where the file has none)."""
     with np.load(path, allow_pickle=False) as file:
         arrays = {key: file[key] for key in file.files}
-    params = {name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS}
+    params = _block({name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS})
     state = init_state(params, int(arrays.get("seed", 0)))
     if "step" in arrays:
         state["step"] = int(arrays["step"])

@@ -78,6 +78,18 @@ HORIZON = 4690
 LEAST = 0.01
 
 
+def _block(arrays):
+    """The arrays by name, in one block of memory that the system may map with large pages; each begins a cache line."""
+    sizes = [-(-array.nbytes // 64) * 64 for array in arrays.values()]
+    block, found = np.empty(sum(sizes) + 2**22, np.uint8), {}
+    start = -block.ctypes.data % 2**21
+    for (name, array), size in zip(arrays.items(), sizes):
+        found[name] = np.ndarray(array.shape, array.dtype, block, start)
+        found[name][...] = array
+        start += size
+    return found
+
+
 @functools.cache
 def _taps(taps, windows, size, stride=1, dilation=1, padding=0):
     """Of windows along an axis: for each tap, the windows that meet the axis with it, and where they do."""
@@ -104,12 +116,12 @@ def init_params(seed=0, dtype=np.float32):
         "W4": rng.standard_normal((10, 128)) * np.sqrt(2 / 138),
         "b4": np.zeros((10,)),
     }
-    return {name: value.astype(dtype) for name, value in params.items()}
+    return _block({name: value.astype(dtype) for name, value in params.items()})
 
 
 def init_state(params, seed=0):
     """What training keeps between steps: their number, the optimiser's arrays, and buffers for each batch size."""
-    state = {name: {key: np.zeros_like(value) for key, value in params.items()} for name in STATES}
+    state = {name: _block({key: np.zeros_like(value) for key, value in params.items()}) for name in STATES}
     scratch = {key: tuple(np.empty_like(value) for _ in range(1)) for key, value in params.items()}
     return {"step": 0, "seed": seed, **state, "scratch": scratch, "workspaces": {}}
 
@@ -219,21 +231,23 @@ def train_step(params, state, x, y):
      e, S, p, scratch_N_10, scratch_N, delta4, db4, dW4, delta3, mask_N_128, db3, dW3, dm_2,
      m_2_taken, da2, m_2_hit, mask_N_32_4_4, delta2, mask_N_32_8_8, db2, dK2, scratch_400_32,
      scratch_32_N_8_8, delta2_patches, dm_rows, scratch_5_16_32_5, dm, m_taken, da1, m_hit,
-     mask_N_16_12_12, delta1, mask_N_16_24_24, db1, dK1, scratch_16_N_24_24) = state["workspaces"][N]
+     mask_N_16_12_12, delta1, mask_N_16_24_24, db1, dK1, scratch_16_N_24_24) = state["workspaces"][N].values()
+    windows = x_patches.reshape(1, 5, 5, N, 24, 24)
+    image = x.transpose(1, 0, 2, 3)
     for r, i, from_i in _taps(5, 24, 28):
         for s, j, from_j in _taps(5, 24, 28):
-            np.copyto(x_patches.reshape(1, 5, 5, N, 24, 24)[:, r, s, :, i, j], x[:, :, from_i, from_j].transpose(1, 0, 2,
-                3))
+            windows[:, r, s, :, i, j] = image[:, :, from_i, from_j]
     np.matmul(K1.reshape(16, 25), x_patches, out=scratch_16_x)
     np.add(scratch_16_x.reshape(16, N, 24, 24), b1[:, None, None, None], out=z1.transpose(1, 0, 2, 3))
     np.maximum(z1, 0, out=a1)
     np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2], out=m)
     np.maximum(m, a1[:, :, 1:24:2, :23:2], out=m)
     np.maximum(m, a1[:, :, 1:24:2, 1:24:2], out=m)
+    windows = m_patches.reshape(16, 5, 5, N, 8, 8)
+    image = m.transpose(1, 0, 2, 3)
     for r_2, i_2, from_i_2 in _taps(5, 8, 12):
         for s_2, j_2, from_j_2 in _taps(5, 8, 12):
-            np.copyto(m_patches.reshape(16, 5, 5, N, 8, 8)[:, r_2, s_2, :, i_2, j_2], m[:, :, from_i_2,
-                from_j_2].transpose(1, 0, 2, 3))
+            windows[:, r_2, s_2, :, i_2, j_2] = image[:, :, from_i_2, from_j_2]
     np.matmul(K2.reshape(32, 400), m_patches, out=scratch_32_x)
     np.add(scratch_32_x.reshape(32, N, 8, 8), b2[:, None, None, None], out=z2.transpose(1, 0, 2, 3))
     np.maximum(z2, 0, out=a2)
@@ -280,10 +294,11 @@ def train_step(params, state, x, y):
     np.copyto(scratch_32_N_8_8, delta2.transpose(1, 0, 2, 3))
     np.matmul(m_patches, scratch_32_N_8_8.reshape(32, 64*N).T, out=scratch_400_32)
     np.copyto(dK2.reshape(32, 400), scratch_400_32.T)
-    for n in range(0, N, 64):
+    windows = delta2_patches.reshape(32, 5, N, 8, 12)
+    image = delta2.transpose(1, 0, 2, 3)
+    for n in range(0, N, 128):
         for s_2_2, j_2_2, from_j_2_2 in _taps(5, 12, 8, padding=4):
-            np.copyto(delta2_patches.reshape(32, 5, N, 8, 12)[:, s_2_2, n:n + 64, :, j_2_2], delta2[n:n + 64, :, :,
-                from_j_2_2].transpose(1, 0, 2, 3))
+            windows[:, s_2_2, n:n + 128, :, j_2_2] = image[:, n:n + 128, :, from_j_2_2]
     np.copyto(scratch_5_16_32_5, K2[:, :, :, ::-1].transpose(2, 1, 0, 3))
     np.matmul(scratch_5_16_32_5.reshape(80, 160), delta2_patches, out=dm_rows.reshape(80, 96*N))
     dm.fill(0)
@@ -336,58 +351,58 @@ def update(params, state, grads):
 
 def _workspace(N, dtype):
     """The buffers of a training step for batches of N samples."""
-    return (
-        np.empty((25, 576*N), dtype),  # x_patches
-        np.empty((N, 16, 24, 24), dtype),  # z1
-        np.empty((16, 576*N), dtype),  # scratch_16_x
-        np.empty((N, 16, 24, 24), dtype),  # a1
-        np.empty((N, 16, 12, 12), dtype),  # m
-        np.empty((400, 64*N), dtype),  # m_patches
-        np.empty((N, 32, 8, 8), dtype),  # z2
-        np.empty((32, 64*N), dtype),  # scratch_32_x
-        np.empty((N, 32, 8, 8), dtype),  # a2
-        np.empty((N, 32, 4, 4), dtype),  # m_2
-        np.empty((N, 128), dtype),  # z3
-        np.empty((N, 128), dtype),  # a3
-        np.empty((N, 10), dtype),  # z4
-        np.empty((N,), dtype),  # M
-        np.empty((N, 10), dtype),  # e
-        np.empty((N,), dtype),  # S
-        np.empty((N, 10), dtype),  # p
-        np.empty((N, 10), dtype),  # scratch_N_10
-        np.empty((N,), dtype),  # scratch_N
-        np.empty((N, 10), dtype),  # delta4
-        np.empty((10,), dtype),  # db4
-        np.empty((10, 128), dtype),  # dW4
-        np.empty((N, 128), dtype),  # delta3
-        np.empty((N, 128), bool),  # mask_N_128
-        np.empty((128,), dtype),  # db3
-        np.empty((128, 512), dtype),  # dW3
-        np.empty((N, 32, 4, 4), dtype),  # dm_2
-        np.empty((N, 32, 4, 4), bool),  # m_2_taken
-        np.empty((N, 32, 8, 8), dtype),  # da2
-        np.empty((N, 32, 4, 4), bool),  # m_2_hit
-        np.empty((N, 32, 4, 4), bool),  # mask_N_32_4_4
-        np.empty((N, 32, 8, 8), dtype),  # delta2
-        np.empty((N, 32, 8, 8), bool),  # mask_N_32_8_8
-        np.empty((32,), dtype),  # db2
-        np.empty((32, 16, 5, 5), dtype),  # dK2
-        np.empty((400, 32), dtype),  # scratch_400_32
-        np.empty((32, N, 8, 8), dtype),  # scratch_32_N_8_8
-        np.zeros((160, 96*N), dtype),  # delta2_patches
-        np.empty((5, 16, N, 8, 12), dtype),  # dm_rows
-        np.empty((5, 16, 32, 5), dtype),  # scratch_5_16_32_5
-        np.empty((N, 16, 12, 12), dtype),  # dm
-        np.empty((N, 16, 12, 12), bool),  # m_taken
-        np.empty((N, 16, 24, 24), dtype),  # da1
-        np.empty((N, 16, 12, 12), bool),  # m_hit
-        np.empty((N, 16, 12, 12), bool),  # mask_N_16_12_12
-        np.empty((N, 16, 24, 24), dtype),  # delta1
-        np.empty((N, 16, 24, 24), bool),  # mask_N_16_24_24
-        np.empty((16,), dtype),  # db1
-        np.empty((16, 1, 5, 5), dtype),  # dK1
-        np.empty((16, N, 24, 24), dtype),  # scratch_16_N_24_24
-    )
+    return _block({
+        "x_patches": np.empty((25, 576*N), dtype),
+        "z1": np.empty((N, 16, 24, 24), dtype),
+        "scratch_16_x": np.empty((16, 576*N), dtype),
+        "a1": np.empty((N, 16, 24, 24), dtype),
+        "m": np.empty((N, 16, 12, 12), dtype),
+        "m_patches": np.empty((400, 64*N), dtype),
+        "z2": np.empty((N, 32, 8, 8), dtype),
+        "scratch_32_x": np.empty((32, 64*N), dtype),
+        "a2": np.empty((N, 32, 8, 8), dtype),
+        "m_2": np.empty((N, 32, 4, 4), dtype),
+        "z3": np.empty((N, 128), dtype),
+        "a3": np.empty((N, 128), dtype),
+        "z4": np.empty((N, 10), dtype),
+        "M": np.empty((N,), dtype),
+        "e": np.empty((N, 10), dtype),
+        "S": np.empty((N,), dtype),
+        "p": np.empty((N, 10), dtype),
+        "scratch_N_10": np.empty((N, 10), dtype),
+        "scratch_N": np.empty((N,), dtype),
+        "delta4": np.empty((N, 10), dtype),
+        "db4": np.empty((10,), dtype),
+        "dW4": np.empty((10, 128), dtype),
+        "delta3": np.empty((N, 128), dtype),
+        "mask_N_128": np.empty((N, 128), bool),
+        "db3": np.empty((128,), dtype),
+        "dW3": np.empty((128, 512), dtype),
+        "dm_2": np.empty((N, 32, 4, 4), dtype),
+        "m_2_taken": np.empty((N, 32, 4, 4), bool),
+        "da2": np.empty((N, 32, 8, 8), dtype),
+        "m_2_hit": np.empty((N, 32, 4, 4), bool),
+        "mask_N_32_4_4": np.empty((N, 32, 4, 4), bool),
+        "delta2": np.empty((N, 32, 8, 8), dtype),
+        "mask_N_32_8_8": np.empty((N, 32, 8, 8), bool),
+        "db2": np.empty((32,), dtype),
+        "dK2": np.empty((32, 16, 5, 5), dtype),
+        "scratch_400_32": np.empty((400, 32), dtype),
+        "scratch_32_N_8_8": np.empty((32, N, 8, 8), dtype),
+        "delta2_patches": np.zeros((160, 96*N), dtype),
+        "dm_rows": np.empty((5, 16, N, 8, 12), dtype),
+        "scratch_5_16_32_5": np.empty((5, 16, 32, 5), dtype),
+        "dm": np.empty((N, 16, 12, 12), dtype),
+        "m_taken": np.empty((N, 16, 12, 12), bool),
+        "da1": np.empty((N, 16, 24, 24), dtype),
+        "m_hit": np.empty((N, 16, 12, 12), bool),
+        "mask_N_16_12_12": np.empty((N, 16, 12, 12), bool),
+        "delta1": np.empty((N, 16, 24, 24), dtype),
+        "mask_N_16_24_24": np.empty((N, 16, 24, 24), bool),
+        "db1": np.empty((16,), dtype),
+        "dK1": np.empty((16, 1, 5, 5), dtype),
+        "scratch_16_N_24_24": np.empty((16, N, 24, 24), dtype),
+    })
 
 
 def evaluate(params, x, y, state=None):
@@ -437,7 +452,7 @@ def load(path):
     """Read what `save` wrote: parameters, and the state (a new one where the file has none)."""
     with np.load(path, allow_pickle=False) as file:
         arrays = {key: file[key] for key in file.files}
-    params = {name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS}
+    params = _block({name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS})
     state = init_state(params, int(arrays.get("seed", 0)))
     if "step" in arrays:
         state["step"] = int(arrays["step"])

@@ -41,6 +41,18 @@ EPSILON = 1e-08
 ALPHA = 0.001
 
 
+def _block(arrays):
+    """The arrays by name, in one block of memory that the system may map with large pages; each begins a cache line."""
+    sizes = [-(-array.nbytes // 64) * 64 for array in arrays.values()]
+    block, found = np.empty(sum(sizes) + 2**22, np.uint8), {}
+    start = -block.ctypes.data % 2**21
+    for (name, array), size in zip(arrays.items(), sizes):
+        found[name] = np.ndarray(array.shape, array.dtype, block, start)
+        found[name][...] = array
+        start += size
+    return found
+
+
 def init_params(seed=0, dtype=np.float32):
     """The parameters at the start of training; everything else follows their dtype."""
     rng = np.random.default_rng(seed)
@@ -48,12 +60,12 @@ def init_params(seed=0, dtype=np.float32):
         "W1": rng.standard_normal((10, 784)) * np.sqrt(2 / 794),
         "b1": np.zeros((10,)),
     }
-    return {name: value.astype(dtype) for name, value in params.items()}
+    return _block({name: value.astype(dtype) for name, value in params.items()})
 
 
 def init_state(params, seed=0):
     """What training keeps between steps: their number, the optimiser's arrays, and buffers for each batch size."""
-    state = {name: {key: np.zeros_like(value) for key, value in params.items()} for name in STATES}
+    state = {name: _block({key: np.zeros_like(value) for key, value in params.items()}) for name in STATES}
     scratch = {key: tuple(np.empty_like(value) for _ in range(1)) for key, value in params.items()}
     return {"step": 0, "seed": seed, **state, "scratch": scratch, "workspaces": {}}
 
@@ -95,7 +107,7 @@ def train_step(params, state, x, y):
     N = len(x)
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
-    (z1, M, e, S, p, scratch_N_10, scratch_N, delta1, db1, dW1) = state["workspaces"][N]
+    (z1, M, e, S, p, scratch_N_10, scratch_N, delta1, db1, dW1) = state["workspaces"][N].values()
     np.matmul(x, W1.T, out=z1)
     np.add(z1, b1, out=z1)
     np.maximum.reduce(z1, axis=1, out=M)
@@ -142,18 +154,18 @@ def update(params, state, grads):
 
 def _workspace(N, dtype):
     """The buffers of a training step for batches of N samples."""
-    return (
-        np.empty((N, 10), dtype),  # z1
-        np.empty((N,), dtype),  # M
-        np.empty((N, 10), dtype),  # e
-        np.empty((N,), dtype),  # S
-        np.empty((N, 10), dtype),  # p
-        np.empty((N, 10), dtype),  # scratch_N_10
-        np.empty((N,), dtype),  # scratch_N
-        np.empty((N, 10), dtype),  # delta1
-        np.empty((10,), dtype),  # db1
-        np.empty((10, 784), dtype),  # dW1
-    )
+    return _block({
+        "z1": np.empty((N, 10), dtype),
+        "M": np.empty((N,), dtype),
+        "e": np.empty((N, 10), dtype),
+        "S": np.empty((N,), dtype),
+        "p": np.empty((N, 10), dtype),
+        "scratch_N_10": np.empty((N, 10), dtype),
+        "scratch_N": np.empty((N,), dtype),
+        "delta1": np.empty((N, 10), dtype),
+        "db1": np.empty((10,), dtype),
+        "dW1": np.empty((10, 784), dtype),
+    })
 
 
 def evaluate(params, x, y, state=None):
@@ -188,7 +200,7 @@ def load(path):
     """Read what `save` wrote: parameters, and the state (a new one where the file has none)."""
     with np.load(path, allow_pickle=False) as file:
         arrays = {key: file[key] for key in file.files}
-    params = {name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS}
+    params = _block({name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS})
     state = init_state(params, int(arrays.get("seed", 0)))
     if "step" in arrays:
         state["step"] = int(arrays["step"])

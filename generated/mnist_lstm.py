@@ -62,6 +62,18 @@ EPSILON = 1e-08
 ALPHA = 0.002
 
 
+def _block(arrays):
+    """The arrays by name, in one block of memory that the system may map with large pages; each begins a cache line."""
+    sizes = [-(-array.nbytes // 64) * 64 for array in arrays.values()]
+    block, found = np.empty(sum(sizes) + 2**22, np.uint8), {}
+    start = -block.ctypes.data % 2**21
+    for (name, array), size in zip(arrays.items(), sizes):
+        found[name] = np.ndarray(array.shape, array.dtype, block, start)
+        found[name][...] = array
+        start += size
+    return found
+
+
 def init_params(seed=0, dtype=np.float32):
     """The parameters at the start of training; everything else follows their dtype."""
     rng = np.random.default_rng(seed)
@@ -72,12 +84,12 @@ def init_params(seed=0, dtype=np.float32):
         "W2": rng.standard_normal((10, 128)) * np.sqrt(2 / 138),
         "b2": np.zeros((10,)),
     }
-    return {name: value.astype(dtype) for name, value in params.items()}
+    return _block({name: value.astype(dtype) for name, value in params.items()})
 
 
 def init_state(params, seed=0):
     """What training keeps between steps: their number, the optimiser's arrays, and buffers for each batch size."""
-    state = {name: {key: np.zeros_like(value) for key, value in params.items()} for name in STATES}
+    state = {name: _block({key: np.zeros_like(value) for key, value in params.items()}) for name in STATES}
     scratch = {key: tuple(np.empty_like(value) for _ in range(1)) for key, value in params.items()}
     return {"step": 0, "seed": seed, **state, "scratch": scratch, "workspaces": {}}
 
@@ -178,7 +190,7 @@ def train_step(params, state, x, y):
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
     (h1, c1, x_matrix, z1, i1, f1, o1, g1, s1, scratch_N_512, scratch_N_128, z2, M, e, S, p,
-     scratch_N_10, scratch_N, delta2, db2, dW2, dh1, dc1, delta1, db1, dU1, dW1) = state["workspaces"][N]
+     scratch_N_10, scratch_N, delta2, db2, dW2, dh1, dc1, delta1, db1, dU1, dW1) = state["workspaces"][N].values()
     h1[0] = 0
     c1[0] = 0
     np.copyto(x_matrix.reshape(28, N, 28), x.transpose(1, 0, 2))
@@ -281,35 +293,35 @@ def update(params, state, grads):
 
 def _workspace(N, dtype):
     """The buffers of a training step for batches of N samples."""
-    return (
-        np.empty((29, N, 128), dtype),  # h1
-        np.empty((29, N, 128), dtype),  # c1
-        np.empty((28*N, 28), dtype),  # x_matrix
-        np.empty((28, N, 4, 128), dtype),  # z1
-        np.empty((28, N, 128), dtype),  # i1
-        np.empty((28, N, 128), dtype),  # f1
-        np.empty((28, N, 128), dtype),  # o1
-        np.empty((28, N, 128), dtype),  # g1
-        np.empty((28, N, 128), dtype),  # s1
-        np.empty((N, 512), dtype),  # scratch_N_512
-        np.empty((N, 128), dtype),  # scratch_N_128
-        np.empty((N, 10), dtype),  # z2
-        np.empty((N,), dtype),  # M
-        np.empty((N, 10), dtype),  # e
-        np.empty((N,), dtype),  # S
-        np.empty((N, 10), dtype),  # p
-        np.empty((N, 10), dtype),  # scratch_N_10
-        np.empty((N,), dtype),  # scratch_N
-        np.empty((N, 10), dtype),  # delta2
-        np.empty((10,), dtype),  # db2
-        np.empty((10, 128), dtype),  # dW2
-        np.empty((29, N, 128), dtype),  # dh1
-        np.empty((29, N, 128), dtype),  # dc1
-        np.empty((28, N, 4, 128), dtype),  # delta1
-        np.empty((4, 128), dtype),  # db1
-        np.empty((4, 128, 128), dtype),  # dU1
-        np.empty((4, 128, 28), dtype),  # dW1
-    )
+    return _block({
+        "h1": np.empty((29, N, 128), dtype),
+        "c1": np.empty((29, N, 128), dtype),
+        "x_matrix": np.empty((28*N, 28), dtype),
+        "z1": np.empty((28, N, 4, 128), dtype),
+        "i1": np.empty((28, N, 128), dtype),
+        "f1": np.empty((28, N, 128), dtype),
+        "o1": np.empty((28, N, 128), dtype),
+        "g1": np.empty((28, N, 128), dtype),
+        "s1": np.empty((28, N, 128), dtype),
+        "scratch_N_512": np.empty((N, 512), dtype),
+        "scratch_N_128": np.empty((N, 128), dtype),
+        "z2": np.empty((N, 10), dtype),
+        "M": np.empty((N,), dtype),
+        "e": np.empty((N, 10), dtype),
+        "S": np.empty((N,), dtype),
+        "p": np.empty((N, 10), dtype),
+        "scratch_N_10": np.empty((N, 10), dtype),
+        "scratch_N": np.empty((N,), dtype),
+        "delta2": np.empty((N, 10), dtype),
+        "db2": np.empty((10,), dtype),
+        "dW2": np.empty((10, 128), dtype),
+        "dh1": np.empty((29, N, 128), dtype),
+        "dc1": np.empty((29, N, 128), dtype),
+        "delta1": np.empty((28, N, 4, 128), dtype),
+        "db1": np.empty((4, 128), dtype),
+        "dU1": np.empty((4, 128, 128), dtype),
+        "dW1": np.empty((4, 128, 28), dtype),
+    })
 
 
 def evaluate(params, x, y, state=None):
@@ -364,7 +376,7 @@ def load(path):
     """Read what `save` wrote: parameters, and the state (a new one where the file has none)."""
     with np.load(path, allow_pickle=False) as file:
         arrays = {key: file[key] for key in file.files}
-    params = {name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS}
+    params = _block({name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS})
     state = init_state(params, int(arrays.get("seed", 0)))
     if "step" in arrays:
         state["step"] = int(arrays["step"])

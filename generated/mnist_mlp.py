@@ -48,6 +48,18 @@ EPSILON = 1e-08
 ALPHA = 0.001
 
 
+def _block(arrays):
+    """The arrays by name, in one block of memory that the system may map with large pages; each begins a cache line."""
+    sizes = [-(-array.nbytes // 64) * 64 for array in arrays.values()]
+    block, found = np.empty(sum(sizes) + 2**22, np.uint8), {}
+    start = -block.ctypes.data % 2**21
+    for (name, array), size in zip(arrays.items(), sizes):
+        found[name] = np.ndarray(array.shape, array.dtype, block, start)
+        found[name][...] = array
+        start += size
+    return found
+
+
 def _parts(a):
     """Slices of an array along its first axis, each of about 65536 elements, which stay in the cache."""
     rows = max(1, 65536 * len(a) // a.size) if a.ndim else 0
@@ -63,12 +75,12 @@ def init_params(seed=0, dtype=np.float32):
         "W2": rng.standard_normal((10, 128)) * np.sqrt(2 / 138),
         "b2": np.zeros((10,)),
     }
-    return {name: value.astype(dtype) for name, value in params.items()}
+    return _block({name: value.astype(dtype) for name, value in params.items()})
 
 
 def init_state(params, seed=0):
     """What training keeps between steps: their number, the optimiser's arrays, and buffers for each batch size."""
-    state = {name: {key: np.zeros_like(value) for key, value in params.items()} for name in STATES}
+    state = {name: _block({key: np.zeros_like(value) for key, value in params.items()}) for name in STATES}
     largest = max((w[part] for w in params.values() for part in _parts(w)), key=np.size)
     scratch = [np.empty_like(largest).reshape(-1) for _ in range(1)]
     return {"step": 0, "seed": seed, **state, "scratch": scratch, "workspaces": {}}
@@ -119,7 +131,7 @@ def train_step(params, state, x, y):
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
     (z1, a1, z2, M, e, S, p, scratch_N_10, scratch_N, delta2, db2, dW2, delta1, mask_N_128,
-     db1, dW1) = state["workspaces"][N]
+     db1, dW1) = state["workspaces"][N].values()
     np.matmul(x, W1.T, out=z1)
     np.add(z1, b1, out=z1)
     np.maximum(z1, 0, out=a1)
@@ -175,24 +187,24 @@ def update(params, state, grads):
 
 def _workspace(N, dtype):
     """The buffers of a training step for batches of N samples."""
-    return (
-        np.empty((N, 128), dtype),  # z1
-        np.empty((N, 128), dtype),  # a1
-        np.empty((N, 10), dtype),  # z2
-        np.empty((N,), dtype),  # M
-        np.empty((N, 10), dtype),  # e
-        np.empty((N,), dtype),  # S
-        np.empty((N, 10), dtype),  # p
-        np.empty((N, 10), dtype),  # scratch_N_10
-        np.empty((N,), dtype),  # scratch_N
-        np.empty((N, 10), dtype),  # delta2
-        np.empty((10,), dtype),  # db2
-        np.empty((10, 128), dtype),  # dW2
-        np.empty((N, 128), dtype),  # delta1
-        np.empty((N, 128), bool),  # mask_N_128
-        np.empty((128,), dtype),  # db1
-        np.empty((128, 784), dtype),  # dW1
-    )
+    return _block({
+        "z1": np.empty((N, 128), dtype),
+        "a1": np.empty((N, 128), dtype),
+        "z2": np.empty((N, 10), dtype),
+        "M": np.empty((N,), dtype),
+        "e": np.empty((N, 10), dtype),
+        "S": np.empty((N,), dtype),
+        "p": np.empty((N, 10), dtype),
+        "scratch_N_10": np.empty((N, 10), dtype),
+        "scratch_N": np.empty((N,), dtype),
+        "delta2": np.empty((N, 10), dtype),
+        "db2": np.empty((10,), dtype),
+        "dW2": np.empty((10, 128), dtype),
+        "delta1": np.empty((N, 128), dtype),
+        "mask_N_128": np.empty((N, 128), bool),
+        "db1": np.empty((128,), dtype),
+        "dW1": np.empty((128, 784), dtype),
+    })
 
 
 def evaluate(params, x, y, state=None):
@@ -229,7 +241,7 @@ def load(path):
     """Read what `save` wrote: parameters, and the state (a new one where the file has none)."""
     with np.load(path, allow_pickle=False) as file:
         arrays = {key: file[key] for key in file.files}
-    params = {name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS}
+    params = _block({name: _array(path, arrays, f"params/{name}", shape) for name, shape, _ in PARAMETERS})
     state = init_state(params, int(arrays.get("seed", 0)))
     if "step" in arrays:
         state["step"] = int(arrays["step"])

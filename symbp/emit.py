@@ -171,7 +171,8 @@ class _Emitter:
         _, _, kernels, called = self.planned()
         return {
             "name": self.network.name, "title": self.network.title or self.network.name, "version": __version__,
-            "equations": self._equations(), "notes": self._notes(), "helpers": (*helpers, *called, *update.helpers), "target": self.target,
+            "equations": self._equations(), "notes": self._notes(), "target": self.target,
+            "helpers": (*self.target.block[1], *helpers, *called, *update.helpers),
             **self._running(),
             "imports": sorted({*MODULES, *modules, *({"math", "functools"} & names_in([*functions, *called, *update.lines]))}),
             "libraries": [*self.target.imports, *lines],
@@ -208,8 +209,10 @@ class _Emitter:
         loss, output = self.network.loss, self.output
         lines, buffers, *_ = self.planned()
         lines = [part for line in lines for part in broken_line(line, WIDTH)]
-        names = wrapped([b.name for b in buffers], 'state["workspaces"][N]')
+        names = wrapped([b.name for b in buffers], 'state["workspaces"][N].values()')
         workspace = ['if N not in state["workspaces"]:', '    state["workspaces"][N] = _workspace(N, dtype)', *names]
+        entries = [f'    "{b.name}": {a},' for a, b in zip(allocations(buffers, self.printer), buffers)]
+        room = "\n".join(["{", *entries, "}"])
         right, word = self.accuracy(), "accuracy"
         if right is None and (right := self.r2()) is not None:
             word = "r2"
@@ -223,7 +226,7 @@ class _Emitter:
                                      self.state.required(self.network.rates)),
             "planned": self._opened([*workspace, *self.state.taken(), *lines]),
             "evaluation": self._applied([*self.used.readable(loss, output), *(right or ())]),
-            "workspace": [f"{a},  # {b.name}" for a, b in zip(allocations(buffers, self.printer), buffers)],
+            "workspace": f"return {self.target.together(room)}".splitlines(),
             "output": self.used.names[output], "loss": self.names[loss], "gradients": "{" + gradients + "}",
             "accuracy": word if right else 'float("nan")', "measure": word,
             "measured": {"accuracy": "the accuracy (0 to 1)", "r2": "R² (1: no error, 0: no better than the mean)"}[word],

@@ -15,6 +15,8 @@ from symbp.resources import templates_dir
 
 NUMPY_ERF = tuple((templates_dir() / "erf.txt").read_text(encoding="utf-8").rstrip("\n").split("\n"))
 """NumPy has no error function, and a generated module imports nothing else."""
+NUMPY_BLOCK = tuple((templates_dir() / "block.txt").read_text(encoding="utf-8").rstrip("\n").split("\n"))
+"""NumPy takes memory for each array from where it finds some."""
 STOP = ("if not np.isfinite(loss):",
         "    sys.exit(f\"the loss of step {state['step']} is {loss}; try a smaller learning rate\")")
 PERMUTATION = "np.random.default_rng([options.seed, epoch]).permutation(len(x))"
@@ -24,8 +26,9 @@ PERMUTATION = "np.random.default_rng([options.seed, epoch]).permutation(len(x))"
 class Target:
     """A library: how statements are printed, and what the template places.
 
-    imports: lines.  erf: standard modules, import lines and helpers where the error function occurs.  created, loaded, saved: what
-    makes an array of the library of a host's one, or the reverse.  step: a docstring, with a place for {masks} that are copied.
+    imports: lines.  block: what puts a dictionary of arrays into one block of memory, and the helper that it calls.  erf: standard modules,
+    import lines and helpers where the error function occurs.  created, loaded, saved: what makes an array of the library of a host's one,
+    or the reverse.  step: a docstring, with a place for {masks} that are copied.
     drawn: the expression of a mask with a {shape}, 0 at the {rate}.
     inside: lines that refuse whole numbers of {name} outside {low} to {high}; none where looking at them would wait for the device.
     redrawn: lines that draw the same mask into the buffer {name} with the numbers {uniform}; none where the library cannot.
@@ -38,6 +41,7 @@ class Target:
     printer: type[NumpyPrinter]
     planned: Callable[..., PlannedPrinter]
     imports: tuple[str, ...]
+    block: tuple[str, tuple[str, ...]]
     erf: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
     created: str
     loaded: str
@@ -52,6 +56,10 @@ class Target:
     after_step: tuple[str, ...]
     after_epoch: tuple[str, ...]
     parts: bool = False
+
+    def together(self, arrays: str) -> str:
+        """The expression of a dictionary of arrays, so that they lie in one block of memory."""
+        return self.block[0].format(arrays)
 
     def kernels(self, kernels: list[Kernel]) -> list[str]:
         """The lines that make kernels, behind those of the device functions that they call."""
@@ -68,7 +76,7 @@ def _planned(printer: NumpyPrinter, same: dict[str, str] | None = None, **_: obj
 
 NUMPY = Target(
     library="NumPy", module="np", printer=NumpyPrinter, planned=_planned, imports=("import numpy as np",),
-    erf=(("math",), (), NUMPY_ERF), created="value.astype(dtype)", loaded="arrays[key]", saved="arrays",
+    block=("_block({})", NUMPY_BLOCK), erf=(("math",), (), NUMPY_ERF), created="value.astype(dtype)", loaded="arrays[key]", saved="arrays",
     step=("One step of training in place; returns the loss before it. The same numbers as `loss_and_grads`, without allocating.",),
     read="read_data(options.data, options.dtype)", order=PERMUTATION, evaluated="{evaluate}",
     drawn="(rng.random({shape}, np.float32) >= {rate}).astype(dtype)",
@@ -79,8 +87,9 @@ NUMPY = Target(
 
 CUPY = Target(
     library="CuPy", module="cp", printer=CupyPrinter, planned=FusedPrinter, imports=("import cupy as cp", "import numpy as np"),
-    erf=((), ("from cupyx.scipy.special import erf",), ()), created="cp.asarray(value.astype(dtype))", loaded="cp.asarray(arrays[key])",
-    saved="{key: cp.asnumpy(value) for key, value in arrays.items()}",
+    block=("{}", ()),
+    erf=((), ("from cupyx.scipy.special import erf",), ()), created="cp.asarray(value.astype(dtype))",
+    loaded="cp.asarray(arrays[key])", saved="{key: cp.asnumpy(value) for key, value in arrays.items()}",
     step=("One step of training in place; returns the loss before it, an array without axes on the device.", "",
           "With x and y on the device nothing{masks} is copied from or to it, and nothing waits; `float(loss)` copies, "
           "and waits for the step.",

@@ -59,16 +59,23 @@ def test_what_shows_no_windows_or_other_margins_has_no_patches() -> None:
 def test_large_images_are_copied_in_blocks_that_stay_in_the_cache() -> None:
     case = conv(sp.Symbol("N", integer=True, positive=True), 32, 4, (28, 28), (3, 3), (1, 1), ((1, 1),) * 2, (1, 1), groups=1)
     lines = PlannedPrinter(NumpyPrinter()).lines(lower(case.program))
-    assert lines[0] == "for n in range(0, N, 5):"
-    assert lines[3].strip().startswith("np.copyto(X_patches.reshape(32, 3, 3, N, 28, 28)[:, u, v, n:n + 5, i, j], X[n:n + 5, :, from_i, from_j]")
+    assert lines[:6] == [
+        "windows = X_patches.reshape(32, 3, 3, N, 28, 28)",
+        "image = X.transpose(1, 0, 2, 3)",
+        "for n in range(0, N, 10):",
+        "    for u, i, from_i in _taps(3, 28, 28, padding=1):",
+        "        for v, j, from_j in _taps(3, 28, 28, padding=1):",
+        "            windows[:, u, v, n:n + 10, i, j] = image[:, n:n + 10, from_i, from_j]"]
 
 
 def test_loops_take_no_name_of_an_array() -> None:
     case = conv(2, 3, 4, (8, 7), (3, 3), (1, 1), ((1, 1),) * 2, (1, 1), groups=1)
-    lines = PlannedPrinter(NumpyPrinter({"X": "u", "K": "i", "b": "from_j", "y": "y"})).lines(lower(case.program))
-    assert lines[0].startswith("for u_, i_, from_i_ in _taps(")
-    assert lines[1].startswith("    for v, j, from_j_ in _taps(")
-    assert lines[2].endswith("u[:, :, from_i_, from_j_].transpose(1, 0, 2, 3))")
+    names = {"X": "u", "K": "i", "b": "from_j", "y": "image", "windows": "w"}
+    lines = PlannedPrinter(NumpyPrinter(names)).lines(lower(case.program))
+    assert lines[:2] == ["windows_ = u_patches.reshape(3, 3, 3, 2, 8, 7)", "image_ = u.transpose(1, 0, 2, 3)"]
+    assert lines[2].startswith("for u_, i_, from_i_ in _taps(")
+    assert lines[3].startswith("    for v, j, from_j_ in _taps(")
+    assert lines[4] == "        windows_[:, u_, v, :, i_, j] = image_[:, :, from_i_, from_j_]"
 
 
 def test_loops_take_no_name_of_another_loop() -> None:

@@ -170,6 +170,26 @@ def test_the_committed_modules_run_alone_and_are_clean(name: str) -> None:
     subprocess.run([sys.executable, "-m", "ruff", "check", "--isolated", "-q", str(GENERATED[name])], check=True, timeout=60)
 
 
+def test_the_arrays_of_a_step_lie_in_one_block_each_on_a_cache_line(tmp_path: Path) -> None:
+    module = module_of(GENERATED["lenet"].read_text(encoding="utf-8"), tmp_path)
+    params = module.init_params(0)
+    state = module.init_state(params)
+    for arrays in (params, state["m"], module._workspace(3, np.dtype(np.float32))):
+        ends, starts = [a.ctypes.data + a.nbytes for a in arrays.values()], [a.ctypes.data for a in arrays.values()]
+        assert all(start % 64 == 0 for start in starts) and starts[0] % 2**21 == 0
+        assert all(0 <= start - end < 64 for end, start in zip(ends, starts[1:]))
+    assert all(a.dtype in (np.float32, bool) for a in module._workspace(3, np.dtype(np.float32)).values())
+
+
+def test_a_block_keeps_values_and_margins(tmp_path: Path) -> None:
+    module = module_of(GENERATED["lenet"].read_text(encoding="utf-8"), tmp_path)
+    given = {"a": np.arange(6.0).reshape(2, 3).T, "b": np.array([True, False]), "c": np.float32(2.5).reshape(()), "d": np.zeros((0, 4), np.int64)}
+    found = module._block(given)
+    assert {k: (v.dtype, v.tolist()) for k, v in found.items()} == {k: (v.dtype, v.tolist()) for k, v in given.items()}
+    assert all(v.flags.writeable and v.flags.c_contiguous and v.flags.aligned for v in found.values()) and module._block({}) == {}
+    assert not module._workspace(2, np.dtype(np.float32))["delta2_patches"].any()
+
+
 def test_a_two_layer_network_is_short_and_reads_like_a_person_wrote_it() -> None:
     source = generate(symbp.load(ROOT / "examples/mnist_mlp.toml"))
     body = source[source.index("def loss_and_grads"):source.index("def train_step")].strip().splitlines()

@@ -11,7 +11,7 @@ import sympy as sp
 
 from symbp.arrays.nodes import Node, Pad, Permute, Reshape, Slice, Subscript, Windows, extent, nodes, reshape
 
-CACHED, SMALL = 2**17, 2**11
+CACHED, SMALL = 2**18, 2**11
 """So many numbers of images stay in a processor's cache; images of fewer are all copied at once."""
 
 

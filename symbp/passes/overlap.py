@@ -8,10 +8,12 @@ Stage: L1 Program → L1 Program with the same values, in another order of summa
 
 for each remainder r of the stride s; T is the number of the taps v = r + s·t.  The product adds up a window's taps along the last axis
 by itself, with the kernel the other way round, so that fewer and smaller arrays are left to add into slices, which are whole rows of R.
-With a stride above 1, what several taps u add to the same rows of X̄ is added up in R before: a slice with gaps is slow to write.
+With a stride above 1, what several taps u add to the same rows of X̄ is added up in R before, as a slice with gaps is slow to write;
+what is left goes into all rows at once, where it fills them.
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -30,6 +32,9 @@ DEAR = 2
 """An addition into a slice takes as long as the copies of so many elements."""
 
 Made = tuple[list[Tensor], list[Equation]]
+Tap = int | Index
+Piece = tuple[tuple[Tap, ...], tuple[range, ...]]
+"""Taps along the axes that do not come first, and the windows that reach the target with them."""
 
 
 @dataclass(frozen=True)
@@ -196,17 +201,17 @@ def _added(program: Program, equation: Equation, others: list[_Window], names: N
     tensor = Tensor(names.fresh(f"{target.name}_rows"), tuple(i.extent for i in axes), dtype=target.dtype)
     guards = {c for w in others for c in w.guards}
     whole = replace(equation, target=Access(tensor.name, *axes), domain=tuple(c for c in equation.domain if c not in guards))
-    before, parts = list[Equation](), list[Equation]()
+    before, pieces = list[Equation](), list[Piece]()
     for alike in _alike(others):
         if len(alike) > 1 and len(others) == 1 and others[0].stride > 1:
-            inner, made = _together(equation, tensor, axes, others[0], [taps[0] for taps in alike], names)
+            inner, more = _together(tensor, axes, others[0], [taps[0] for taps in alike], names)
             before += inner
+            pieces += more
         else:
-            made = [_part(equation, tensor, axes, others, taps, [w.reached(k) for w, k in zip(others, taps, strict=True)], names)
-                    for taps in alike]
-        parts += made
-    if not parts:
+            pieces += [(taps, tuple(w.reached(k) for w, k in zip(others, taps, strict=True))) for taps in alike]
+    if not pieces:
         return [], []
+    parts = [_part(equation, tensor, axes, others, *piece, names) for piece in _interleaved(pieces, others, names) or pieces]
     first, *rest = sorted(parts, key=lambda p: -sum(_size(i) for i in p.indices))
     return [tensor], [replace(whole, label=""), *before, replace(first, label=equation.label), *rest]
 
@@ -220,21 +225,21 @@ def _alike(others: list[_Window]) -> list[list[tuple[int, ...]]]:
     return list(found.values())
 
 
-def _part(equation: Equation, rows: Tensor, axes: tuple[Index, ...], others: list[_Window], taps: tuple[int, ...],
-          reached: list[range], names: NameSupply) -> Equation:
+def _part(equation: Equation, rows: Tensor, axes: tuple[Index, ...], others: list[_Window], taps: Sequence[Tap], reached: Sequence[range],
+          names: NameSupply) -> Equation:
     """What these windows add to the target with these taps."""
     moved: dict[sp.Basic, sp.Basic] = {}
     for window, tap, r in zip(others, taps, reached, strict=True):
-        moved |= {window.tap: sp.Integer(tap), window.along: Index(names.fresh(window.along.name), len(r), r.start, part=True)}
+        moved |= {window.tap: sp.sympify(tap), window.along: Index(names.fresh(window.along.name), len(r), r.start, part=True)}
     return Equation(Access(equation.target.name, *(sp.expand(p.xreplace(moved)) for p in equation.target.indices)),
                     Access(rows.name, *(a.xreplace(moved) for a in axes)))
 
 
-def _together(equation: Equation, rows: Tensor, axes: tuple[Index, ...], window: _Window, taps: list[int], names: NameSupply
-              ) -> tuple[list[Equation], list[Equation]]:
+def _together(rows: Tensor, axes: tuple[Index, ...], window: _Window, taps: list[int], names: NameSupply
+              ) -> tuple[list[Equation], list[Piece]]:
     """What taps of one remainder add to the one that reaches most, and what then is added to the target, which is a slice with gaps."""
     most = max(taps, key=lambda k: len(window.reached(k)))
-    all_of_it, inner, parts = window.reached(most), [], []
+    all_of_it, inner, pieces = window.reached(most), list[Equation](), list[Piece]()
     for tap in taps:
         reached, shift = window.reached(tap), window.at(tap) // window.stride - window.at(most) // window.stride
         both = range(max(reached.start, all_of_it.start - shift), min(reached.stop, all_of_it.stop - shift))
@@ -243,8 +248,18 @@ def _together(equation: Equation, rows: Tensor, axes: tuple[Index, ...], window:
             into, read = ({window.tap: sp.Integer(k), window.along: at} for k, at in ((most, row + shift), (tap, row)))
             inner.append(Equation(*(Access(rows.name, *(a.xreplace(m) for a in axes)) for m in (into, read))))
         left = [reached] if tap == most or not both else [range(reached.start, both.start), range(both.stop, reached.stop)]
-        parts += [_part(equation, rows, axes, [window], (tap,), [r], names) for r in left if r]
-    return inner, parts
+        pieces += [((tap,), (r,)) for r in left if r]
+    return inner, pieces
+
+
+def _interleaved(pieces: list[Piece], others: list[_Window], names: NameSupply) -> list[Piece]:
+    """Slices with gaps that fill each other's as one piece, which has none; nothing where they do not."""
+    if len(others) > 1 or others[0].stride == 1 or others[0].dilation > 1 or len({reached for _, reached in pieces}) > 1:
+        return []
+    taps, window = sorted(tap for (tap,), _ in pieces), others[0]
+    if taps != list(range(taps[0], taps[0] + window.stride)):
+        return []
+    return [((Index(names.fresh(window.tap.name), len(taps), taps[0], part=True),), pieces[0][1])]
 
 
 def _axes(equation: Equation, taps: list[Index]) -> tuple[Index, ...]:

@@ -21,7 +21,7 @@ HELPER = tuple((templates_dir() / "taps.txt").read_text(encoding="utf-8").rstrip
 
 def tap_lines(out: Node, image: Node, found: Patches, node: Node, printer: NumpyPrinter, used: Collection[str]) -> list[str]:
     """The lines that leave the windows that a node shows of an image in an array; `used` are names that no loop may take."""
-    used = {*used, *TAKEN, *(printer.name(n.name) for part in (out, image) for n in nodes(part) if isinstance(n, Name))}
+    used = {*used, *TAKEN, *printer.names, *(printer.name(n.name) for part in (out, image) for n in nodes(part) if isinstance(n, Name))}
     into: list[Key] = [WHOLE] * len(node.axes)
     source: list[Key] = [WHOLE] * len(image.axes)
     heads = []
@@ -42,9 +42,12 @@ def tap_lines(out: Node, image: Node, found: Patches, node: Node, printer: Numpy
     kept = [k for k, a in enumerate(found.axes) if not a.taps]
     order = tuple(found.axes[k].axis for k in kept)
     axes = tuple(node.axes[k] for k in kept)
-    taken = Subscript(tuple(axes[order.index(k)] for k in range(len(order))), node.dtype, image, tuple(source))
-    copy = f"{printer.module}.copyto({printer(Subscript(axes, node.dtype, out, tuple(into)))}, {printer(permute(taken, order))})"
-    return ["    " * k + line for k, line in enumerate((*heads, copy))]
+    views = {_free(name, used): array for name, array in (("windows", out), ("image", permute(image, order)))}
+    named = type(printer)({**printer.names, **{name: name for name in views}}, printer.dtype)
+    left, right = (named(Subscript(axes, node.dtype, Name((None,) * len(array.axes), array.dtype, name), tuple(keys)))
+                   for (name, array), keys in zip(views.items(), (into, [source[k] for k in order])))
+    first = [f"{name} = {printer(array)}" for name, array in views.items()]
+    return [*first, *("    " * k + line for k, line in enumerate((*heads, f"{left} = {right}")))]
 
 
 def _free(name: str, used: set[str]) -> str:

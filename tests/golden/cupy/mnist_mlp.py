@@ -186,7 +186,7 @@ def train_step(params, state, x, y):
     N = len(x)
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
-    (z1, a1, z2, M, e, S, p, scratch_N_10, scratch_N, delta2, db2, dW2, delta1, db1, dW1) = state["workspaces"][N]
+    (z1, a1, z2, M, e, S, p, scratch_N_10, scratch_N, delta2, db2, dW2, delta1, db1, dW1) = state["workspaces"][N].values()
     cp.matmul(x, W1.T, out=z1)
     _z1_kernel(z1, b1, z1)
     _a1_kernel(z1, a1)
@@ -225,23 +225,23 @@ def update(params, state, grads):
 
 def _workspace(N, dtype):
     """The buffers of a training step for batches of N samples."""
-    return (
-        cp.empty((N, 128), dtype),  # z1
-        cp.empty((N, 128), dtype),  # a1
-        cp.empty((N, 10), dtype),  # z2
-        cp.empty((N,), dtype),  # M
-        cp.empty((N, 10), dtype),  # e
-        cp.empty((N,), dtype),  # S
-        cp.empty((N, 10), dtype),  # p
-        cp.empty((N, 10), dtype),  # scratch_N_10
-        cp.empty((N,), dtype),  # scratch_N
-        cp.empty((N, 10), dtype),  # delta2
-        cp.empty((10,), dtype),  # db2
-        cp.empty((10, 128), dtype),  # dW2
-        cp.empty((N, 128), dtype),  # delta1
-        cp.empty((128,), dtype),  # db1
-        cp.empty((128, 784), dtype),  # dW1
-    )
+    return {
+        "z1": cp.empty((N, 128), dtype),
+        "a1": cp.empty((N, 128), dtype),
+        "z2": cp.empty((N, 10), dtype),
+        "M": cp.empty((N,), dtype),
+        "e": cp.empty((N, 10), dtype),
+        "S": cp.empty((N,), dtype),
+        "p": cp.empty((N, 10), dtype),
+        "scratch_N_10": cp.empty((N, 10), dtype),
+        "scratch_N": cp.empty((N,), dtype),
+        "delta2": cp.empty((N, 10), dtype),
+        "db2": cp.empty((10,), dtype),
+        "dW2": cp.empty((10, 128), dtype),
+        "delta1": cp.empty((N, 128), dtype),
+        "db1": cp.empty((128,), dtype),
+        "dW1": cp.empty((128, 784), dtype),
+    }
 
 
 def evaluate(params, x, y, state=None):
