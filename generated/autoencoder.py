@@ -59,15 +59,19 @@ ALPHA = 0.003
 
 
 def _block(arrays):
-    """The arrays by name, in one block of memory that the system may map with large pages; each begins a cache line."""
+    """Copies of arrays, by name, side by side in one block of memory, for which the system may use large pages.
+
+    Arrays start at cache lines (64 bytes), the block at a large page (2 MiB); NumPy asks for such pages from 4 MiB on.
+    """
     sizes = [-(-array.nbytes // 64) * 64 for array in arrays.values()]
-    block, found = np.empty(sum(sizes) + 2**22, np.uint8), {}
+    block = np.empty(sum(sizes) + 2**22, np.uint8)
     start = -block.ctypes.data % 2**21
+    copies = {}
     for (name, array), size in zip(arrays.items(), sizes):
-        found[name] = np.ndarray(array.shape, array.dtype, block, start)
-        found[name][...] = array
+        copies[name] = np.ndarray(array.shape, array.dtype, block, start)
+        copies[name][...] = array
         start += size
-    return found
+    return copies
 
 
 def init_params(seed=0, dtype=np.float32):
@@ -88,7 +92,9 @@ def init_params(seed=0, dtype=np.float32):
 
 def init_state(params, seed=0):
     """What training keeps between steps: their number, the optimiser's arrays, and buffers for each batch size."""
-    state = {name: _block({key: np.zeros_like(value) for key, value in params.items()}) for name in STATES}
+    state = {}
+    for name in STATES:
+        state[name] = _block({key: np.zeros_like(value) for key, value in params.items()})
     scratch = {key: tuple(np.empty_like(value) for _ in range(1)) for key, value in params.items()}
     return {"step": 0, "seed": seed, **state, "scratch": scratch, "workspaces": {}}
 
@@ -283,7 +289,8 @@ def load(path):
     state = init_state(params, int(arrays.get("seed", 0)))
     if "step" in arrays:
         state["step"] = int(arrays["step"])
-        state |= {name: {key: _array(path, arrays, f"{name}/{key}", shape) for key, shape, _ in PARAMETERS} for name in STATES}
+        for name in STATES:
+            state[name] = _block({key: _array(path, arrays, f"{name}/{key}", shape) for key, shape, _ in PARAMETERS})
     return params, state
 
 

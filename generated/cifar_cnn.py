@@ -102,15 +102,19 @@ LEAST = 0.01
 
 
 def _block(arrays):
-    """The arrays by name, in one block of memory that the system may map with large pages; each begins a cache line."""
+    """Copies of arrays, by name, side by side in one block of memory, for which the system may use large pages.
+
+    Arrays start at cache lines (64 bytes), the block at a large page (2 MiB); NumPy asks for such pages from 4 MiB on.
+    """
     sizes = [-(-array.nbytes // 64) * 64 for array in arrays.values()]
-    block, found = np.empty(sum(sizes) + 2**22, np.uint8), {}
+    block = np.empty(sum(sizes) + 2**22, np.uint8)
     start = -block.ctypes.data % 2**21
+    copies = {}
     for (name, array), size in zip(arrays.items(), sizes):
-        found[name] = np.ndarray(array.shape, array.dtype, block, start)
-        found[name][...] = array
+        copies[name] = np.ndarray(array.shape, array.dtype, block, start)
+        copies[name][...] = array
         start += size
-    return found
+    return copies
 
 
 @functools.cache
@@ -152,7 +156,9 @@ def init_params(seed=0, dtype=np.float32):
 
 def init_state(params, seed=0):
     """What training keeps between steps: their number, the optimiser's arrays, and buffers for each batch size."""
-    state = {name: _block({key: np.zeros_like(value) for key, value in params.items()}) for name in STATES}
+    state = {}
+    for name in STATES:
+        state[name] = _block({key: np.zeros_like(value) for key, value in params.items()})
     largest = max((w[part] for w in params.values() for part in _parts(w)), key=np.size)
     scratch = [np.empty_like(largest).reshape(-1) for _ in range(1)]
     return {"step": 0, "seed": seed, **state, "scratch": scratch, "workspaces": {}}
@@ -168,20 +174,20 @@ def forward(params, x, state=None):
         3)).transpose(1, 4, 5, 0, 2, 3).reshape(27, 1024*N)
     z1 = ((K1.reshape(32, 27) @ x_patches).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 32, 32, 32)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 32, 32, 32)
-    m = np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]),
-        a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2])   # (3)  (N, 32, 16, 16)
+    m_rows = np.maximum(a1[:, :, :31:2], a1[:, :, 1:32:2])
+    m = np.maximum(m_rows[:, :, :, :31:2], m_rows[:, :, :, 1:32:2])  # (3)  (N, 32, 16, 16)
     m_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
         3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
     z2 = ((K2.reshape(64, 288) @ m_patches).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1, 0, 2, 3)  # (4)  (N, 64, 16, 16)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 64, 16, 16)
-    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]),
-        a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2])   # (6)  (N, 64, 8, 8)
+    m_2_rows = np.maximum(a2[:, :, :15:2], a2[:, :, 1:16:2])
+    m_2 = np.maximum(m_2_rows[:, :, :, :15:2], m_2_rows[:, :, :, 1:16:2])  # (6)  (N, 64, 8, 8)
     m_2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
         3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)
     z3 = ((K3.reshape(128, 576) @ m_2_patches).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (7)  (N, 128, 8, 8)
     a3 = np.maximum(z3, 0)                                    # (8)  (N, 128, 8, 8)
-    m_3 = np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]), a3[:,
-        :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2])             # (9)  (N, 128, 4, 4)
+    m_3_rows = np.maximum(a3[:, :, :7:2], a3[:, :, 1:8:2])
+    m_3 = np.maximum(m_3_rows[:, :, :, :7:2], m_3_rows[:, :, :, 1:8:2])  # (9)  (N, 128, 4, 4)
     r_6 = m_3.reshape(N, 2048)                                # (10)  (N, 2048)
     z4 = r_6 @ W4.T + b4                                      # (11)  (N, 128)
     a4 = np.maximum(z4, 0)                                    # (12)  (N, 128)
@@ -200,20 +206,20 @@ def loss_and_grads(params, x, y, state=None):
         3)).transpose(1, 4, 5, 0, 2, 3).reshape(27, 1024*N)
     z1 = ((K1.reshape(32, 27) @ x_patches).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (1)  (N, 32, 32, 32)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 32, 32, 32)
-    m = np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]),
-        a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2])   # (3)  (N, 32, 16, 16)
+    m_rows = np.maximum(a1[:, :, :31:2], a1[:, :, 1:32:2])
+    m = np.maximum(m_rows[:, :, :, :31:2], m_rows[:, :, :, 1:32:2])  # (3)  (N, 32, 16, 16)
     m_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
         3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
     z2 = ((K2.reshape(64, 288) @ m_patches).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (4)  (N, 64, 16, 16)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 64, 16, 16)
-    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]),
-        a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2])   # (6)  (N, 64, 8, 8)
+    m_2_rows = np.maximum(a2[:, :, :15:2], a2[:, :, 1:16:2])
+    m_2 = np.maximum(m_2_rows[:, :, :, :15:2], m_2_rows[:, :, :, 1:16:2])  # (6)  (N, 64, 8, 8)
     m_2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
         3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)
     z3 = ((K3.reshape(128, 576) @ m_2_patches).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (7)  (N, 128, 8, 8)
     a3 = np.maximum(z3, 0)                                    # (8)  (N, 128, 8, 8)
-    m_3 = np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]), a3[:,
-        :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2])             # (9)  (N, 128, 4, 4)
+    m_3_rows = np.maximum(a3[:, :, :7:2], a3[:, :, 1:8:2])
+    m_3 = np.maximum(m_3_rows[:, :, :, :7:2], m_3_rows[:, :, :, 1:8:2])  # (9)  (N, 128, 4, 4)
     r_6 = m_3.reshape(N, 2048)                                # (10)  (N, 2048)
     z4 = r_6 @ W4.T + b4                                      # (11)  (N, 128)
     a4 = np.maximum(z4, 0)                                    # (12)  (N, 128)
@@ -284,13 +290,14 @@ def train_step(params, state, x, y):
     N = len(x)
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
-    (x_patches, z1, scratch_32_x, a1, m, m_patches, z2, scratch_64_x, a2, m_2, m_2_patches,
-     z3, scratch_128_x, a3, m_3, z4, a4, z5, M, e, S, p, scratch_N_10, scratch_N, delta5, db5,
-     dW5, delta4, mask_N_128, db4, dW4, dm_3, m_3_taken, da3, m_3_hit, mask_N_128_4_4, delta3,
-     mask_N_128_8_8, db3, delta3_patches, dK3, scratch_576_128, dm_2_rows, scratch_3_64_128_3,
-     dm_2, m_2_taken, da2, m_2_hit, mask_N_64_8_8, delta2, mask_N_64_16_16, db2,
-     delta2_patches, dK2, scratch_288_64, dm_rows, scratch_3_32_64_3, dm, m_taken, da1, m_hit,
-     mask_N_32_16_16, delta1, mask_N_32_32_32, db1, dK1, scratch_32_N_32_32) = state["workspaces"][N].values()
+    (x_patches, z1, scratch_32_x, a1, m_rows, m, m_patches, z2, scratch_64_x, a2, m_2_rows,
+     m_2, m_2_patches, z3, scratch_128_x, a3, m_3_rows, m_3, z4, a4, z5, M, e, S, p,
+     scratch_N_10, scratch_N, delta5, db5, dW5, delta4, mask_N_128, db4, dW4, dm_3, m_3_taken,
+     da3, m_3_hit, mask_N_128_4_4, delta3, mask_N_128_8_8, db3, delta3_patches, dK3,
+     scratch_576_128, dm_2_rows, scratch_3_64_128_3, dm_2, m_2_taken, da2, m_2_hit,
+     mask_N_64_8_8, delta2, mask_N_64_16_16, db2, delta2_patches, dK2, scratch_288_64,
+     dm_rows, scratch_3_32_64_3, dm, m_taken, da1, m_hit, mask_N_32_16_16, delta1,
+     mask_N_32_32_32, db1, dK1, scratch_32_N_32_32) = state["workspaces"][N].values()
     windows = x_patches.reshape(3, 3, 3, N, 32, 32)
     image = x.transpose(1, 0, 2, 3)
     for n in range(0, N, 85):
@@ -300,9 +307,8 @@ def train_step(params, state, x, y):
     np.matmul(K1.reshape(32, 27), x_patches, out=scratch_32_x)
     np.add(scratch_32_x.reshape(32, N, 32, 32), b1[:, None, None, None], out=z1.transpose(1, 0, 2, 3))
     np.maximum(z1, 0, out=a1)
-    np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2], out=m)
-    np.maximum(m, a1[:, :, 1:32:2, :31:2], out=m)
-    np.maximum(m, a1[:, :, 1:32:2, 1:32:2], out=m)
+    np.maximum(a1[:, :, :31:2], a1[:, :, 1:32:2], out=m_rows)
+    np.maximum(m_rows[:, :, :, :31:2], m_rows[:, :, :, 1:32:2], out=m)
     windows = m_patches.reshape(32, 3, 3, N, 16, 16)
     image = m.transpose(1, 0, 2, 3)
     for n in range(0, N, 32):
@@ -312,9 +318,8 @@ def train_step(params, state, x, y):
     np.matmul(K2.reshape(64, 288), m_patches, out=scratch_64_x)
     np.add(scratch_64_x.reshape(64, N, 16, 16), b2[:, None, None, None], out=z2.transpose(1, 0, 2, 3))
     np.maximum(z2, 0, out=a2)
-    np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2], out=m_2)
-    np.maximum(m_2, a2[:, :, 1:16:2, :15:2], out=m_2)
-    np.maximum(m_2, a2[:, :, 1:16:2, 1:16:2], out=m_2)
+    np.maximum(a2[:, :, :15:2], a2[:, :, 1:16:2], out=m_2_rows)
+    np.maximum(m_2_rows[:, :, :, :15:2], m_2_rows[:, :, :, 1:16:2], out=m_2)
     windows = m_2_patches.reshape(64, 3, 3, N, 8, 8)
     image = m_2.transpose(1, 0, 2, 3)
     for n in range(0, N, 64):
@@ -324,9 +329,8 @@ def train_step(params, state, x, y):
     np.matmul(K3.reshape(128, 576), m_2_patches, out=scratch_128_x)
     np.add(scratch_128_x.reshape(128, N, 8, 8), b3[:, None, None, None], out=z3.transpose(1, 0, 2, 3))
     np.maximum(z3, 0, out=a3)
-    np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2], out=m_3)
-    np.maximum(m_3, a3[:, :, 1:8:2, :7:2], out=m_3)
-    np.maximum(m_3, a3[:, :, 1:8:2, 1:8:2], out=m_3)
+    np.maximum(a3[:, :, :7:2], a3[:, :, 1:8:2], out=m_3_rows)
+    np.maximum(m_3_rows[:, :, :, :7:2], m_3_rows[:, :, :, 1:8:2], out=m_3)
     r_6 = m_3.reshape(N, 2048)
     np.matmul(r_6, W4.T, out=z4)
     np.add(z4, b4, out=z4)
@@ -450,16 +454,19 @@ def _workspace(N, dtype):
         "z1": np.empty((N, 32, 32, 32), dtype),
         "scratch_32_x": np.empty((32, 1024*N), dtype),
         "a1": np.empty((N, 32, 32, 32), dtype),
+        "m_rows": np.empty((N, 32, 16, 32), dtype),
         "m": np.empty((N, 32, 16, 16), dtype),
         "m_patches": np.zeros((288, 256*N), dtype),
         "z2": np.empty((N, 64, 16, 16), dtype),
         "scratch_64_x": np.empty((64, 256*N), dtype),
         "a2": np.empty((N, 64, 16, 16), dtype),
+        "m_2_rows": np.empty((N, 64, 8, 16), dtype),
         "m_2": np.empty((N, 64, 8, 8), dtype),
         "m_2_patches": np.zeros((576, 64*N), dtype),
         "z3": np.empty((N, 128, 8, 8), dtype),
         "scratch_128_x": np.empty((128, 64*N), dtype),
         "a3": np.empty((N, 128, 8, 8), dtype),
+        "m_3_rows": np.empty((N, 128, 4, 8), dtype),
         "m_3": np.empty((N, 128, 4, 4), dtype),
         "z4": np.empty((N, 128), dtype),
         "a4": np.empty((N, 128), dtype),
@@ -527,20 +534,20 @@ def evaluate(params, x, y, state=None):
         3)).transpose(1, 4, 5, 0, 2, 3).reshape(27, 1024*N)
     z1 = ((K1.reshape(32, 27) @ x_patches).reshape(32, N, 32, 32) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 32, 32, 32)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 32, 32, 32)
-    m = np.maximum(np.maximum(np.maximum(a1[:, :, :31:2, :31:2], a1[:, :, :31:2, 1:32:2]),
-        a1[:, :, 1:32:2, :31:2]), a1[:, :, 1:32:2, 1:32:2])   # (3)  (N, 32, 16, 16)
+    m_rows = np.maximum(a1[:, :, :31:2], a1[:, :, 1:32:2])
+    m = np.maximum(m_rows[:, :, :, :31:2], m_rows[:, :, :, 1:32:2])  # (3)  (N, 32, 16, 16)
     m_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
         3)).transpose(1, 4, 5, 0, 2, 3).reshape(288, 256*N)
     z2 = ((K2.reshape(64, 288) @ m_patches).reshape(64, N, 16, 16) + b2[:, None, None, None]).transpose(1, 0, 2, 3)  # (4)  (N, 64, 16, 16)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 64, 16, 16)
-    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :15:2, :15:2], a2[:, :, :15:2, 1:16:2]),
-        a2[:, :, 1:16:2, :15:2]), a2[:, :, 1:16:2, 1:16:2])   # (6)  (N, 64, 8, 8)
+    m_2_rows = np.maximum(a2[:, :, :15:2], a2[:, :, 1:16:2])
+    m_2 = np.maximum(m_2_rows[:, :, :, :15:2], m_2_rows[:, :, :, 1:16:2])  # (6)  (N, 64, 8, 8)
     m_2_patches = np.lib.stride_tricks.sliding_window_view(np.pad(m_2, ((0, 0), (0, 0), (1, 1), (1, 1))), (3, 3), axis=(2,
         3)).transpose(1, 4, 5, 0, 2, 3).reshape(576, 64*N)
     z3 = ((K3.reshape(128, 576) @ m_2_patches).reshape(128, N, 8, 8) + b3[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (7)  (N, 128, 8, 8)
     a3 = np.maximum(z3, 0)                                    # (8)  (N, 128, 8, 8)
-    m_3 = np.maximum(np.maximum(np.maximum(a3[:, :, :7:2, :7:2], a3[:, :, :7:2, 1:8:2]), a3[:,
-        :, 1:8:2, :7:2]), a3[:, :, 1:8:2, 1:8:2])             # (9)  (N, 128, 4, 4)
+    m_3_rows = np.maximum(a3[:, :, :7:2], a3[:, :, 1:8:2])
+    m_3 = np.maximum(m_3_rows[:, :, :, :7:2], m_3_rows[:, :, :, 1:8:2])  # (9)  (N, 128, 4, 4)
     r_6 = m_3.reshape(N, 2048)                                # (10)  (N, 2048)
     z4 = r_6 @ W4.T + b4                                      # (11)  (N, 128)
     a4 = np.maximum(z4, 0)                                    # (12)  (N, 128)
@@ -573,7 +580,8 @@ def load(path):
     state = init_state(params, int(arrays.get("seed", 0)))
     if "step" in arrays:
         state["step"] = int(arrays["step"])
-        state |= {name: {key: _array(path, arrays, f"{name}/{key}", shape) for key, shape, _ in PARAMETERS} for name in STATES}
+        for name in STATES:
+            state[name] = _block({key: _array(path, arrays, f"{name}/{key}", shape) for key, shape, _ in PARAMETERS})
     return params, state
 
 

@@ -79,15 +79,19 @@ LEAST = 0.01
 
 
 def _block(arrays):
-    """The arrays by name, in one block of memory that the system may map with large pages; each begins a cache line."""
+    """Copies of arrays, by name, side by side in one block of memory, for which the system may use large pages.
+
+    Arrays start at cache lines (64 bytes), the block at a large page (2 MiB); NumPy asks for such pages from 4 MiB on.
+    """
     sizes = [-(-array.nbytes // 64) * 64 for array in arrays.values()]
-    block, found = np.empty(sum(sizes) + 2**22, np.uint8), {}
+    block = np.empty(sum(sizes) + 2**22, np.uint8)
     start = -block.ctypes.data % 2**21
+    copies = {}
     for (name, array), size in zip(arrays.items(), sizes):
-        found[name] = np.ndarray(array.shape, array.dtype, block, start)
-        found[name][...] = array
+        copies[name] = np.ndarray(array.shape, array.dtype, block, start)
+        copies[name][...] = array
         start += size
-    return found
+    return copies
 
 
 @functools.cache
@@ -121,7 +125,9 @@ def init_params(seed=0, dtype=np.float32):
 
 def init_state(params, seed=0):
     """What training keeps between steps: their number, the optimiser's arrays, and buffers for each batch size."""
-    state = {name: _block({key: np.zeros_like(value) for key, value in params.items()}) for name in STATES}
+    state = {}
+    for name in STATES:
+        state[name] = _block({key: np.zeros_like(value) for key, value in params.items()})
     scratch = {key: tuple(np.empty_like(value) for _ in range(1)) for key, value in params.items()}
     return {"step": 0, "seed": seed, **state, "scratch": scratch, "workspaces": {}}
 
@@ -136,14 +142,14 @@ def forward(params, x, state=None):
         576*N)
     z1 = ((K1.reshape(16, 25) @ x_patches).reshape(16, N, 24, 24) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 16, 24, 24)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 16, 24, 24)
-    m = np.maximum(np.maximum(np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2]),
-        a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2])   # (3)  (N, 16, 12, 12)
+    m_rows = np.maximum(a1[:, :, :23:2], a1[:, :, 1:24:2])
+    m = np.maximum(m_rows[:, :, :, :23:2], m_rows[:, :, :, 1:24:2])  # (3)  (N, 16, 12, 12)
     m_patches = np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(400,
         64*N)
     z2 = ((K2.reshape(32, 400) @ m_patches).reshape(32, N, 8, 8) + b2[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (4)  (N, 32, 8, 8)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 32, 8, 8)
-    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]), a2[:,
-        :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2])             # (6)  (N, 32, 4, 4)
+    m_2_rows = np.maximum(a2[:, :, :7:2], a2[:, :, 1:8:2])
+    m_2 = np.maximum(m_2_rows[:, :, :, :7:2], m_2_rows[:, :, :, 1:8:2])  # (6)  (N, 32, 4, 4)
     r_4 = m_2.reshape(N, 512)                                 # (7)  (N, 512)
     z3 = r_4 @ W3.T + b3                                      # (8)  (N, 128)
     a3 = np.maximum(z3, 0)                                    # (9)  (N, 128)
@@ -162,14 +168,14 @@ def loss_and_grads(params, x, y, state=None):
         576*N)
     z1 = ((K1.reshape(16, 25) @ x_patches).reshape(16, N, 24, 24) + b1[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (1)  (N, 16, 24, 24)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 16, 24, 24)
-    m = np.maximum(np.maximum(np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2]),
-        a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2])   # (3)  (N, 16, 12, 12)
+    m_rows = np.maximum(a1[:, :, :23:2], a1[:, :, 1:24:2])
+    m = np.maximum(m_rows[:, :, :, :23:2], m_rows[:, :, :, 1:24:2])  # (3)  (N, 16, 12, 12)
     m_patches = np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(400,
         64*N)
     z2 = ((K2.reshape(32, 400) @ m_patches).reshape(32, N, 8, 8) + b2[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (4)  (N, 32, 8, 8)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 32, 8, 8)
-    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]), a2[:,
-        :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2])             # (6)  (N, 32, 4, 4)
+    m_2_rows = np.maximum(a2[:, :, :7:2], a2[:, :, 1:8:2])
+    m_2 = np.maximum(m_2_rows[:, :, :, :7:2], m_2_rows[:, :, :, 1:8:2])  # (6)  (N, 32, 4, 4)
     r_4 = m_2.reshape(N, 512)                                 # (7)  (N, 512)
     z3 = r_4 @ W3.T + b3                                      # (8)  (N, 128)
     a3 = np.maximum(z3, 0)                                    # (9)  (N, 128)
@@ -227,11 +233,12 @@ def train_step(params, state, x, y):
     N = len(x)
     if N not in state["workspaces"]:
         state["workspaces"][N] = _workspace(N, dtype)
-    (x_patches, z1, scratch_16_x, a1, m, m_patches, z2, scratch_32_x, a2, m_2, z3, a3, z4, M,
-     e, S, p, scratch_N_10, scratch_N, delta4, db4, dW4, delta3, mask_N_128, db3, dW3, dm_2,
-     m_2_taken, da2, m_2_hit, mask_N_32_4_4, delta2, mask_N_32_8_8, db2, dK2, scratch_400_32,
-     scratch_32_N_8_8, delta2_patches, dm_rows, scratch_5_16_32_5, dm, m_taken, da1, m_hit,
-     mask_N_16_12_12, delta1, mask_N_16_24_24, db1, dK1, scratch_16_N_24_24) = state["workspaces"][N].values()
+    (x_patches, z1, scratch_16_x, a1, m_rows, m, m_patches, z2, scratch_32_x, a2, m_2_rows,
+     m_2, z3, a3, z4, M, e, S, p, scratch_N_10, scratch_N, delta4, db4, dW4, delta3,
+     mask_N_128, db3, dW3, dm_2, m_2_taken, da2, m_2_hit, mask_N_32_4_4, delta2,
+     mask_N_32_8_8, db2, dK2, scratch_400_32, scratch_32_N_8_8, delta2_patches, dm_rows,
+     scratch_5_16_32_5, dm, m_taken, da1, m_hit, mask_N_16_12_12, delta1, mask_N_16_24_24,
+     db1, dK1, scratch_16_N_24_24) = state["workspaces"][N].values()
     windows = x_patches.reshape(1, 5, 5, N, 24, 24)
     image = x.transpose(1, 0, 2, 3)
     for r, i, from_i in _taps(5, 24, 28):
@@ -240,9 +247,8 @@ def train_step(params, state, x, y):
     np.matmul(K1.reshape(16, 25), x_patches, out=scratch_16_x)
     np.add(scratch_16_x.reshape(16, N, 24, 24), b1[:, None, None, None], out=z1.transpose(1, 0, 2, 3))
     np.maximum(z1, 0, out=a1)
-    np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2], out=m)
-    np.maximum(m, a1[:, :, 1:24:2, :23:2], out=m)
-    np.maximum(m, a1[:, :, 1:24:2, 1:24:2], out=m)
+    np.maximum(a1[:, :, :23:2], a1[:, :, 1:24:2], out=m_rows)
+    np.maximum(m_rows[:, :, :, :23:2], m_rows[:, :, :, 1:24:2], out=m)
     windows = m_patches.reshape(16, 5, 5, N, 8, 8)
     image = m.transpose(1, 0, 2, 3)
     for r_2, i_2, from_i_2 in _taps(5, 8, 12):
@@ -251,9 +257,8 @@ def train_step(params, state, x, y):
     np.matmul(K2.reshape(32, 400), m_patches, out=scratch_32_x)
     np.add(scratch_32_x.reshape(32, N, 8, 8), b2[:, None, None, None], out=z2.transpose(1, 0, 2, 3))
     np.maximum(z2, 0, out=a2)
-    np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2], out=m_2)
-    np.maximum(m_2, a2[:, :, 1:8:2, :7:2], out=m_2)
-    np.maximum(m_2, a2[:, :, 1:8:2, 1:8:2], out=m_2)
+    np.maximum(a2[:, :, :7:2], a2[:, :, 1:8:2], out=m_2_rows)
+    np.maximum(m_2_rows[:, :, :, :7:2], m_2_rows[:, :, :, 1:8:2], out=m_2)
     r_4 = m_2.reshape(N, 512)
     np.matmul(r_4, W3.T, out=z3)
     np.add(z3, b3, out=z3)
@@ -356,11 +361,13 @@ def _workspace(N, dtype):
         "z1": np.empty((N, 16, 24, 24), dtype),
         "scratch_16_x": np.empty((16, 576*N), dtype),
         "a1": np.empty((N, 16, 24, 24), dtype),
+        "m_rows": np.empty((N, 16, 12, 24), dtype),
         "m": np.empty((N, 16, 12, 12), dtype),
         "m_patches": np.empty((400, 64*N), dtype),
         "z2": np.empty((N, 32, 8, 8), dtype),
         "scratch_32_x": np.empty((32, 64*N), dtype),
         "a2": np.empty((N, 32, 8, 8), dtype),
+        "m_2_rows": np.empty((N, 32, 4, 8), dtype),
         "m_2": np.empty((N, 32, 4, 4), dtype),
         "z3": np.empty((N, 128), dtype),
         "a3": np.empty((N, 128), dtype),
@@ -416,14 +423,14 @@ def evaluate(params, x, y, state=None):
         576*N)
     z1 = ((K1.reshape(16, 25) @ x_patches).reshape(16, N, 24, 24) + b1[:, None, None, None]).transpose(1, 0, 2, 3)  # (1)  (N, 16, 24, 24)
     a1 = np.maximum(z1, 0)                                    # (2)  (N, 16, 24, 24)
-    m = np.maximum(np.maximum(np.maximum(a1[:, :, :23:2, :23:2], a1[:, :, :23:2, 1:24:2]),
-        a1[:, :, 1:24:2, :23:2]), a1[:, :, 1:24:2, 1:24:2])   # (3)  (N, 16, 12, 12)
+    m_rows = np.maximum(a1[:, :, :23:2], a1[:, :, 1:24:2])
+    m = np.maximum(m_rows[:, :, :, :23:2], m_rows[:, :, :, 1:24:2])  # (3)  (N, 16, 12, 12)
     m_patches = np.lib.stride_tricks.sliding_window_view(m, (5, 5), axis=(2, 3)).transpose(1, 4, 5, 0, 2, 3).reshape(400,
         64*N)
     z2 = ((K2.reshape(32, 400) @ m_patches).reshape(32, N, 8, 8) + b2[:, None, None, None]).transpose(1, 0, 2, 3).copy()  # (4)  (N, 32, 8, 8)
     a2 = np.maximum(z2, 0)                                    # (5)  (N, 32, 8, 8)
-    m_2 = np.maximum(np.maximum(np.maximum(a2[:, :, :7:2, :7:2], a2[:, :, :7:2, 1:8:2]), a2[:,
-        :, 1:8:2, :7:2]), a2[:, :, 1:8:2, 1:8:2])             # (6)  (N, 32, 4, 4)
+    m_2_rows = np.maximum(a2[:, :, :7:2], a2[:, :, 1:8:2])
+    m_2 = np.maximum(m_2_rows[:, :, :, :7:2], m_2_rows[:, :, :, 1:8:2])  # (6)  (N, 32, 4, 4)
     r_4 = m_2.reshape(N, 512)                                 # (7)  (N, 512)
     z3 = r_4 @ W3.T + b3                                      # (8)  (N, 128)
     a3 = np.maximum(z3, 0)                                    # (9)  (N, 128)
@@ -456,7 +463,8 @@ def load(path):
     state = init_state(params, int(arrays.get("seed", 0)))
     if "step" in arrays:
         state["step"] = int(arrays["step"])
-        state |= {name: {key: _array(path, arrays, f"{name}/{key}", shape) for key, shape, _ in PARAMETERS} for name in STATES}
+        for name in STATES:
+            state[name] = _block({key: _array(path, arrays, f"{name}/{key}", shape) for key, shape, _ in PARAMETERS})
     return params, state
 
 

@@ -16,7 +16,7 @@ from symbp.resources import templates_dir
 NUMPY_ERF = tuple((templates_dir() / "erf.txt").read_text(encoding="utf-8").rstrip("\n").split("\n"))
 """NumPy has no error function, and a generated module imports nothing else."""
 NUMPY_BLOCK = tuple((templates_dir() / "block.txt").read_text(encoding="utf-8").rstrip("\n").split("\n"))
-"""NumPy takes memory for each array from where it finds some."""
+"""The function that puts arrays side by side; NumPy takes memory for each from where it finds some."""
 STOP = ("if not np.isfinite(loss):",
         "    sys.exit(f\"the loss of step {state['step']} is {loss}; try a smaller learning rate\")")
 PERMUTATION = "np.random.default_rng([options.seed, epoch]).permutation(len(x))"
@@ -26,7 +26,7 @@ PERMUTATION = "np.random.default_rng([options.seed, epoch]).permutation(len(x))"
 class Target:
     """A library: how statements are printed, and what the template places.
 
-    imports: lines.  block: what puts a dictionary of arrays into one block of memory, and the helper that it calls.  erf: standard modules,
+    imports: lines.  block: an expression with a place for a dictionary of arrays, and the helper that it calls.  erf: standard modules,
     import lines and helpers where the error function occurs.  created, loaded, saved: what makes an array of the library of a host's one,
     or the reverse.  step: a docstring, with a place for {masks} that are copied.
     drawn: the expression of a mask with a {shape}, 0 at the {rate}.
@@ -58,8 +58,9 @@ class Target:
     parts: bool = False
 
     def together(self, arrays: str) -> str:
-        """The expression of a dictionary of arrays, so that they lie in one block of memory."""
-        return self.block[0].format(arrays)
+        """The expression of a dictionary of arrays that are used together; NumPy's lie in one block of memory."""
+        expression, _ = self.block
+        return expression.format(arrays)
 
     def kernels(self, kernels: list[Kernel]) -> list[str]:
         """The lines that make kernels, behind those of the device functions that they call."""

@@ -174,7 +174,9 @@ def test_the_arrays_of_a_step_lie_in_one_block_each_on_a_cache_line(tmp_path: Pa
     module = module_of(GENERATED["lenet"].read_text(encoding="utf-8"), tmp_path)
     params = module.init_params(0)
     state = module.init_state(params)
-    for arrays in (params, state["m"], module._workspace(3, np.dtype(np.float32))):
+    module.save(tmp_path / "run.npz", params, state)
+    again, restored = module.load(tmp_path / "run.npz")
+    for arrays in (params, state["m"], again, restored["v"], module._workspace(3, np.dtype(np.float32))):
         ends, starts = [a.ctypes.data + a.nbytes for a in arrays.values()], [a.ctypes.data for a in arrays.values()]
         assert all(start % 64 == 0 for start in starts) and starts[0] % 2**21 == 0
         assert all(0 <= start - end < 64 for end, start in zip(ends, starts[1:]))
@@ -255,3 +257,38 @@ def test_the_command_line_of_a_module_refuses_in_one_line(arguments: list[str], 
     with pytest.raises(SystemExit) as stopped:
         module.main(["--data", "digits.npz", *arguments])
     assert stopped.value.code == 2 and message in capsys.readouterr().err.splitlines()[-1]
+
+
+NAMES = """name = "net"
+optimizer = { type = "gd", learning_rate = 0.5 }
+[network]
+loss = "L"
+indices = { n = "N", i = 6, j = 6, u = 3, v = 3, c = 2, k = 2, p = 3, q = 3 }
+tensors.x = { axes = ["n", "c", "i", "j"] }
+tensors.y = { axes = ["n"] }
+tensors.K = { axes = ["k", "c", "u", "v"], role = "parameter" }
+tensors.image_patches = { axes = ["k", "u", "v"], role = "parameter" }
+equations = [
+    "windows[n,k,i,j] = tanh(sum(c,u,v, K[k,c,u,v]*inside(x[n,c,i+u-1,j+v-1])))",
+    "image[n,p,q] = sum(k,u,v, image_patches[k,u,v]*inside(windows[n,k,2*p+u-1,2*q+v-1]))",
+    "b[n] = sum(p,q, image[n,p,q])",
+    "scratch_N[n] = tanh((b[n] + y[n])*(b[n] - 2*y[n]))*exp(y[n])",
+    "L = mean(n, scratch_N[n]*b[n])",
+]
+"""
+
+
+def test_names_of_buffers_views_and_gradients_do_not_meet_those_of_a_file(tmp_path: Path) -> None:
+    module = module_of(generate(parse(NAMES)), tmp_path)
+    params = module.init_params(0, np.float64)
+    state, rng, found = module.init_state(params), np.random.default_rng(0), {}
+    module.update = lambda params, state, grads: found.update(grads)
+    x, y = rng.normal(size=(4, *module.INPUT_SHAPE)), rng.normal(size=4)
+    loss, grads = module.loss_and_grads(params, x, y)
+    assert module.train_step(params, state, x, y) == loss and set(found) == {"K", "image_patches"}
+    for name, value in grads.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+        step = np.zeros_like(value)
+        step.flat[1] = 1e-6
+        high, low = (module.loss_and_grads({**params, name: params[name] + s * step}, x, y)[0] for s in (1, -1))
+        assert value.flat[1] == pytest.approx((high - low) / 2e-6, rel=1e-5)

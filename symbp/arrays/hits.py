@@ -1,6 +1,7 @@
 """The cotangent of a maximum over windows, tap by tap: it goes to the first tap that has the maximum.
 
-Stage: L1 Program → which scattering equations need no positions; and such an equation → L2 statements.
+Stage: L1 Program → which scattering equations need no positions; and such an equation → L2 statements.  Windows that reach over the margins
+have −∞ there, and what goes there is cut off.
 
     a_bar[2*i + U[i]] += m_bar[i],  U = argmax(u, a[2*i + u])      where m[i] = max(u, a[2*i + u]) is there
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from symbp.arrays.access import classify
+from symbp.arrays.domain import guards, margins
 from symbp.language.equation import Equation
 from symbp.language.index import Index
 from symbp.language.program import Program
@@ -27,9 +29,16 @@ class Hit:
     maximum: Equation
     target: Access
 
+    def widths(self, program: Program) -> tuple[tuple[int, int], ...]:
+        """How far windows reach over the margins, before and after each axis."""
+        tensor = program.tensor(self.target.name)
+        axes = zip(self.target.indices, tensor.extents(self.target), tensor.origin)
+        found = (margins(p, e, o, (), program.size_facts) for p, e, o in axes)
+        return tuple(w or (0, 0) for w in found) if self.maximum.domain else ()
+
 
 def hits(program: Program) -> dict[Equation, Hit]:
-    """The equations that scatter to where a maximum was found, all of whose windows lie inside."""
+    """The equations that scatter to where a maximum was found."""
     found = {}
     for equation in program.equations:
         names = {a.name for a in equation.target.atoms(Access) if a.name != equation.target.name}
@@ -53,15 +62,26 @@ def _hit(program: Program, equation: Equation, names: list[str]) -> Hit | None:
         return None
     components = {w[0].component: a for w, a in zip(writers, _positions(equation.target, names), strict=True)}
     first = writers[0][0]
-    same = [eq for eq in program.equations if (eq.op, eq.over, eq.domain) == ("max", first.over, ()) and eq.body == first.body
+    same = [eq for eq in program.equations if (eq.op, eq.over, eq.domain) == ("max", first.over, first.domain) and eq.body == first.body
             and eq.target.indices == first.target.indices]
-    alike = all((w[0].body, w[0].over, w[0].target.indices) == (first.body, first.over, first.target.indices) for w in writers)
+    alike = all((w[0].body, w[0].over, w[0].domain, w[0].target.indices) == (first.body, first.over, first.domain, first.target.indices)
+                for w in writers)
     if not same or not alike or set(components) != set(first.over) or not isinstance(first.body, Access):
         return None
     if any(a is None or a.indices != first.target.indices for a in components.values()):
         return None
     target = equation.target.xreplace({a: u for u, a in components.items()})
-    return Hit(same[0], target) if _is_plain(target) else None
+    inside = not first.domain or _has_margins(program, first, target)
+    return Hit(same[0], target) if inside and _is_plain(target) else None
+
+
+def _has_margins(program: Program, maximum: Equation, target: Access) -> bool:
+    """Whether a maximum leaves out what lies outside its tensor and no more, and a target of the same shape is reached at its positions."""
+    read, reached = program.tensor(maximum.body.name), program.tensor(target.name)
+    return {*maximum.domain} <= guards(maximum.body, read) and target.indices == maximum.body.indices and \
+        (read.shape, read.origin) == (reached.shape, reached.origin) and all(
+            margins(p, e, o, (), program.size_facts) is not None
+            for p, e, o in zip(target.indices, read.extents(target), read.origin))
 
 
 def _positions(target: Access, names: list[str]) -> list[Access | None]:

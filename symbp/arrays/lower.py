@@ -54,6 +54,7 @@ from symbp.language.index import Index, indices_of
 from symbp.language.names import NameSupply
 from symbp.language.program import Program
 from symbp.language.tensor import AXIS0, Access, Tensor, accesses
+from symbp.passes.by_axis import by_axis, tap_by_tap
 from symbp.passes.hoist import hoist
 from symbp.passes.overlap import without_overlap
 
@@ -74,7 +75,8 @@ def lower(program: Program, fresh: Collection[str] = ()) -> tuple[Statement, ...
                             f"give the depth and the widths as numbers")
     program = without_overlap(hoist(program))
     names = NameSupply(t.name for t in program.tensors)
-    statements = share(_Lowering(program, names, frozenset(fresh)).statements(program.statements, frozenset()), names)
+    lowering = _Lowering(program, names, frozenset(fresh))
+    statements = share(lowering.statements(lowering.program.statements, frozenset()), names)
     return settle(within(statements, {t.name for t in program.tensors}))
 
 
@@ -88,11 +90,12 @@ class _Lowering:
     made: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.hits = hits(self.program)
+        self.unread = without_positions(self.program, self.hits, self.fresh) if self.fresh else set()
+        self.program = by_axis(self.program, self.names)
         self.firsts = firsts(self.program)
         written = Counter(eq.target.name for eq in self.program.equations)
         self.once = {t.name for t in self.program.tensors if t.role == "intermediate" and written[t.name] == 1} - self.fresh
-        self.hits = hits(self.program)
-        self.unread = without_positions(self.program, self.hits, self.fresh) if self.fresh else set()
         self.lasting = {t.name for t in self.program.tensors if t.role in ("intermediate", "input")}
 
     def statements(self, written: tuple[Written, ...], fixed: frozenset[Index]) -> Iterator[Statement]:
@@ -130,6 +133,9 @@ class _Lowering:
         equations = [eq for eq in equations if eq.target.name not in self.unread]
         if len(equations) == 1 and equations[0] in self.hits and not fixed:
             yield from self._first_hits(equations[0], self.hits[equations[0]])
+            return
+        if len(equations) == 1 and equations[0].op == "max" and equations[0].domain and (taps := tap_by_tap(self.program, equations[0])):
+            yield from self._largest(taps)
             return
         is_first = any(eq in self.firsts.equations for eq in equations[:1]) and equations[0].target.name in self.firsts.rows
         narrow = (narrowed(without_units(eq, fixed), fixed, self.program.size_facts) for eq in equations)
@@ -175,6 +181,10 @@ class _Lowering:
 
     def _first_hits(self, equation: Equation, hit: Hit) -> Iterator[Statement]:
         """What goes to the first tap that has the maximum, tap by tap."""
+        widths = hit.widths(self.program)
+        if any(w != (0, 0) for w in widths):
+            yield from self._padded_hits(equation, hit, widths)
+            return
         taps = hit.maximum.over
         at = frozenset(taps)
         found = _OfEquation(self.program, replace(equation, target=hit.target), at, self.names)
@@ -197,6 +207,35 @@ class _Lowering:
         for tap in reversed(taps):
             body = (For(tap, tap.start, tap.extent, "ascending", body),)
         yield from body
+
+    def _padded_hits(self, equation: Equation, hit: Hit, widths: tuple[tuple[int, int], ...]) -> Iterator[Statement]:
+        """The same for windows that reach over the margins: in arrays with margins, of which the inside is added to the target."""
+        outer = self.program.tensor(equation.target.name)
+        whole = tuple(Index(f"{outer.name}_{k}", e, o) for k, (e, o) in enumerate(zip(outer.shape, outer.origin)))
+        shape = tuple(sp.expand(e + a + b) for e, (a, b) in zip(outer.shape, widths))
+        origin = tuple(o - a for o, (a, _) in zip(outer.origin, widths))
+        image, padded = (Tensor(self.names.fresh(f"{name}_padded"), shape, self.program.tensor(name).dtype, origin=origin)
+                         for name in (hit.maximum.body.name, outer.name))
+        self.program = replace(self.program, tensors=(*self.program.tensors, image, padded))
+        axes = tuple(Index(i.name, e, o) for i, e, o in zip(whole, shape, origin))
+        yield Assign(image.name, Pad(axes, image.dtype, Name(whole, image.dtype, hit.maximum.body.name), widths, shape, "least"))
+        maximum = replace(hit.maximum, body=Access(image.name, *hit.maximum.body.indices), domain=())
+        inner = Access(padded.name, *hit.target.indices)
+        yield from self._first_hits(replace(equation, target=inner), Hit(maximum, inner))
+        item = _OfEquation(self.program, Equation(outer[whole], padded[whole], label=equation.label), frozenset(), self.names)
+        new = outer.name not in self.made
+        self.made.add(outer.name)
+        yield from item.store(item.target(), item.value(), new)
+
+    def _largest(self, taps: list[Equation]) -> Iterator[Statement]:
+        """The maximum of what each tap contributes; the first ones meet every element."""
+        items = [_OfEquation(self.program, eq, frozenset(), self.names) for eq in taps]
+        whole = sum(eq.target == taps[0].target for eq in taps)
+        value = reduce(lambda a, b: apply("maximum", (a, b), items[0].axes), [item.value() for item in items[:whole]])
+        yield from items[0].store(items[0].target(), value, True, "=")
+        for item in items[whole:]:
+            yield from item.store(item.target(), apply("maximum", (item.read(item.equation.target), item.value()), item.axes), False, "=")
+        self.made.add(taps[0].target.name)
 
     def _may_share(self, target: Target, value: Node) -> bool:
         """Whether a tensor may be a view: one equation writes it, and what it shows does not change any more."""

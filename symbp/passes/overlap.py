@@ -8,8 +8,8 @@ Stage: L1 Program → L1 Program with the same values, in another order of summa
 
 for each remainder r of the stride s; T is the number of the taps v = r + s·t.  The product adds up a window's taps along the last axis
 by itself, with the kernel the other way round, so that fewer and smaller arrays are left to add into slices, which are whole rows of R.
-With a stride above 1, what several taps u add to the same rows of X̄ is added up in R before, as a slice with gaps is slow to write;
-what is left goes into all rows at once, where it fills them.
+With a stride above 1, what several taps u add to the same rows of X̄ is added up in R before, as a slice with gaps is slow to write.
+Where the slices of the taps that are left have no gaps together, one equation writes them all.
 """
 from __future__ import annotations
 
@@ -211,7 +211,8 @@ def _added(program: Program, equation: Equation, others: list[_Window], names: N
             pieces += [(taps, tuple(w.reached(k) for w, k in zip(others, taps, strict=True))) for taps in alike]
     if not pieces:
         return [], []
-    parts = [_part(equation, tensor, axes, others, *piece, names) for piece in _interleaved(pieces, others, names) or pieces]
+    pieces = _interleaved(pieces, others, names)
+    parts = [_part(equation, tensor, axes, others, *piece, names) for piece in pieces]
     first, *rest = sorted(parts, key=lambda p: -sum(_size(i) for i in p.indices))
     return [tensor], [replace(whole, label=""), *before, replace(first, label=equation.label), *rest]
 
@@ -253,12 +254,12 @@ def _together(rows: Tensor, axes: tuple[Index, ...], window: _Window, taps: list
 
 
 def _interleaved(pieces: list[Piece], others: list[_Window], names: NameSupply) -> list[Piece]:
-    """Slices with gaps that fill each other's as one piece, which has none; nothing where they do not."""
+    """The pieces, those of all remainders as one where their slices have no gaps together."""
     if len(others) > 1 or others[0].stride == 1 or others[0].dilation > 1 or len({reached for _, reached in pieces}) > 1:
-        return []
+        return pieces
     taps, window = sorted(tap for (tap,), _ in pieces), others[0]
     if taps != list(range(taps[0], taps[0] + window.stride)):
-        return []
+        return pieces
     return [((Index(names.fresh(window.tap.name), len(taps), taps[0], part=True),), pieces[0][1])]
 
 

@@ -58,6 +58,7 @@ class NumpyPrinter:
 
     def __init__(self, names: Mapping[str, str] | None = None, dtype: str = "dtype") -> None:
         self.names, self.dtype = dict(names or {}), dtype
+        self._spelled = frozenset(self.names.values())
 
     def lines(self, statements: Iterable[Statement]) -> Iterator[str]:
         """The lines of statements, loops indented by four."""
@@ -73,7 +74,10 @@ class NumpyPrinter:
         if tensor in self.names:
             return self.names[tensor]
         known = max((n for n in self.names if tensor.startswith(n + "_")), key=len, default="")
-        return self.names[known] + tensor[len(known):] if known else tensor
+        found = self.names[known] + tensor[len(known):] if known else tensor
+        while found in self._spelled:
+            found += "_"
+        return found
 
     def index(self, index: Index) -> str:
         """The Python name of a loop's index."""

@@ -37,6 +37,7 @@ from symbp.arrays.nodes import (
     Subscript,
     Windows,
     extent,
+    names_read,
     nodes,
     permute,
     reshape,
@@ -88,11 +89,13 @@ class PlannedPrinter:
         self._free: dict[Buffer, list[str]] = {}
         self.helpers: tuple[str, ...] = ()
         self._changed: set[str] = set()
+        self._known: set[str] = set()
         self._out: list[str] = []
 
     def lines(self, statements: Iterable[Statement]) -> list[str]:
         """The lines of statements."""
         statements = list(statements)
+        self._known |= {self.printer.name(name) for s in statements for name in (*names_read(s), *written(s))}
         self._changed |= {name for s in statements if not isinstance(s, Assign) for name in written(s)}
         found: list[str] = []
         for statement in statements:
@@ -187,6 +190,10 @@ class PlannedPrinter:
             self._where(node, out)
         elif self.tap_by_tap and (found := patches(node)) is not None and self._keeps_margins(out):
             self._taps(out, found, node)
+        elif isinstance(node, Pad) and node.fill in MARGIN and self._keeps_margins(out):
+            name = next(n.name for n in nodes(out) if isinstance(n, Name))
+            self.buffers[name] = replace(self.buffers[name], fill=node.fill, widths=node.widths)
+            self._into(_inside(out, node), node.source)
         else:
             source = self._plain(node.args[0] if isinstance(node, Apply) else node, out)
             if source != out:
@@ -279,9 +286,8 @@ class PlannedPrinter:
     def _margined(self, node: Pad) -> Node:
         """A buffer whose margins are filled once, with the source copied inside."""
         where = Name(node.axes, node.dtype, self._free_buffer(Buffer("margined", node.shape, node.dtype, node.fill, node.widths)))
-        inside = tuple(Slice(sp.Integer(a), sp.expand(e - b), 1, a == b == 0) for e, (a, b) in zip(node.shape, node.widths))
         source = self._plain(node.source)
-        self._out.append(f"{self.printer.module}.copyto({self.printer(subscript(where, inside, node.axes))}, {self.printer(source)})")
+        self._out.append(f"{self.printer.module}.copyto({self.printer(_inside(where, node))}, {self.printer(source)})")
         self._release(source)
         return where
 
@@ -297,7 +303,7 @@ class PlannedPrinter:
             return free.pop()
         base = "_".join([wanted.name, *(str(e) if e.is_Symbol or e.is_Integer else "x" for e in wanted.shape)])
         name, count = base, 1
-        while name in self.buffers:
+        while name in self.buffers or self.printer.name(name) in self._known:
             count += 1
             name = f"{base}_{count}"
         self.buffers[name] = replace(wanted, name=name)
@@ -326,6 +332,12 @@ def _part(statement: Store) -> Node | None:
         return None
     whole = Name((None,) * len(statement.keys), statement.value.dtype, statement.name)
     return Subscript(axes, statement.value.dtype, whole, statement.keys)
+
+
+def _inside(array: Node, pad: Pad) -> Node:
+    """What lies within the margins of an array."""
+    inside = tuple(Slice(sp.Integer(a), sp.expand(e - b), 1, a == b == 0) for e, (a, b) in zip(pad.shape, pad.widths))
+    return subscript(array, inside, pad.source.axes)
 
 
 def _is_elementwise(node: Node) -> bool:

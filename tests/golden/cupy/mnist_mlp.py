@@ -133,7 +133,9 @@ def init_params(seed=0, dtype=np.float32):
 
 def init_state(params, seed=0):
     """What training keeps between steps: their number, the optimiser's arrays, and buffers for each batch size."""
-    state = {name: {key: cp.zeros_like(value) for key, value in params.items()} for name in STATES}
+    state = {}
+    for name in STATES:
+        state[name] = {key: cp.zeros_like(value) for key, value in params.items()}
     scratch = {key: tuple(cp.empty_like(value) for _ in range(0)) for key, value in params.items()}
     return {"step": 0, "seed": seed, **state, "scratch": scratch, "workspaces": {}}
 
@@ -282,7 +284,8 @@ def load(path):
     state = init_state(params, int(arrays.get("seed", 0)))
     if "step" in arrays:
         state["step"] = int(arrays["step"])
-        state |= {name: {key: _array(path, arrays, f"{name}/{key}", shape) for key, shape, _ in PARAMETERS} for name in STATES}
+        for name in STATES:
+            state[name] = {key: _array(path, arrays, f"{name}/{key}", shape) for key, shape, _ in PARAMETERS}
     return params, state
 
 
