@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import Case, avg_pool, max_pool
 from programs.case import normals
-from test_arrays_lower import compare
+from test_arrays_lower import compare, run, run_planned
 
 from symbp.arrays import lower
 from symbp.calculus.differentiate import adjoint
-from symbp.language import Equation, Index, Program, Tensor, inside, size
+from symbp.interpret import interpret
+from symbp.language import Equation, Index, Loop, Program, Tensor, inside, size
 from symbp.language.names import NameSupply
 from symbp.passes.by_axis import by_axis
 from symbp.printing.numpy import NumpyPrinter
@@ -52,7 +53,7 @@ def test_a_sum_has_an_equation_for_each_tap_those_of_all_windows_first() -> None
         "m_rows[n, i_3, j_2] += a[n, 2*i_3 - 1, j_2]",
         "m_sum[n, i, j_3] += m_rows[n, i, 2*j_3]", "m_sum[n, i, j_3] += m_rows[n, i, 2*j_3 + 1]",
         "m_sum[n, i, j_4] += m_rows[n, i, 2*j_4 - 1]",
-        "m[n, i, j] += m_sum[n, i, j]/9"]
+        "m[n, i_4, j_5] += m_sum[n, i_4, j_5]/9"]
 
 
 def test_the_lines_are_whole_slices() -> None:
@@ -69,7 +70,7 @@ def test_the_lines_are_whole_slices() -> None:
 def test_the_cotangent_of_windows_with_margins_goes_to_the_first_tap_that_has_the_maximum() -> None:
     found = lines(adjoint(max_pool(2, 1, (8, 8), (3, 3), (2, 2), ((1, 1),) * 2).program, "y", ("X",)).program)
     assert found[-9:] == [
-        "X_padded = np.pad(X, ((0, 0), (0, 0), (1, 0), (1, 0)), constant_values=-np.inf)",
+        "X_padded = np.pad(X, ((0, 0), (0, 0), (1, 0), (1, 0)), constant_values=np.nan)",
         "y_taken = np.zeros((2, 1, 4, 4), bool)",
         "X_bar_padded = np.zeros((2, 1, 9, 9), dtype)",
         "for u in range(3):",
@@ -126,6 +127,57 @@ def test_a_maximum_of_maxima_and_of_another_origin() -> None:
     first = Equation(c[o], b[o + w - 1], op="max", over=(w,))
     compare(Case(Program((b, c, m), (first, Equation(m[q], c[2 * q + s], op="max", over=(s,)))), "m", ("b",),
                  lambda rng: normals(rng, b=(9,))))
+
+
+SQUARE, E, I, J = Tensor("a", (6, 6), role="input"), Index("e", 3), Index("i", 6), Index("j", 6)
+RIGHT = SQUARE[I + u - 1, J + v - 1]
+
+
+@pytest.mark.parametrize("shape, target, body, over", [
+    ((6,), (I,), SQUARE[I, I + u - 1], (u,)),
+    ((3, 6, 6), (E, I, J), RIGHT, (u, v)),
+    ((6, 3, 6), (J, E, I), RIGHT, (u, v)),
+    ((6, 6), (J, I), RIGHT, (u, v)),
+], ids=["along a diagonal", "repeated", "repeated and turned", "turned"])
+def test_gradients_of_maxima_that_are_no_pools(shape: tuple[int, ...], target: tuple[Index, ...], body: Any, over: tuple[Index, ...]) -> None:
+    m = Tensor("m", shape)
+    program = Program((SQUARE, m), (Equation(m[target], body, "max", over=over, domain=inside(body, SQUARE)),))
+    compare(Case(program, "m", ("a",), lambda rng: normals(rng, a=(6, 6))), bits=True)
+
+
+def test_a_sum_with_a_factor_into_a_part_of_a_tensor() -> None:
+    part, m = Index("i", 4), Tensor("m", (3, 6))
+    body = SQUARE[E + u - 1, part + v - 1]
+    program = Program((SQUARE, m), (Equation(m[E, part], body / 5, over=(u, v), domain=inside(body, SQUARE)),))
+    compare(Case(program, "m", ("a",), lambda rng: normals(rng, a=(6, 6))), bits=True)
+
+
+def test_helpers_have_only_the_axes_that_are_read() -> None:
+    w, m = Tensor("w", (3,), role="input"), Tensor("m", (3, 6, 6))
+    program = Program((SQUARE, w, m), (Equation(m[E, I, J], RIGHT * w[E], over=(u, v), domain=inside(RIGHT, SQUARE)),))
+    assert {t.name: t.shape for t in by_axis(program, NameSupply("awm")).tensors[3:]} == {"m_rows": (6, 6), "m_sum": (6, 6)}
+    compare(Case(program, "m", ("a", "w"), lambda rng: normals(rng, a=(6, 6), w=(3,))))
+
+
+def test_a_maximum_in_a_loop_is_that_of_one_round() -> None:
+    t, i, z = Index("t", 4), Index("i", 5), Index("z", 5)
+    x, h, y = Tensor("x", (4, 5), role="input"), Tensor("h", (5, 5), role="state"), Tensor("y", (4, 5))
+    body = Equation(y[t, i], h[t, i + u - 1], "max", over=(u,), domain=inside(h[t, i + u - 1], h)), Equation(h[t + 1, z], y[t, z] + x[t, z])
+    program = Program((x, h, y), (Equation(h[0, z], x[0, z]), Loop(t, "ascending", body)))
+    assert any(line.startswith("    y[t] = ") for line in lines(program))
+    compare(Case(program, "h", ("x",), lambda rng: normals(rng, x=(4, 5))), bits=True)
+
+
+@pytest.mark.parametrize("kernel, stride, pads", [((3, 3), (2, 2), ((1, 1),) * 2), ((3,), (2,), ((1, 1),)), ((2, 3), (1, 3), ((1, 0), (0, 2)))])
+def test_margins_win_no_tie_with_the_least_number(kernel: tuple[int, ...], stride: tuple[int, ...], pads: tuple) -> None:
+    case, rng = max_pool(2, 2, (5,) * len(kernel), kernel, stride, pads), np.random.default_rng(0)
+    derivative = adjoint(case.program, "y", ("X",))
+    X = rng.normal(size=(2, 2, *(5,) * len(kernel)))
+    shape = interpret(case.program, {"X": X})["y"].shape
+    values = {"X": np.where(rng.random(X.shape) < 0.8, -np.inf, X), derivative.seed: rng.normal(size=shape)}
+    expected = interpret(derivative.program, values)["X_bar"]
+    np.testing.assert_allclose(run(derivative.program, values, {})["X_bar"], expected, rtol=1e-12)
+    np.testing.assert_allclose(run_planned(derivative.program, [values], {})["X_bar"], expected, rtol=1e-12)
 
 
 def test_rounding_of_a_mean_is_that_of_sums_by_axis() -> None:

@@ -1,7 +1,7 @@
 """The cotangent of a maximum over windows, tap by tap: it goes to the first tap that has the maximum.
 
-Stage: L1 Program → which scattering equations need no positions; and such an equation → L2 statements.  Windows that reach over the margins
-have −∞ there, and what goes there is cut off.
+Stage: L1 Program → which scattering equations need no positions; and such an equation → L2 statements.  Windows may reach over the
+margins; each of their indices stands in one position of what is compared.
 
     a_bar[2*i + U[i]] += m_bar[i],  U = argmax(u, a[2*i + u])      where m[i] = max(u, a[2*i + u]) is there
 
@@ -31,10 +31,11 @@ class Hit:
 
     def widths(self, program: Program) -> tuple[tuple[int, int], ...]:
         """How far windows reach over the margins, before and after each axis."""
+        if not self.maximum.domain:
+            return ()
         tensor = program.tensor(self.target.name)
         axes = zip(self.target.indices, tensor.extents(self.target), tensor.origin)
-        found = (margins(p, e, o, (), program.size_facts) for p, e, o in axes)
-        return tuple(w or (0, 0) for w in found) if self.maximum.domain else ()
+        return tuple(w for p, e, o in axes if (w := margins(p, e, o, (), program.size_facts)) is not None)
 
 
 def hits(program: Program) -> dict[Equation, Hit]:
@@ -72,7 +73,9 @@ def _hit(program: Program, equation: Equation, names: list[str]) -> Hit | None:
         return None
     target = equation.target.xreplace({a: u for u, a in components.items()})
     inside = not first.domain or _has_margins(program, first, target)
-    return Hit(same[0], target) if inside and _is_plain(target) else None
+    found = [i for p in target.indices for i in p.atoms(Index)]
+    each_once = len(found) == len({*found}) and {*found} == {*first.target.indices, *first.over}
+    return Hit(same[0], target) if inside and each_once and _is_plain(target) else None
 
 
 def _has_margins(program: Program, maximum: Equation, target: Access) -> bool:

@@ -134,7 +134,8 @@ class _Lowering:
         if len(equations) == 1 and equations[0] in self.hits and not fixed:
             yield from self._first_hits(equations[0], self.hits[equations[0]])
             return
-        if len(equations) == 1 and equations[0].op == "max" and equations[0].domain and (taps := tap_by_tap(self.program, equations[0])):
+        windows = len(equations) == 1 and equations[0].op == "max" and equations[0].domain and not fixed
+        if windows and (taps := tap_by_tap(self.program, equations[0])):
             yield from self._largest(taps)
             return
         is_first = any(eq in self.firsts.equations for eq in equations[:1]) and equations[0].target.name in self.firsts.rows
@@ -209,7 +210,7 @@ class _Lowering:
         yield from body
 
     def _padded_hits(self, equation: Equation, hit: Hit, widths: tuple[tuple[int, int], ...]) -> Iterator[Statement]:
-        """The same for windows that reach over the margins: in arrays with margins, of which the inside is added to the target."""
+        """The same for windows that reach over the margins: in arrays whose margins equal nothing; their inside is kept."""
         outer = self.program.tensor(equation.target.name)
         whole = tuple(Index(f"{outer.name}_{k}", e, o) for k, (e, o) in enumerate(zip(outer.shape, outer.origin)))
         shape = tuple(sp.expand(e + a + b) for e, (a, b) in zip(outer.shape, widths))
@@ -218,7 +219,7 @@ class _Lowering:
                          for name in (hit.maximum.body.name, outer.name))
         self.program = replace(self.program, tensors=(*self.program.tensors, image, padded))
         axes = tuple(Index(i.name, e, o) for i, e, o in zip(whole, shape, origin))
-        yield Assign(image.name, Pad(axes, image.dtype, Name(whole, image.dtype, hit.maximum.body.name), widths, shape, "least"))
+        yield Assign(image.name, Pad(axes, image.dtype, Name(whole, image.dtype, hit.maximum.body.name), widths, shape, "nothing"))
         maximum = replace(hit.maximum, body=Access(image.name, *hit.maximum.body.indices), domain=())
         inner = Access(padded.name, *hit.target.indices)
         yield from self._first_hits(replace(equation, target=inner), Hit(maximum, inner))

@@ -1,6 +1,8 @@
 """How the axes of an array expression lie in memory, as far as that decides in which order they are copied."""
 from __future__ import annotations
 
+from collections import Counter
+
 import sympy as sp
 
 from symbp.arrays.nodes import At, Axes, Name, New, Node, Pad, Permute, Reshape, Slice, Subscript, Windows, extent
@@ -59,6 +61,8 @@ def better(node: Node, first: Axes, second: Axes) -> bool:
 def merges_neighbours(node: Reshape) -> bool:
     """Whether a reshape merges axes that are neighbours in memory, so that NumPy copies nothing, where a slice leaves no gaps.
 
+    Axes of extent 1 do not come between others; windows that slide along an axis have gaps.
+
     >>> from symbp.language.index import Index
     >>> n, g, c, f = Index("n", 5), Index("g", 2), Index("c", 3), Index("f", 6)
     >>> x = Name((g, c, n), "float", "x")
@@ -69,9 +73,11 @@ def merges_neighbours(node: Reshape) -> bool:
     False
     """
     places = dict(zip(node.source.axes, ranks(node.source)))
+    units = {place for a, place in places.items() if extent(a) == 1}
+    slid = [place for place, count in Counter(place for a, place in places.items() if extent(a) != 1).items() if count > 1]
     for group in merged(node):
         found = [places[a] for a in group if extent(a) != 1]
-        if any(b != a + 1 for a, b in zip(found, found[1:])):
+        if any(b <= a or not units.issuperset(range(a + 1, b)) or a in slid or b in slid for a, b in zip(found, found[1:])):
             return False
     return True
 

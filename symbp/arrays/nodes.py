@@ -130,7 +130,10 @@ class Windows(Node):
 
 @dataclass(frozen=True)
 class Pad(Node):
-    """The source with margins (before, after) on each axis, filled with `fill`: "zero", "edge" or "least"; `shape` counts them."""
+    """The source with margins (before, after) on each axis, filled with `fill`; `shape` counts them.
+
+    fill: "zero", "edge" (the nearest element), "least" (−∞) or "nothing" (NaN, which equals nothing).
+    """
 
     source: Node
     widths: tuple[tuple[int, int], ...]

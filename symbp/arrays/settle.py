@@ -67,7 +67,7 @@ def is_loose(node: Node, names: Loose = frozenset()) -> bool:
     """Whether a node's array may lie in another order than that of its axes; `names` are the named arrays that do."""
     if isinstance(node, Name) and None in node.axes:  # the array behind a view: its extents are not known here
         return node.name in names
-    if sum(extent(a) != 1 for a in node.axes) < 2:
+    if _long(node) < 2:
         return False
     if isinstance(node, Name):
         return node.name in names
@@ -85,8 +85,13 @@ def _added(statement: Statement, loose: Loose) -> set[str]:
     if isinstance(statement, Fill):
         return set()
     summed = [n for n in nodes(statement.value) if isinstance(n, Matmul) or isinstance(n, Fold) and n.op == "sum"]
-    operands = (o for n in summed for o in n.operands if not (isinstance(o, Reshape) and len(o.axes) < len(o.source.axes)))
+    operands = (o for n in summed for o in n.operands if not (isinstance(o, Reshape) and _long(o) < _long(o.source)))
     return {name for operand in operands for name in _names(operand) & loose}
+
+
+def _long(node: Node) -> int:
+    """How many axes of a node do not have the extent 1."""
+    return sum(extent(a) != 1 for a in node.axes)
 
 
 def _names(node: Node) -> set[str]:
@@ -99,6 +104,8 @@ def _settled(statement: Statement, wanted: Loose) -> Statement:
     if isinstance(statement, Fill):
         return statement
     value = _in_order(statement.value)
+    if isinstance(value, Reshape):
+        value = _gathered(value)
     if isinstance(statement, Assign) and statement.name in wanted and is_loose(value):
         value = _copied(value)
     return replace(statement, value=value)

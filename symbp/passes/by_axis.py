@@ -1,11 +1,11 @@
-"""Maxima and sums over sliding windows: axis by axis, tap by tap.
+"""Maxima and sums over sliding windows, axis by axis; sums tap by tap, too, as maxima are in code.
 
-Stage: L1 Program → L1 Program with the same values, sums in another order.
+Stage: L1 Program → L1 Program with the same values, sums in another order.  Equations in loops stay as they are.
 
     m[i,j] = max_{u,v} a[s·i+u, s·j+v]      ⇒   R[i,w] = max_u a[s·i+u, w],   m[i,j] = max_v R[i, s·j+v]
     m[i,j] += Σ_{u,v} a[s·i+u, s·j+v]/k     ⇒   the same with sums, one equation for each tap, and a quotient
 
-Windows of k × k elements take 2(k − 1) operations on whole slices instead of k² − 1, or of one for each window.
+Windows of k × k elements take about 2(k − 1) operations on whole slices instead of k² − 1, or of one for each window.
 """
 from __future__ import annotations
 
@@ -76,7 +76,10 @@ def by_axis(program: Program, names: NameSupply) -> Program:
 
 
 def tap_by_tap(program: Program, equation: Equation) -> list[Equation]:
-    """For windows along one axis, what each tap contributes, those of all windows first; none where no tap has all windows."""
+    """For windows along one axis, what each tap contributes, those of all windows first; none where no tap has all windows.
+
+    Nor are there any where an index of the target starts elsewhere than at 0.
+    """
     slides = _slides(program, equation)
     return list(_taps(equation, slides[0], NameSupply(i.name for i in program.indices))) if len(slides) == 1 else []
 
@@ -127,6 +130,7 @@ def _one_by_one(program: Program, equation: Equation, slides: list[_Slide], name
     """The tensors and the equations of one axis after the other; the last one has the label."""
     read, target = _read(equation), equation.target
     assert read is not None
+    kept = tuple(i for i in target.indices if read.has(i))
     factor, dtype = equation.body / read, program.tensor(target.name).dtype
     tensors, made = list[Tensor](), list[Equation]()
     wide = {s.along: Index(indices.fresh(s.along.name), sp.Integer(s.high - s.low + 1), sp.Integer(s.low)) for s in slides[1:]}
@@ -135,7 +139,7 @@ def _one_by_one(program: Program, equation: Equation, slides: list[_Slide], name
         if last and factor == 1:
             into = target
         else:
-            axes = tuple(wide.get(i, i) if any(s.along == i for s in slides[k + 1:]) else i for i in target.indices)
+            axes = tuple(wide.get(i, i) if any(s.along == i for s in slides[k + 1:]) else i for i in kept)
             name = names.fresh(f"{target.name}_{'sum' if last else 'rows'}")
             tensors.append(Tensor(name, tuple(i.extent for i in axes), dtype=dtype, origin=tuple(i.start for i in axes)))
             into = Access(name, *axes)
@@ -145,10 +149,12 @@ def _one_by_one(program: Program, equation: Equation, slides: list[_Slide], name
         made += [one] if equation.op == "max" else list(_taps(one, slide, indices)) or [one]
         if not last:
             positions = {s.along: read.indices[s.place] for s in slides[k + 1:]}
-            read = Access(into.name, *(positions.get(i, i) for i in target.indices))
-            slides = [*slides[:k + 1], *(replace(s, place=target.indices.index(s.along)) for s in slides[k + 1:])]
+            read = Access(into.name, *(positions.get(i, i) for i in kept))
+            slides = [*slides[:k + 1], *(replace(s, place=kept.index(s.along)) for s in slides[k + 1:])]
     if factor != 1:
-        made.append(Equation(target, factor * Access(tensors[-1].name, *target.indices)))
+        moved = {s.along: Index(indices.fresh(s.along.name), s.along.extent, part=True) for s in slides}
+        body = factor.xreplace(moved) * Access(tensors[-1].name, *(moved.get(i, i) for i in kept))
+        made.append(Equation(Access(target.name, *(moved.get(i, i) for i in target.indices)), body))
     made[-1] = replace(made[-1], label=equation.label)
     return tensors, made
 
@@ -159,9 +165,7 @@ def _taps(equation: Equation, slide: _Slide, indices: NameSupply) -> Iterator[Eq
     taps = sorted(range(int(slide.tap.start), int(slide.tap.start + slide.tap.extent)), key=lambda k: slide.reached(k) != everywhere)
     if slide.reached(taps[0]) != everywhere:
         return
-    parts = {everywhere: slide.along}
-    if len(everywhere) != slide.high - slide.low + 1:
-        parts[everywhere] = Index(indices.fresh(slide.along.name), len(everywhere), part=True)
+    parts: dict[range, Index] = {}
     for tap in taps:
         reached = slide.reached(tap)
         if reached:

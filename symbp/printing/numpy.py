@@ -48,7 +48,7 @@ SMALL = re.compile(r"[0-9.]+e[+-][0-9]+")
 """A positive number with an exponent, such as 1e-05."""
 LARGEST_WHOLE = 2**63 - 1
 """Larger whole numbers are no integers to an array library, and are written as floating-point numbers."""
-PAD = {"zero": "", "edge": ', mode="edge"', "least": ", constant_values=-{m}.inf"}
+PAD = {"zero": "", "edge": ', mode="edge"', "least": ", constant_values=-{m}.inf", "nothing": ", constant_values={m}.nan"}
 
 
 class NumpyPrinter:

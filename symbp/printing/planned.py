@@ -56,13 +56,13 @@ PREFIX = {"float": "scratch", "bool": "mask", "int": "whole"}
 
 DTYPES = {"bool": "bool", "int": "{m}.int64", "single": "{m}.float32"}
 """The dtype of an array in code, where it is not that of the parameters."""
-MARGIN = {"zero": ("zeros", ""), "least": ("full", "-{m}.inf, ")}
-"""How an array is allocated whose margins stay as they are."""
+MARGIN = {"zero": ("zeros", ""), "least": ("full", "-{m}.inf, "), "nothing": ("full", "{m}.nan, ")}
+"""How an array is allocated whose margins stay as they are: zero, less than anything, equal to nothing."""
 
 
 @dataclass(frozen=True)
 class Buffer:
-    """An array that is allocated once: its name, extents and dtype, and the margins that are filled then and stay ("zero", "least")."""
+    """An array that is allocated once: its name, extents and dtype, and the margins that are filled then and stay."""
 
     name: str
     shape: tuple[sp.Expr, ...]
