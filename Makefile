@@ -39,8 +39,8 @@ bench: $(VENV)/.with-$(EXTRAS)  ## the figures of docs/benchmarks.md (with EXTRA
 	$(BIN)/python benchmarks/decide_equality.py
 	$(BIN)/python benchmarks/generate_mlp.py
 	$(BIN)/python benchmarks/train_step.py
-	$(BIN)/python -c 'import torch' 2>/dev/null || { echo "without PyTorch: no convolution.py, no torch_twin.py"; exit 0; }; \
-	    $(BIN)/python benchmarks/convolution.py && $(BIN)/python benchmarks/torch_twin.py
+	$(BIN)/python -c 'import torch' 2>/dev/null || { echo "without PyTorch: no convolution.py, pools.py, torch_twin.py"; exit 0; }; \
+	    $(BIN)/python benchmarks/convolution.py && $(BIN)/python benchmarks/pools.py && $(BIN)/python benchmarks/torch_twin.py
 
 mutants: $(VENV)/.with-$(EXTRAS)  ## each small change of the calculus must fail a test (about an hour)
 	$(BIN)/python benchmarks/mutate.py

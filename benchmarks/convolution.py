@@ -24,19 +24,22 @@ FORMS = ((1, 1), (1, 2), (2, 1), (2, 2))
 Values = dict[str, np.ndarray]
 
 
-def planned(groups: int, stride: int) -> tuple[Callable[[], None], Values, Values]:
-    """The planned lines as a function, its inputs, and the arrays that it leaves."""
+def convolution(groups: int, stride: int) -> Any:
+    """The case of the tests."""
     from programs.windows import conv
+    return conv(BATCH, CHANNELS, FILTERS, (SIZE,) * 2, (KERNEL,) * 2, (stride,) * 2, ((1, 1),) * 2, (1, 1), groups)
 
+
+def planned(case: Any) -> tuple[Callable[[], None], Values, Values]:
+    """The planned lines of a case and its adjoint as a function, its inputs, and the arrays that it leaves."""
     from symbp.arrays import lower
     from symbp.calculus.differentiate import adjoint
     from symbp.printing.numpy import NumpyPrinter
     from symbp.printing.planned import PlannedPrinter, allocations
     from symbp.targets import NUMPY_BLOCK
-    case = conv(BATCH, CHANNELS, FILTERS, (SIZE,) * 2, (KERNEL,) * 2, (stride,) * 2, ((1, 1),) * 2, (1, 1), groups)
     derivative = adjoint(case.program, case.of, case.wrt)
     plan = PlannedPrinter(NumpyPrinter())
-    lines = plan.lines(lower(derivative.program))
+    lines = plan.lines(lower(derivative.program, {case.of, *(f"{name}_bar" for name in case.wrt)}))
     buffers = list(plan.buffers.values())
     space: dict[str, Any] = {"np": np, "functools": functools, "dtype": np.float32}
     exec("\n".join([*NUMPY_BLOCK, *plan.helpers]), space)  # noqa: S102 - our own lines
@@ -95,7 +98,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     print(f"{'groups':>6} {'stride':>6} {'symbp ms':>10} {'GEMMs ms':>10} {'PyTorch ms':>11} {'symbp / GEMMs':>14}   difference to PyTorch")
     for groups, stride in FORMS:
-        run, given, arrays = planned(groups, stride)
+        run, given, arrays = planned(convolution(groups, stride))
         twin = torch_pass(given, groups, stride)
         run()
         error = difference(arrays, twin())
