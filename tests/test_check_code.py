@@ -242,3 +242,13 @@ def test_a_generated_module_with_dropout_is_not_called_wrong(check) -> None:
     net = ROOT / "examples" / "digits_batch_norm.toml"
     code, found = check(generate(sb.load(net)), name="loss_and_grads", net=str(net))
     assert (code, found["verdict"]) == (1, "undecided") and "draws the mask m2" in found["note"]
+
+
+def test_code_for_sizes_that_are_too_large_to_check_is_undecided(check) -> None:
+    net = str(ROOT / "examples" / "lenet.toml")
+    code, found = check((ROOT / "generated" / "lenet.py").read_text(encoding="utf-8"), name="loss_and_grads", net=net)
+    assert (code, found["verdict"], found["failure"], found["explained_by"]) == (1, "undecided", None, [])
+    assert "made for its own sizes only" in found["note"] and "cannot reshape" in found["note"]
+    assert {t["note"] for t in found["tensors"]} == {"it is not compared"}
+    code, found = check("def backward(params, x, y):\n    return undefined\n", net=net)
+    assert (code, found["verdict"]) == (1, "failed")

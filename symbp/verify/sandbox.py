@@ -64,7 +64,12 @@ class Failure:
     @property
     def ill_posed(self) -> bool:
         """Whether it names what there is not, or its shapes do not fit."""
-        return self.kind in UNKNOWN or self.kind in ("ValueError", "AxisError") and any(words in self.message for words in UNFIT)
+        return self.kind in UNKNOWN or self.is_unfit
+
+    @property
+    def is_unfit(self) -> bool:
+        """Whether its shapes do not fit."""
+        return self.kind in ("ValueError", "AxisError") and any(words in self.message for words in UNFIT)
 
     def __str__(self) -> str:
         place = f"line {self.line}, `{self.text}`: " if self.line and self.text else f"line {self.line}: " if self.line else ""

@@ -116,24 +116,32 @@ class Graded:
 def grade(path: str, network: Network, code: Code, seconds: float = SECONDS) -> Graded:
     """Call "file.py::function" beside a network, made small first; in its own size where the code does not run in small.
 
+    Code that stops in small because of its shapes is undecided where its own size is too large.
+
     Raises `SymbpError` for a file or function that is not there, and for arguments that nothing explains.
     """
     file = Path(path.partition("::")[0])
     code = code.model_copy(update={"python": f"{file.name}{path[len(path.partition('::')[0]):]}"})
     texts = [_text(small) for small in _small(network)]
     tried: list[tuple[Check, Checked]] = []
+    limit = ""
     for text in texts:
         try:
             check = Check(text, code, file.parent, seconds)
             tried.append((check, check.result()))
-        except TooLarge:
+        except TooLarge as error:
             if not tried:
                 raise
+            limit = str(error)
             break
         failure = tried[-1][1].failure
         if failure is None or failure.kind in ("OutOfTime", "Ended"):
             break
     check, checked = tried[-1] if tried[-1][1].failure is None else tried[0]
+    if limit and checked.failure is not None and checked.failure.is_unfit:
+        note = (f"it may be made for its own sizes only, where there is too much to check ({limit}); "
+                f"beside smaller ones it stops: {checked.failure}")
+        checked = replace(checked, verdict=UNDECIDED, note=note, failure=None)
     return _graded(check, explained(check, checked), network)
 
 
@@ -174,8 +182,12 @@ def _missing(check: Check, checked: Checked) -> Sequence[Item]:
     known = {check.known.tensor(i.quantity) for i in checked.items if i.quantity not in check.text.program}
     wanted = check.names.parameters if known & {*check.names.parameters} or not checked.items else []
     form = "{} after 1" if check.updates else f"d{check.text.loss}/d{{}}"
-    note = "it did not get so far" if checked.failure else \
-        "it is not compared" if check.undrawn else "it is not returned, or has no name that is known"
+    if checked.failure:
+        note = "it did not get so far"
+    elif check.undrawn or checked.verdict == UNDECIDED and not checked.items:
+        note = "it is not compared"
+    else:
+        note = "it is not returned, or has no name that is known"
     return [Item(form.format(name), form.format(name), Fit("missing", note=note)) for name in wanted if name not in known]
 
 
